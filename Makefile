@@ -1,0 +1,49 @@
+# The only door: make demo, test, lint, docs, bench. Each makes what it needs first and is quick when run again.
+#
+#   make demo TORCH_INDEX=https://...   take torch from PyTorch's own CPU index (where plain pip would bring CUDA along)
+#   make test PYTHON=python3.13 EXTRAS=dev   another Python, without torch: the tests that need it skip
+
+PYTHON ?= python3
+VENV ?= .venv
+EXTRAS ?= train,dev
+TORCH_INDEX ?=
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed-$(EXTRAS)
+# One thread: small models on few cores are several times slower when threads wait for each other.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test test-vllm lint docs bench wheel clean
+
+demo: $(INSTALLED)
+	$(BIN)/mgrd run examples/quickstart/config.toml -o demo-run
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+test-vllm:
+	$(PYTHON) tests/vllm/make_env.py .venv-vllm
+	.venv-vllm/bin/python -m pytest tests/vllm
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python docs/generate.py --check
+
+docs: $(INSTALLED)
+	$(BIN)/python docs/generate.py
+
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/loop.py
+
+wheel: $(INSTALLED)
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+$(INSTALLED): pyproject.toml constraints/cpu.txt
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit("mgrd needs Python 3.11 to 3.13, $(PYTHON) is %d.%d: make PYTHON=python3.11 ..." % v)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --constraint constraints/cpu.txt --editable '.[$(EXTRAS)]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-vllm demo-run

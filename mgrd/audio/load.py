@@ -1,0 +1,282 @@
+"""Clips in, samples out: decode a file or bytes once, check it, and name it by its sound.
+
+A clip is refused, by name and reason, rather than repaired: what a model hears and what is measured must be the same
+samples. Knows nothing about what the samples mean, and nothing about tables.
+
+Limits: a clip that is held in memory has at most `HELD_SAMPLES` samples over all channels (1 GiB as float32, 3 h of
+24 kHz mono). Longer ones can be measured, because `open_stream` reads them block by block, but not be given to a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgrd.errors import InputError
+
+Samples: TypeAlias = NDArray[np.float32]
+Source: TypeAlias = Path | bytes
+
+HELD_SAMPLES = 2**28
+SHORTEST_S = 0.02
+"""Under one period of the lowest pitch, nothing here can be measured or heard as more than a click."""
+CANCELLED_DB = 20.0
+"""A mix this far below its loudest channel is cancellation, not mixing: independent or equal channels lose at most
+10 log10(channels) dB."""
+READ_FRAMES = 2**18
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Decoded audio. `samples`: float32, (channels, n), full scale 1.0; `sha`: blake2b-128 of samples, rate, channels."""
+
+    samples: Samples
+    sr: int
+    sha: str
+    name: str = ""
+    _mono: dict[int, Samples] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples.shape[1] / self.sr
+
+    def mono(self, sr: int) -> Samples:
+        """One channel at `sr` Hz: the mean of the channels, or the loudest one when the mean would cancel.
+
+        Resampled with soxr HQ. Shape (n,), float32.
+        """
+        if sr not in self._mono:
+            self._mono[sr] = resample(downmix(self.samples, channel_alone(self.samples)), self.sr, sr)
+        return self._mono[sr]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A file that is read block by block: `duration_s` and `frames` are what the header promises."""
+
+    sr: int
+    channels: int
+    frames: int
+    blocks: Iterator[Samples]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one pass over a clip finds out."""
+
+    sr: int
+    samples: int
+    """Per channel."""
+    sha: str
+    alone: int | None
+    """The channel to analyse, when the mix of all would cancel."""
+
+
+def probe(source: Source, name: str | None = None) -> tuple[float, int, int]:
+    """Duration in seconds, rate in Hz and number of channels, from the header alone."""
+    handle, file = _opened(source, _name(source, name))
+    with handle, file:
+        return file.frames / file.samplerate, file.samplerate, file.channels
+
+
+def load(source: Source, name: str | None = None) -> Clip:
+    """Decode a whole clip; `name` stands for embedded bytes in messages.
+
+    InputError names the clip and one reason: missing, empty, not audio, truncated, not finite, too short, too long to hold.
+    """
+    stream = open_stream(source, name)
+    name = _name(source, name)
+    if stream.frames * stream.channels > HELD_SAMPLES:
+        raise InputError(
+            f"{name}: {stream.frames / stream.sr / 60:.0f} min of {stream.channels} channels at {stream.sr} Hz is more "
+            f"than the {HELD_SAMPLES * 4 >> 20} MiB that a clip may take in memory; cut it into shorter clips"
+        )
+    digest = _digest(stream.sr, stream.channels)
+    samples = np.empty((stream.channels, stream.frames), dtype=np.float32)
+    done = 0
+    for block in stream.blocks:
+        digest.update(block.tobytes())
+        # a compressed file may hold a few samples more than its header says
+        if done + len(block) > samples.shape[1]:
+            samples = np.concatenate(
+                (samples[:, :done], np.empty((stream.channels, 2 * READ_FRAMES), np.float32)), axis=1
+            )
+        samples[:, done : done + len(block)] = block.T
+        done += len(block)
+    return Clip(np.ascontiguousarray(samples[:, :done]), stream.sr, digest.hexdigest(), name)
+
+
+def clip_of(samples: Samples, sr: int, name: str = "samples") -> Clip:
+    """A clip from samples in memory, (n,) or (channels, n), with the checks and the sha it would have as a file."""
+    samples = np.ascontiguousarray(np.atleast_2d(samples), dtype=np.float32)
+    digest = _digest(sr, len(samples))
+    for block in _checked(iter([np.ascontiguousarray(samples.T)]), sr, samples.shape[1], name):
+        digest.update(block.tobytes())
+    return Clip(samples, sr, digest.hexdigest(), name)
+
+
+def survey(source: Source, name: str | None = None) -> Survey:
+    """Decode a clip of any length once, holding one block at a time."""
+    stream = open_stream(source, name)
+    digest = _digest(stream.sr, stream.channels)
+    power, mixed, done = np.zeros(stream.channels), 0.0, 0
+    for block in stream.blocks:
+        digest.update(block.tobytes())
+        power += [_power(channel) for channel in block.T]
+        mixed += _power(block.mean(axis=1, dtype=np.float32))
+        done += len(block)
+    return Survey(stream.sr, done, digest.hexdigest(), int(np.argmax(power)) if _cancels(power, mixed) else None)
+
+
+def open_stream(source: Source, name: str | None = None) -> Stream:
+    """Open a clip for reading in blocks of shape (n, channels); the blocks raise InputError where the data is wrong."""
+    name = _name(source, name)
+    handle, file = _opened(source, name)
+    blocks = _checked(_read(handle, file, name), file.samplerate, file.frames, name)
+    return Stream(file.samplerate, file.channels, file.frames, blocks)
+
+
+def _opened(source: Source, name: str) -> tuple[IO[bytes], Any]:
+    """The open file and libsndfile's reader of it; the caller closes both."""
+    import soundfile
+
+    if isinstance(source, Path):
+        if not source.exists():
+            raise InputError(f"{name}: no such audio file")
+        if not source.is_file():
+            raise InputError(f"{name}: is not a file")
+        if source.stat().st_size == 0:
+            raise InputError(f"{name}: the audio file is empty (0 bytes)")
+    elif not source:
+        raise InputError(f"{name}: the embedded audio is empty (0 bytes)")
+    handle = source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
+    try:
+        there, promised = _data_bytes(handle)
+        handle.seek(0)
+        file = soundfile.SoundFile(handle)
+    except soundfile.LibsndfileError as error:
+        handle.close()
+        raise InputError(
+            f"{name}: is not audio that libsndfile reads ({_reason(error)}); convert it to WAV or FLAC"
+        ) from None
+    if there < promised:
+        file.close()
+        handle.close()
+        raise InputError(
+            f"{name}: is truncated, its header promises {promised} bytes of audio and {there} are there; copy it again"
+        )
+    return handle, file
+
+
+def downmix(samples: Samples, alone: int | None) -> Samples:
+    """The mean of the channels (channels, n) -> (n,), or the one channel that stands for them all."""
+    if len(samples) == 1 or alone is not None:
+        return np.ascontiguousarray(samples[alone or 0])
+    return samples.mean(axis=0, dtype=np.float32)
+
+
+def channel_alone(samples: Samples) -> int | None:
+    """The loudest channel of (channels, n) when mixing would cancel them, as opposite-phase stereo does; else None."""
+    power = np.array([_power(channel) for channel in samples])
+    return int(np.argmax(power)) if _cancels(power, _power(samples.mean(axis=0, dtype=np.float32))) else None
+
+
+def resample(samples: Samples, sr: int, to_sr: int) -> Samples:
+    """Samples (n,) at another rate, by soxr HQ: pass band to 0.91 of the lower Nyquist rate, linear phase."""
+    import soxr
+
+    if sr == to_sr or not len(samples):
+        return samples
+    return np.asarray(soxr.resample(samples, sr, to_sr, quality="HQ"), dtype=np.float32)
+
+
+def _cancels(power: NDArray[np.float64], mixed: float) -> bool:
+    return len(power) > 1 and power.max() > 0 and mixed < power.max() * 10 ** (-CANCELLED_DB / 10)
+
+
+def _power(samples: Samples) -> float:
+    return float(np.square(samples, dtype=np.float64).sum())
+
+
+def _digest(sr: int, channels: int) -> hashlib.blake2b:
+    return hashlib.blake2b(f"{sr}/{channels}/".encode(), digest_size=16)
+
+
+def _name(source: Source, name: str | None) -> str:
+    return name or (str(source) if isinstance(source, Path) else "embedded audio")
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "error_string", "")).strip().rstrip(".") or "decoding fails"
+
+
+def _read(handle: IO[bytes], file: Any, name: str) -> Iterator[Samples]:
+    import soundfile
+
+    done = 0
+    with handle, file:
+        while True:
+            try:
+                block = file.read(READ_FRAMES, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise InputError(
+                    f"{name}: is truncated or damaged, its header promises {file.frames / file.samplerate:.2f} s and "
+                    f"decoding stops after {done / file.samplerate:.2f} s ({_reason(error)}); copy it again"
+                ) from None
+            if not len(block):
+                return
+            done += len(block)
+            yield block
+
+
+def _checked(blocks: Iterator[Samples], sr: int, frames: int, name: str) -> Iterator[Samples]:
+    """Pass the blocks on; object to samples that are not finite and, at the end, to a length that is wrong."""
+    done = 0
+    for block in blocks:
+        if not np.isfinite(block).all():
+            where = done + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
+            raise InputError(f"{name}: holds a sample that is NaN or infinite, at {where / sr:.3f} s; export it again")
+        done += len(block)
+        yield block
+    if done == 0:
+        raise InputError(f"{name}: holds no samples; it is empty or cut off")
+    # MP3 and Vorbis state lengths that the decoder's delay may miss by a few frames of 1152 samples
+    if frames - done > max(0.01 * frames, 4 * 1152):
+        raise InputError(
+            f"{name}: is truncated, its header promises {frames / sr:.2f} s and {done / sr:.2f} s are there; copy it again"
+        )
+    if done < SHORTEST_S * sr:
+        raise InputError(f"{name}: is {done / sr * 1000:.1f} ms long; at least {SHORTEST_S * 1000:.0f} ms are needed")
+
+
+def _data_bytes(handle: IO[bytes]) -> tuple[int, int]:
+    """Bytes of sample data that are there and that a WAV or AIFF header promises; (0, 0) for any other format.
+
+    libsndfile silently believes the file size where the two differ. A header written to a pipe promises nothing:
+    its length field is 0 or near its largest value.
+    """
+    head = handle.read(12)
+    size = handle.seek(0, io.SEEK_END)
+    layouts = {b"RIFF": ("<I", b"data"), b"FORM": (">I", b"SSND")}
+    if len(head) < 12 or head[:4] not in layouts:
+        return 0, 0
+    code, wanted = layouts[head[:4]]
+    at = 12
+    while at + 8 <= size:
+        handle.seek(at)
+        kind, (length,) = handle.read(4), struct.unpack(code, handle.read(4))
+        if kind == wanted:
+            if length == 0 or length >= 0x7FFF0000:
+                return 0, 0
+            return size - at - 8, length
+        at += 8 + length + length % 2
+    return 0, 0

@@ -1,0 +1,104 @@
+"""What `generate` asks of an engine: prompts and clips in, sampled completions out.
+
+An engine knows one loaded model. It knows nothing about questions, gold answers, rules or files, and it never decides
+what to sample: the order of the requests and the seed of every sample come from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mgrd.errors import MisusedError
+
+FinishReason = Literal["stop", "length", "abort", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn; temperature 0 is greedy."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The samples that are still wanted of one question."""
+
+    key: str
+    """The caller's name for the question; comes back in every Completion."""
+    text: str
+    """The user's turn (mgrd.prompts.render), without audio placeholders."""
+    clips: list[NDArray[np.float32]]
+    """Mono samples at the engine's `sr`, each at most `window_s` long."""
+    clip_ids: list[str]
+    """Content hashes of the clips, for engines that cache what they have encoded."""
+    seeds: dict[int, int] = field(default_factory=dict)
+    """Sample index -> seed; each sample's tokens depend on its own seed alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One sample, or the reason why there is none."""
+
+    key: str
+    sample: int
+    seed: int
+    text: str
+    finish_reason: FinishReason
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    logprob: float | None = None
+    """Sum of the log probabilities of the sampled tokens under the model, before temperature and top-p."""
+    heard_s: tuple[float, ...] = ()
+    """Seconds of each clip that the model was given."""
+    error: str | None = None
+
+
+class Engine(Protocol):
+    """One loaded model that can be sampled from."""
+
+    name: str
+    sr: int
+    """Sampling rate in Hz that the model's feature extractor expects."""
+    window_s: float
+    """The longest clip that the model hears whole, in seconds."""
+
+    def sample(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
+        """Yield every wanted sample, in any order, as soon as it is finished; reads `requests` lazily."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+NAMES = ("transformers", "vllm")
+
+
+def default_engine() -> str:
+    """`vllm` where it is installed and a GPU is visible, else `transformers`; imports neither."""
+    from importlib.util import find_spec
+
+    has_gpu = Path("/dev/nvidia0").exists() or Path("/dev/kfd").exists()
+    return "vllm" if has_gpu and find_spec("vllm") else "transformers"
+
+
+def open_engine(name: str, model: Path, **options: Any) -> Engine:
+    """Load `model` into the engine called `name` (one of NAMES)."""
+    if name == "transformers":
+        from mgrd.engines.transformers import TransformersEngine
+
+        return TransformersEngine(model, **options)
+    if name == "vllm":
+        from mgrd.engines.vllm import VllmEngine
+
+        return VllmEngine(model, **options)
+    raise MisusedError(f"--engine {name}: there is no such engine; there are {', '.join(NAMES)}")

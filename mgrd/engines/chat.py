@@ -1,0 +1,29 @@
+"""A user's turn in a model's own chat template, and what the model's processor says about itself.
+
+Shared by the engines and by `distill`, so that a model is sampled and trained on the same tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def render_chat(processor: Any, text: str, n_audio: int) -> str:
+    """The prompt up to the assistant's first token: audio first, then the text, in the model's own template."""
+    parts = [{"type": "audio", "audio": "clip"}] * n_audio + [{"type": "text", "text": text}]
+    prompt: str = processor.apply_chat_template(
+        [{"role": "user", "content": parts}], add_generation_prompt=True, tokenize=False
+    )
+    return prompt
+
+
+def opens_think(prompt: str) -> bool:
+    """Whether the template ends inside a think block, so that completions have no opening tag."""
+    return prompt.rstrip().endswith(("<think>", "<|THINK_START|>"))
+
+
+def window_s(processor: Any) -> float:
+    """The longest clip that the feature extractor hears whole, in seconds; infinite when it has no fixed window."""
+    extractor = processor.feature_extractor
+    samples = getattr(extractor, "n_samples", None)
+    return samples / extractor.sampling_rate if samples else float("inf")

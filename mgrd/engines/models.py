@@ -1,0 +1,139 @@
+"""A model folder in, a loaded audio LM and its processor out; and a folder's fingerprint.
+
+Says in one line what is wrong with a folder that cannot be used. Reads safetensors only and never runs code that a
+model folder brings along. Knows nothing about sampling or training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mgrd.errors import InputError
+from mgrd.tables import read_json
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+_SHAPING = (".safetensors", ".json", ".jinja", ".txt", ".model")
+"""Suffixes of the files that decide what a model says: weights, configs, tokenizer, chat template."""
+
+
+def load_audio_lm(path: Path, dtype: torch.dtype | Literal["auto"]) -> tuple[Any, Any]:
+    """Load (model, processor) of an audio LM, on the CPU and in evaluation mode.
+
+    Raises InputError when the folder is missing, is no model, is no audio LM that transformers knows, or its weights
+    are not safetensors, unreadable or incomplete.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForMultimodalLM
+
+    quiet()
+    config = check_model_folder(path)
+    processor = load_processor(path)
+    if type(config) not in AutoModelForMultimodalLM._model_mapping:
+        raise InputError(f"{path}: model type {config.model_type} is no audio LM that mgrd can sample from or train")
+    try:
+        with torch.random.fork_rng():  # making a module draws random weights: loading must not move anyone's seed
+            model, info = AutoModelForMultimodalLM.from_pretrained(
+                path, config=config, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+            )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{path}: the weights cannot be loaded ({_first_line(error)})") from error
+    if missing := sorted(info["missing_keys"]):
+        raise InputError(f"{path}: the weights lack {len(missing)} tensors of {config.model_type}, e.g. {missing[0]}")
+    return model.eval(), processor
+
+
+def check_model_folder(path: Path) -> Any:
+    """The config of a model folder whose files are all there; cheap, so that it can come before any other work."""
+    from transformers import AutoConfig
+
+    if not path.is_dir():
+        raise InputError(f"{path}: no such model folder")
+    if not (path / "config.json").is_file():
+        raise InputError(f"{path}: is no model folder, it has no config.json")
+    read_json(path / "config.json")
+    for name in weight_files(path):
+        if not (path / name).is_file():
+            raise InputError(f"{path}: the weight file {name} is missing; was the folder copied whole?")
+    try:
+        return AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: transformers does not know this model ({_first_line(error)})") from error
+
+
+def load_processor(path: Path) -> Any:
+    """The processor of an audio LM: tokenizer, chat template and audio feature extractor."""
+    from transformers import AutoProcessor
+
+    quiet()
+    try:
+        processor = AutoProcessor.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: its processor cannot be loaded ({_first_line(error)})") from error
+    if not hasattr(getattr(processor, "feature_extractor", None), "sampling_rate"):
+        raise InputError(f"{path}: is no audio model, its processor has no audio feature extractor")
+    if not processor.chat_template:
+        raise InputError(f"{path}: its processor has no chat template (chat_template.jinja)")
+    return processor
+
+
+def weight_files(path: Path) -> list[str]:
+    """Names of the safetensors files of a model folder, in name order; InputError when it has none."""
+    if (path / INDEX).is_file():
+        return sorted(set(read_json(path / INDEX)["weight_map"].values()))
+    if (path / WEIGHTS).is_file():
+        return [WEIGHTS]
+    if other := sorted(path.glob("*.bin")) + sorted(path.glob("*.pt")) + sorted(path.glob("*.pth")):
+        raise InputError(f"{path}: {other[0].name} is not safetensors, and pickled weights are not read; convert them")
+    raise InputError(f"{path}: has no weights ({WEIGHTS})")
+
+
+def tensor_names(path: Path) -> set[str]:
+    """Names of all tensors in a model folder's weight files."""
+    from safetensors import safe_open
+
+    names: set[str] = set()
+    for file in weight_files(path):
+        with safe_open(path / file, framework="pt") as tensors:
+            names.update(tensors.keys())
+    return names
+
+
+def model_fingerprint(path: Path) -> str:
+    """Hash of a model folder's weights, configs, tokenizer and chat template: 32 hex digits.
+
+    Two folders with the same files have the same one, wherever they lie. Computed once per process for unchanged files.
+    """
+    if not path.is_dir():
+        raise InputError(f"{path}: no such model folder")
+    files = sorted(file for file in path.iterdir() if file.suffix in _SHAPING and file.is_file())
+    return _hash_of(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+
+
+@lru_cache(maxsize=16)
+def _hash_of(files: tuple[tuple[Path, int, int], ...]) -> str:
+    whole = hashlib.sha256()
+    for file, size, _ in files:
+        with file.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        whole.update(f"{file.name} {size} {digest}\n".encode())
+    return whole.hexdigest()[:32]
+
+
+def quiet() -> None:
+    """Leave stderr to mgrd's own story: no bars and no notes from transformers, only its errors."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

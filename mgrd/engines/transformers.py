@@ -1,0 +1,170 @@
+"""Sample with transformers: every model it has, on any machine; the default without a GPU.
+
+A question's prompt and audio are encoded once and their cache is shared by its samples. Each sample draws its tokens
+with random numbers of its own, made from its own seed, so its text does not depend on the batch it was in. Knows
+nothing of throughput: a batch ends when its longest sample ends (vLLM admits continuously).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mgrd.engines import Completion, Request, Sampling
+from mgrd.engines.chat import render_chat, window_s
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TransformersEngine:
+    """One audio language model in this process, in fp32 on a CPU and in its own precision on a GPU."""
+
+    name = "transformers"
+
+    def __init__(self, model: Path, *, batch: int = 16) -> None:
+        import torch
+
+        from mgrd.engines.models import load_audio_lm
+
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model, self.processor = load_audio_lm(model, "auto" if self.device == "cuda" else torch.float32)
+        self.model = self.model.to(self.device).eval()
+        self.batch = batch
+        self.sr = int(self.processor.feature_extractor.sampling_rate)
+        self.window_s = window_s(self.processor)
+        tokenizer = self.processor.tokenizer
+        stops = self.model.generation_config.eos_token_id
+        self.stops = {*([stops] if isinstance(stops, int) else stops or []), tokenizer.eos_token_id} - {None}
+        self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+
+    def sample(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
+        """Yield every wanted sample, a batch of questions at a time, in the order of the requests."""
+        queue = iter(requests)
+        while group := list(itertools.islice(queue, self.batch)):
+            yield from self._sample_group(group, sampling)
+
+    def close(self) -> None:
+        """Free the model."""
+        del self.model
+
+    def _sample_group(self, group: list[Request], sampling: Sampling) -> Iterator[Completion]:
+        import torch
+        from transformers import LogitsProcessorList
+
+        # One row a sample, each a copy of its question's row.
+        wanted = [
+            (index, sample, seed) for index, request in enumerate(group) for sample, seed in request.seeds.items()
+        ]
+        rows = torch.tensor([index for index, _, _ in wanted], device=self.device)
+        with torch.inference_mode():
+            inputs, cache = self._prefill(group)
+            cache.batch_select_indices(rows)
+            draw = _Draw([seed for _, _, seed in wanted], sampling, self.stops)
+            prompt_width = inputs["input_ids"].shape[1]
+            tokens = self.model.generate(
+                input_ids=inputs["input_ids"][rows],
+                attention_mask=inputs["attention_mask"][rows],
+                past_key_values=cache,
+                max_new_tokens=sampling.max_tokens,
+                do_sample=False,  # _Draw has drawn: all but one score are -inf
+                logits_processor=LogitsProcessorList([draw]),
+                eos_token_id=sorted(self.stops),
+                pad_token_id=self.pad,
+            )[:, prompt_width:].tolist()
+        prompt_tokens = inputs["attention_mask"].sum(-1).tolist()
+        for row, (index, sample, seed) in enumerate(wanted):
+            count = next((n for n, token in enumerate(tokens[row], 1) if token in self.stops), None)
+            length = count or len(tokens[row])
+            text = tokens[row][: length - 1] if count else tokens[row]
+            yield Completion(
+                key=group[index].key,
+                sample=sample,
+                seed=seed,
+                text=self.processor.tokenizer.decode(text, skip_special_tokens=False),
+                finish_reason="stop" if count else "length",
+                prompt_tokens=int(prompt_tokens[index]),
+                completion_tokens=length,
+                logprob=float(draw.logprob[row]),
+                heard_s=tuple(len(clip) / self.sr for clip in group[index].clips),
+            )
+
+    def _prefill(self, group: list[Request]) -> tuple[Any, Any]:
+        """The prompts' tokens, and their key-value cache less the last token: `generate` starts from that one."""
+        from mgrd.engines.window import short_window
+
+        clips = [clip for request in group for clip in request.clips]
+        longest_s = max(len(clip) for clip in clips) / self.sr
+        with short_window(self.model, self.processor, longest_s) as padded:
+            inputs = self.processor(
+                text=[render_chat(self.processor, request.text, len(request.clips)) for request in group],
+                audio=clips,
+                text_kwargs={"padding": True, "padding_side": "left"},
+                audio_kwargs={"sampling_rate": self.sr} | ({"max_length": padded} if padded else {}),
+                return_tensors="pt",
+            ).to(self.device)
+            positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
+            cache = self.model(**inputs, position_ids=positions, use_cache=True).past_key_values
+        cache.crop(-1)
+        return inputs, cache
+
+
+class _Draw:
+    """Draws each row's next token with the row's own random numbers; a transformers logits processor."""
+
+    def __init__(self, seeds: list[int], sampling: Sampling, stops: set[int]) -> None:
+        self.seeds = np.array(seeds, dtype=np.int64)
+        self.sampling = sampling
+        self.stops = list(stops)
+        self.step = 0
+        self.done = np.zeros(len(seeds), dtype=bool)
+        self.logprob = np.zeros(len(seeds))
+
+    def __call__(self, _tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        logprobs = torch.log_softmax(scores.float(), dim=-1)
+        chosen = (logprobs if self.sampling.temperature == 0 else self._noisy(logprobs)).argmax(-1)
+        picked = logprobs.gather(-1, chosen[:, None])[:, 0].cpu().numpy()
+        self.logprob += np.where(self.done, 0.0, picked)
+        self.done |= np.isin(chosen.cpu().numpy(), self.stops)
+        self.step += 1
+        return torch.full_like(scores, -torch.inf).scatter(-1, chosen[:, None], 0.0)
+
+    def _noisy(self, logprobs: torch.Tensor) -> torch.Tensor:
+        """Scores whose largest is a sample: Gumbel-max, because it hardly ever turns on the last bits of a score."""
+        import torch
+
+        scores = logprobs / self.sampling.temperature
+        if self.sampling.top_p < 1:
+            probs, order = torch.softmax(scores, dim=-1).sort(dim=-1, descending=True, stable=True)
+            # The nucleus is the smallest set of tokens that reaches top_p (Holtzman et al. 2020, arXiv 1904.09751).
+            outside = probs.cumsum(-1) - probs >= self.sampling.top_p
+            scores = scores.masked_fill(outside.scatter(-1, order, outside), -torch.inf)
+        seeds = torch.from_numpy(self.seeds).to(scores.device)
+        return scores - torch.log(-torch.log(uniform(seeds, self.step, scores.shape[-1])))
+
+
+def uniform(seeds: torch.Tensor, step: int, n: int) -> torch.Tensor:
+    """Random numbers in (0, 1), shape (len(seeds), n), that depend on (seed, step, column) alone.
+
+    A counter through SplitMix64's mixer (Steele, Lea and Flood 2014), so no generator has a state to carry along.
+    """
+    import torch
+
+    def shifted(x: torch.Tensor, bits: int) -> torch.Tensor:
+        return (x >> bits) & ((1 << (64 - bits)) - 1)  # torch shifts in the sign
+
+    def mixed(x: torch.Tensor) -> torch.Tensor:
+        x = (x ^ shifted(x, 30)) * -0x40A7B892E31B1A47  # 0xBF58476D1CE4E5B9 as int64
+        x = (x ^ shifted(x, 27)) * -0x6B2FB644ECCEEE15  # 0x94D049BB133111EB
+        return x ^ shifted(x, 31)
+
+    golden = -0x61C8864680B583EB  # 0x9E3779B97F4A7C15
+    column = torch.arange(n, device=seeds.device, dtype=torch.int64)
+    rows = mixed(mixed(seeds * golden + 1) + step * golden % 2**63)
+    return (shifted(mixed(rows[:, None] + column * golden), 11).double() + 0.5) / 2**53

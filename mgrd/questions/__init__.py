@@ -1,0 +1,156 @@
+"""Users' questions in, the table of questions out, or one error that says what is wrong with them and where.
+
+Everything is checked before a model is loaded; no clip is decoded. Knows nothing of public benchmarks, prompts or how a
+response is matched with the gold answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mgrd.errors import InputError, MisusedError
+from mgrd.questions.clips import is_clip, resolve_audio
+from mgrd.questions.readers import Source, base_of, open_source
+from mgrd.questions.rows import Wrong, no_choice, question_of, short
+from mgrd.tables import QUESTIONS, rows_of
+
+__all__ = ["audio_base", "fingerprint", "read_questions", "resolve_audio"]
+
+_TOLD = 3  # problems that an error lists; the others are counted
+
+
+def read_questions(
+    source: str,
+    *,
+    audio_root: Path | None = None,
+    mapping: Mapping[str, str] | None = None,
+    audio_out: Path | None = None,
+    limit: int | None = None,
+) -> pl.DataFrame:
+    """Read questions from a file, a data set folder or `name[@config][:split]` of the hub; columns of tables.QUESTIONS.
+
+    `mapping` names the source's column for a column of ours ({"question": "prompt"}). Embedded clips are written to
+    `audio_out`. A gold answer that is a letter or an index becomes its choice's text. `limit` reads only the first N.
+    Raises InputError, in one line with row numbers, for everything that is wrong with what was read.
+    """
+    mapping = dict(mapping or {})
+    if unknown := sorted(mapping.keys() - QUESTIONS.keys()):
+        raise MisusedError(f"--map {unknown[0]}=...: there is no such column; there are {', '.join(QUESTIONS)}")
+    names = {name: mapping.get(name, name) for name in QUESTIONS}
+    opened = open_source(source, {*names.values(), "file_name"})
+    if opened.is_audiofolder and "audio" not in mapping:
+        names["audio"] = "file_name"
+    rows: list[tuple[int, dict[str, Any]]] = []
+    problems: list[tuple[int, str]] = []
+    present: set[str] = set()  # many questions share a clip, and a file system may be slow
+    missing: dict[str, int] = {}
+    for number, raw in islice(opened.rows, limit):
+        try:
+            if isinstance(raw, str):
+                raise Wrong(raw)
+            row = question_of({name: raw.get(column) for name, column in names.items()}, audio_out)
+            for given in row["audio"]:
+                if given in present:
+                    continue
+                if is_clip(_clip_path(given, opened, audio_root, audio_out)):
+                    present.add(given)
+                else:
+                    missing.setdefault(given, number)
+            rows.append((number, row))
+        except Wrong as problem:
+            problems.append((number, str(problem)))
+    _check_columns(opened, names, mapping)
+    problems += _resolve_indices(rows)
+    problems += _repeated_ids(rows, opened.unit)
+    if problems or missing:
+        raise InputError(f"{opened.name}: {_told(opened, problems, missing, audio_root)}")
+    if not rows:
+        raise InputError(f"{opened.name}: holds no questions")
+    return pl.DataFrame([row for _, row in rows], schema=QUESTIONS, orient="row")
+
+
+def audio_base(source: str, audio_root: Path | None = None) -> Path:
+    """The folder that a source's audio paths are relative to: `audio_root`, else the source's own folder.
+
+    What resolve_audio wants as `base`. A data set of the hub has no folder: its paths are relative to the working one.
+    """
+    return audio_root or base_of(source)
+
+
+def fingerprint(questions: pl.DataFrame) -> str:
+    """A hash of what is asked, for manifests: every column of every row, in order; of a clip only its path."""
+    digest = hashlib.blake2b(digest_size=16)
+    for row in rows_of(questions.select(QUESTIONS.keys())):
+        digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _resolve_indices(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[int, str]]:
+    """Put the choice's text for an index where the rows show that all answers are indices, and from 0 or from 1.
+
+    They show it when no answer is text, and either a 0 or the number of choices occurs, but not both.
+    """
+    answered = [(number, row) for number, row in rows if row["choices"] and row["answer"] is not None]
+    pending = [(number, row) for number, row in answered if row["answer"] not in row["choices"]]
+    from_zero = any(int(row["answer"]) == 0 for _, row in pending)
+    from_one = any(int(row["answer"]) == len(row["choices"]) for _, row in pending)
+    is_clear = len(pending) == len(answered) and from_zero != from_one
+    problems = []
+    for number, row in pending:
+        place = int(row["answer"]) - from_one
+        if is_clear and place < len(row["choices"]):
+            row["answer"] = row["choices"][place]
+        else:
+            problems.append((number, no_choice(row["answer"], row["choices"])))
+    return problems
+
+
+def _clip_path(given: str, opened: Source, audio_root: Path | None, audio_out: Path | None) -> Path:
+    if audio_root is None and Path(given).is_absolute():
+        raise Wrong(f"audio {short(given)} is an absolute path; give an --audio-root that contains it")
+    try:
+        return resolve_audio(given, audio_root or opened.base, audio_out)
+    except InputError as error:
+        raise Wrong(str(error)) from error
+
+
+def _check_columns(opened: Source, names: Mapping[str, str], mapping: Mapping[str, str]) -> None:
+    wanted = {name: column for name, column in names.items() if name in ("audio", "question") or name in mapping}
+    absent = [name for name, column in wanted.items() if column not in opened.columns]
+    if opened.columns and absent:
+        raise InputError(
+            f"{opened.name}: has no column {', '.join(wanted[name] for name in absent)}; it has "
+            f"{short(', '.join(sorted(opened.columns)), 300)}; name the right one with --map {absent[0]}=COLUMN"
+        )
+
+
+def _repeated_ids(rows: Sequence[tuple[int, dict[str, Any]]], unit: str) -> list[tuple[int, str]]:
+    first: dict[str, tuple[int, dict[str, Any]]] = {}
+    problems = []
+    for number, row in rows:
+        known, other = first.setdefault(row["id"], (number, row))
+        if other is not row:
+            how = "the same question" if row == other else "another question"
+            problems.append((number, f"repeats the id {short(row['id'])} of {unit} {known}, {how}"))
+    return problems
+
+
+def _told(opened: Source, problems: list[tuple[int, str]], missing: Mapping[str, int], audio_root: Path | None) -> str:
+    """The problems in one line: the first few of the rows, then the clips that are not there."""
+    parts = [f"{opened.unit} {number}: {text}" for number, text in sorted(problems)[:_TOLD]]
+    if len(problems) > _TOLD:
+        parts.append(f"and {len(problems) - _TOLD:,} more rows")
+    if missing:
+        named = [f"{short(given)} ({opened.unit} {number})" for given, number in list(missing.items())[:_TOLD]]
+        more = f" and {len(missing) - _TOLD:,} more" if len(missing) > _TOLD else ""
+        count = "1 clip is" if len(missing) == 1 else f"{len(missing):,} clips are"
+        hint = "" if audio_root else "; --audio-root DIR names another folder"
+        parts.append(f"{count} not there: {', '.join(named)}{more}; looked in {audio_root or opened.base}{hint}")
+    return "; ".join(parts)

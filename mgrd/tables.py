@@ -1,0 +1,192 @@
+"""The tables that stages meet in: their columns, and files that are either complete or absent.
+
+A table is a Parquet file or a folder of `part-*.parquet`. A part is written as `.partial`, synced, then renamed, so a
+part that exists is whole, and what a killed process left behind is only a `.partial` that nobody reads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mgrd.errors import InputError
+
+QUESTIONS: dict[str, pl.DataType] = {
+    "id": pl.String(),
+    "audio": pl.List(pl.String),
+    "question": pl.String(),
+    "choices": pl.List(pl.String),
+    "answer": pl.String(),
+    "task": pl.String(),
+    "language": pl.String(),
+}
+
+TRACES: dict[str, pl.DataType] = {
+    "trace_id": pl.String(),
+    "question_id": pl.String(),
+    "round": pl.Int32(),
+    "sample": pl.Int32(),
+    "audio": pl.List(pl.String),
+    "audio_sha": pl.List(pl.String),
+    "question": pl.String(),
+    "choices": pl.List(pl.String),
+    "answer": pl.String(),
+    "task": pl.String(),
+    "language": pl.String(),
+    "model": pl.String(),
+    "engine": pl.String(),
+    "control": pl.String(),
+    "prompt": pl.String(),
+    "completion": pl.String(),
+    "think": pl.String(),
+    "response": pl.String(),
+    "finish_reason": pl.String(),
+    "error": pl.String(),
+    "prompt_tokens": pl.Int32(),
+    "completion_tokens": pl.Int32(),
+    "logprob": pl.Float64(),
+    "seed": pl.UInt32(),
+    "heard_s": pl.List(pl.Float32),
+}
+
+OBJECTIONS = pl.List(pl.Struct({"rule": pl.String, "check": pl.String, "reason": pl.String}))
+
+CLAIMS = pl.List(
+    pl.Struct(
+        {
+            "start": pl.Int32,
+            "end": pl.Int32,
+            "text": pl.String,
+            "cue": pl.String,
+            "kind": pl.String,
+            "scope": pl.String,
+            "t0_s": pl.Float32,
+            "t1_s": pl.Float32,
+            "polarity": pl.Int8,
+            "modality": pl.String,
+            "asserts": pl.String,
+            "claimed": pl.String,
+            "claimed_value": pl.Float64,
+            "measured": pl.Float64,
+            "unit": pl.String,
+            "z": pl.Float32,
+            "verdict": pl.String,
+            "why": pl.String,
+            "confidence": pl.Float32,
+        }
+    )
+)
+
+JUDGED: dict[str, pl.DataType] = TRACES | {
+    "predicted": pl.String(),
+    "correct": pl.Boolean(),
+    "objections": OBJECTIONS,
+    "passed": pl.Boolean(),
+    "claims": CLAIMS,
+}
+
+SELECTION: dict[str, pl.DataType] = {
+    "trace_id": pl.String(),
+    "question_id": pl.String(),
+    "kept": pl.Boolean(),
+    "why": pl.String(),
+}
+
+
+def write_table(
+    rows: pl.DataFrame | Sequence[Mapping[str, Any]], path: Path, schema: Mapping[str, pl.DataType]
+) -> None:
+    """Write rows with exactly the columns of `schema`; the file appears whole or not at all.
+
+    The bytes depend on the rows alone: fixed compression, no statistics that vary, no time stamps.
+    """
+    if not isinstance(rows, pl.DataFrame):
+        rows = pl.DataFrame(list(rows), schema=dict(schema), orient="row", strict=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(path) as partial:
+        rows.select(schema.keys()).cast(dict(schema)).write_parquet(partial, compression="zstd", compression_level=3)  # type: ignore[arg-type]
+
+
+def parts(path: Path) -> list[Path]:
+    """The complete parts of a table, in name order: the file itself, or the `part-*.parquet` of a folder."""
+    if path.is_file():
+        return [path]
+    return sorted(path.glob("part-*.parquet"))
+
+
+def read_table(path: Path, schema: Mapping[str, pl.DataType], columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read a table whole, with the columns of `schema` (or some of them); a missing column is an error by name."""
+    frames = list(iter_parts(path, schema, columns))
+    if frames:
+        return pl.concat(frames)
+    wanted = {name: schema[name] for name in columns or schema}
+    return pl.DataFrame(schema=wanted)
+
+
+def iter_parts(
+    path: Path, schema: Mapping[str, pl.DataType], columns: Sequence[str] | None = None
+) -> Iterator[pl.DataFrame]:
+    """Read a table part by part, so that memory stays that of one part."""
+    if not path.exists():
+        raise InputError(f"{path}: no such table; run the stage that writes it first")
+    names = list(columns or schema)
+    for part in parts(path):
+        try:
+            frame = pl.read_parquet(part, glob=False, hive_partitioning=False)  # a path may hold [ ]
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise InputError(
+                f"{part}: cannot be read as Parquet ({_first_line(error)}); remove it and rerun"
+            ) from error
+        if missing := [name for name in names if name not in frame.columns]:
+            raise InputError(f"{part}: is not the expected table, it has no column {', '.join(missing)}")
+        yield frame.select(names)
+
+
+class atomic:  # noqa: N801  (reads as a verb: `with atomic(path) as partial`)
+    """A path to write to that replaces `path` only when the block ends without an error."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.partial = path.with_name(path.name + ".partial")
+
+    def __enter__(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.partial
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.partial.unlink(missing_ok=True)
+            return
+        with self.partial.open("rb") as handle:
+            os.fsync(handle.fileno())
+        self.partial.replace(self.path)
+
+
+def write_json(value: Any, path: Path) -> None:
+    """Write indented JSON with sorted keys, whole or not at all."""
+    with atomic(path) as partial:
+        partial.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that an earlier command wrote."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; is this a folder that mgrd wrote?") from None
+    except ValueError as error:
+        raise InputError(f"{path}: is not JSON ({_first_line(error)})") from error
+
+
+def rows_of(frame: pl.DataFrame) -> Iterable[dict[str, Any]]:
+    """The rows as dictionaries."""
+    return frame.iter_rows(named=True)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

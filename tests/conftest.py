@@ -1,0 +1,30 @@
+"""What every test may use: the command line as a shell sees it, and the real data where it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
+
+
+@pytest.fixture
+def run(capsys):
+    """Run `mgrd` as a shell would; return its exit code, stdout and stderr."""
+    from mgrd.cli import main
+
+    def run(*args):
+        with pytest.raises(SystemExit) as stopped:
+            main([str(arg) for arg in args])
+        return stopped.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def real():
+    """The folder of real data; the test skips where it is absent."""
+    if not REAL.is_dir():
+        pytest.skip(f"no real data at {REAL}")
+    return REAL

@@ -1,0 +1,111 @@
+"""The transformers engine: each sample depends on its own seed alone, and greedy is the model's own."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="needs mgrd[train]")
+
+from tiny_model import build  # noqa: E402
+
+from mgrd.engines import Request, Sampling, default_engine, open_engine  # noqa: E402
+from mgrd.engines.chat import render_chat  # noqa: E402
+from mgrd.engines.transformers import uniform  # noqa: E402
+from mgrd.errors import InputError, MisusedError  # noqa: E402
+
+SR = 16000
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    return open_engine("transformers", build(tmp_path_factory.mktemp("model")))
+
+
+def requests(samples=4, clips=5):
+    def tone(n):
+        return (0.1 * np.sin(2 * np.pi * (150 + 70 * n) * np.arange(int(SR * (0.4 + 0.3 * n))) / SR)).astype(np.float32)
+
+    return [
+        Request(f"q{n}", f"Is it high? {'really ' * n}", [tone(n)], [f"c{n}"], {i: 100 * n + i for i in range(samples)})
+        for n in range(clips)
+    ]
+
+
+def texts(engine, asked, sampling, batch):
+    engine.batch = batch
+    return {(done.key, done.sample): done.text for done in engine.sample(asked, sampling)}
+
+
+def test_samples_do_not_depend_on_the_batch_or_its_order(engine):
+    sampling = Sampling(temperature=1.0, top_p=0.95, max_tokens=24)
+
+    together = texts(engine, requests(), sampling, batch=5)
+    alone = texts(engine, requests()[::-1], sampling, batch=1)
+    one = requests()[3]
+    last = texts(engine, [Request(one.key, one.text, one.clips, one.clip_ids, {3: one.seeds[3]})], sampling, batch=2)
+
+    assert together == alone
+    assert last == {("q3", 3): together["q3", 3]}
+    assert len(set(together.values())) > 10
+
+
+def test_greedy_is_what_the_model_itself_generates(engine):
+    asked = requests(samples=1, clips=3)
+
+    ours = texts(engine, asked, Sampling(temperature=0, max_tokens=12), batch=3)
+
+    tokenizer = engine.processor.tokenizer
+    for request in asked:
+        inputs = engine.processor(
+            text=[render_chat(engine.processor, request.text, 1)],
+            audio=request.clips,
+            audio_kwargs={"sampling_rate": SR},
+            return_tensors="pt",
+        )
+        theirs = engine.model.generate(**inputs, do_sample=False, max_new_tokens=12, pad_token_id=engine.pad)
+        new = theirs[0, inputs["input_ids"].shape[1] :]
+        assert ours[request.key, 0] == tokenizer.decode([token for token in new.tolist() if token not in engine.stops])
+
+
+def test_a_completion_says_why_it_ended_and_what_was_heard(engine):
+    engine.batch = 5
+    (done,) = engine.sample(requests(samples=1, clips=1), Sampling(temperature=0, max_tokens=3))
+
+    assert (done.finish_reason, done.completion_tokens, done.heard_s) in [
+        ("length", 3, (0.4,)),
+        ("stop", done.completion_tokens, (0.4,)),
+    ]
+    assert done.logprob < 0
+    assert done.prompt_tokens > len("Is it high?".split())
+
+
+def test_the_random_numbers_are_uniform_and_differ_by_seed_step_and_token():
+    drawn = uniform(torch.arange(40), 3, 2000).numpy()
+
+    assert 0 < drawn.min()
+    assert drawn.max() < 1
+    assert abs(drawn.mean() - 0.5) < 0.005
+    assert abs(drawn.var() - 1 / 12) < 0.002
+    assert np.abs(np.corrcoef(drawn) - np.eye(40)).max() < 0.1
+    assert not np.isin(uniform(torch.arange(40), 4, 2000).numpy(), drawn).any()
+    assert np.array_equal(uniform(torch.tensor([7]), 3, 2000).numpy()[0], drawn[7])
+
+
+def test_top_p_keeps_the_smallest_set_that_reaches_it():
+    from mgrd.engines.transformers import _Draw
+
+    probs = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).repeat(4000, 1)
+    draw = _Draw(list(range(4000)), Sampling(top_p=0.8), set())
+
+    chosen = draw(torch.zeros(4000, 1), probs.log()).argmax(-1)
+
+    shares = torch.bincount(chosen, minlength=4) / 4000
+    assert shares[2:].tolist() == [0.0, 0.0]
+    assert abs(shares[0].item() - 0.5 / 0.8) < 0.03
+
+
+def test_an_unknown_engine_and_a_folder_without_a_model_are_errors_by_name(tmp_path):
+    with pytest.raises(MisusedError, match="there is no such engine"):
+        open_engine("llama", tmp_path)
+    with pytest.raises(InputError, match="is no model folder"):
+        open_engine("transformers", tmp_path)
+    assert default_engine() in ("transformers", "vllm")

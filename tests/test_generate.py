@@ -1,0 +1,257 @@
+"""Every sample once: planning, resuming, failing and the controls, with an engine that only counts."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import soundfile as sf
+
+from mgrd import engines, tables
+from mgrd.engines import Completion
+from mgrd.errors import InputError, MgrdError, SettingsError, Stopped
+from mgrd.generate import control_clip, generate, sample_seed, swaps
+from mgrd.options import Generate
+from mgrd.progress import Story, stop
+
+QUIET = Story(quiet=True)
+
+
+class FakeEngine:
+    """Answers with the clip's loudness; dies after `budget` samples."""
+
+    name, sr, window_s = "fake", 16000, 5.0
+
+    def __init__(self, budget=None, dies_with=KeyboardInterrupt):
+        self.budget, self.dies_with, self.heard = budget, dies_with, []
+
+    def sample(self, requests, sampling):
+        for request in requests:
+            self.heard.append(request)
+            for sample, seed in request.seeds.items():
+                if self.budget == 0:
+                    raise self.dies_with
+                self.budget = None if self.budget is None else self.budget - 1
+                text = f"<think>peak {np.abs(request.clips[0]).max():.2f}</think>yes"
+                yield Completion(
+                    request.key, sample, seed, text, "stop", 5, 4, -1.5, (len(request.clips[0]) / self.sr,)
+                )
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """Three questions, a model folder, and `job(...)` that generates with a given engine."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    for number, name in enumerate("abc", 1):
+        tone = 0.2 * number * np.sin(2 * np.pi * 220 * np.arange(16000) / 16000)
+        sf.write(tmp_path / f"{name}.wav", tone, 16000)
+    write_questions(tmp_path, "abc")
+
+    def job(engine=None, **options):
+        engine = engine or FakeEngine()
+        monkeypatch.setattr(engines, "open_engine", lambda *_, **__: engine)
+        flags = {key: options.pop(key) for key in ("overwrite", "audio_root") if key in options}
+        settings = Generate(samples=2, engine="transformers", **options)
+        questions = str(tmp_path / "questions.jsonl")
+        return generate(questions, tmp_path / "out", tmp_path / "model", settings, story=QUIET, **flags)
+
+    job.folder = tmp_path
+    job.traces = lambda: tables.read_table(tmp_path / "out" / "traces", tables.TRACES).sort("trace_id")
+    return job
+
+
+def write_questions(folder, names, **extra):
+    rows = [
+        {"id": name, "audio": f"{name}.wav", "question": f"Is {name} loud?", "choices": ["yes", "no"], "answer": "yes"}
+        for name in names
+    ]
+    (folder / "questions.jsonl").write_text("\n".join(json.dumps(row | extra) for row in rows))
+
+
+def test_every_sample_is_a_row_with_its_seed_and_what_was_heard(job):
+    counts = job()
+
+    rows = job.traces()
+    assert rows["trace_id"].to_list() == ["a.0.0", "a.0.1", "b.0.0", "b.0.1", "c.0.0", "c.0.1"]
+    assert rows["think"].to_list() == ["peak 0.20"] * 2 + ["peak 0.40"] * 2 + ["peak 0.60"] * 2
+    assert rows["seed"].to_list() == [sample_seed(0, 0, name, sample) for name in "abc" for sample in (0, 1)]
+    assert rows["heard_s"].to_list() == [[1.0]] * 6
+    assert {key: counts[key] for key in ("samples", "made", "failed")} == {"samples": 6, "made": 6, "failed": 0}
+
+
+@pytest.mark.parametrize("budget", range(7))
+def test_a_job_killed_after_any_sample_ends_with_each_sample_once(job, budget):
+    if budget < 6:
+        with pytest.raises(KeyboardInterrupt):
+            job(FakeEngine(budget))
+    job()
+
+    assert job.traces()["trace_id"].to_list() == ["a.0.0", "a.0.1", "b.0.0", "b.0.1", "c.0.0", "c.0.1"]
+
+
+def test_a_finished_job_opens_no_engine_and_changes_no_byte(job):
+    job()
+    before = {path.name: path.read_bytes() for path in (job.folder / "out" / "traces").iterdir()}
+    engine = FakeEngine()
+
+    counts = job(engine)
+
+    assert (counts["made"], engine.heard) == (0, [])
+    assert {path.name: path.read_bytes() for path in (job.folder / "out" / "traces").iterdir()} == before
+
+
+def test_more_questions_extend_a_job(job):
+    write_questions(job.folder, "ab")
+    job()
+    write_questions(job.folder, "abc")
+    engine = FakeEngine()
+
+    job(engine)
+
+    assert [request.key for request in engine.heard] == ["c"]
+
+
+def test_a_partial_file_of_a_killed_process_is_never_read(job):
+    job()
+    (job.folder / "out" / "traces" / "part-000001.parquet.partial").write_bytes(b"half")
+
+    assert job()["samples"] == 6
+
+
+def test_other_sampling_settings_are_refused_by_name_until_overwrite_sets_the_old_aside(job):
+    job()
+
+    with pytest.raises(SettingsError, match=r"temperature 1\.0 -> 0\.5"):
+        job(temperature=0.5)
+    job(temperature=0.5, overwrite=True)
+
+    assert (job.folder / "out" / "traces.old-1").is_dir()
+    assert job.traces().height == 6
+
+
+def test_a_known_id_with_other_words_is_refused(job):
+    job()
+    write_questions(job.folder, "abc", answer="no")
+
+    with pytest.raises(SettingsError, match="question a was sampled with other words"):
+        job()
+
+
+def test_a_clip_that_changed_stops_the_job_by_name(job):
+    write_questions(job.folder, "a")
+    job()
+    sf.write(job.folder / "a.wav", np.full(8000, 0.1), 16000)
+    write_questions(job.folder, "ab")
+    rows = (
+        (job.folder / "questions.jsonl").read_text()
+        + "\n"
+        + json.dumps({"id": "a2", "audio": "a.wav", "question": "Again?"})
+    )
+    (job.folder / "questions.jsonl").write_text(rows)
+
+    with pytest.raises(InputError, match=r"a\.wav: the clip has changed"):
+        job()
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        (np.zeros(16000), "every sample is zero"),
+        (np.full(16000 * 6, 0.1), "6.0 s is longer than the 5 s this model hears"),
+        (np.full(160, 0.1), "10.0 ms"),
+        (np.full(16000, np.nan), "NaN"),
+    ],
+)
+def test_a_clip_that_cannot_be_heard_is_a_failed_row_with_its_reason(job, samples, reason):
+    sf.write(job.folder / "b.wav", samples, 16000, subtype="FLOAT")
+
+    counts = job(max_failed=0.5)
+
+    failed = job.traces().filter(pl.col("error").is_not_null())
+    assert failed["trace_id"].to_list() == ["b.0.0", "b.0.1"]
+    assert reason in failed["error"][0]
+    assert failed["finish_reason"].to_list() == ["error", "error"]
+    assert counts["failed"] == 2
+
+
+def test_too_many_failures_end_the_job_after_everything_is_saved_and_retry_makes_them_good(job):
+    good = (job.folder / "b.wav").read_bytes()
+    (job.folder / "b.wav").write_bytes(b"no audio")
+
+    with pytest.raises(MgrdError, match="2 of 6 samples failed"):
+        job()
+    assert job.traces().height == 6
+    (job.folder / "b.wav").write_bytes(good)
+
+    assert job(retry_failed=True)["failed"] == 0
+    assert job.traces()["trace_id"].to_list() == ["a.0.0", "a.0.1", "b.0.0", "b.0.1", "c.0.0", "c.0.1"]
+
+
+def test_a_stop_signal_saves_what_is_done_and_asks_to_go_on(job, monkeypatch):
+    monkeypatch.setattr(stop, "signal_name", None)
+
+    class Signalled(FakeEngine):
+        def sample(self, requests, sampling):
+            for completion in super().sample(requests, sampling):
+                stop.signal_name = "SIGTERM"
+                yield completion
+
+    with pytest.raises(Stopped, match="SIGTERM"):
+        job(Signalled())
+    monkeypatch.setattr(stop, "signal_name", None)
+    assert job.traces().height == 2
+
+    job()
+    assert job.traces().height == 6
+
+
+def test_controls_replace_what_is_heard_and_keep_what_is_asked(job):
+    engine = FakeEngine()
+    job(engine, control="swap")
+
+    peaks = [round(float(np.abs(request.clips[0]).max()), 1) for request in engine.heard]
+    assert sorted(peaks) == [0.2, 0.4, 0.6]
+    assert all(peak != own for peak, own in zip(peaks, [0.2, 0.4, 0.6], strict=True))
+    assert job.traces()["audio"].to_list() == [["a.wav"]] * 2 + [["b.wav"]] * 2 + [["c.wav"]] * 2
+    assert set(job.traces()["control"]) == {"swap"}
+
+
+def test_noise_has_the_clips_length_and_level_and_is_the_same_each_time():
+    clip = (0.3 * np.sin(np.arange(16000))).astype(np.float32)
+
+    noise = control_clip("noise", clip, "q")
+
+    assert len(noise) == len(clip)
+    assert np.isclose(np.sqrt(np.mean(noise**2)), np.sqrt(np.mean(clip**2)), rtol=0.05)
+    assert np.array_equal(noise, control_clip("noise", clip, "q"))
+    assert not control_clip("silence", clip, "q").any()
+
+
+def test_swaps_prefer_the_same_task_and_never_give_a_question_its_own_clip():
+    rows = [
+        {"id": f"{task}{n}", "task": task, "audio": [f"{task}{n}.wav"]} for task in ("pitch", "rate") for n in range(5)
+    ]
+
+    swapped = swaps(rows)
+
+    assert all(swapped[row["id"]] != row["audio"] for row in rows)
+    assert all(swapped[row["id"]][0].startswith(row["task"]) for row in rows)
+    with pytest.raises(MgrdError, match="share one clip"):
+        swaps([row | {"audio": ["one.wav"]} for row in rows])
+
+
+def test_seeds_differ_between_rounds_questions_and_samples():
+    seeds = {
+        sample_seed(seed, number, name, sample)
+        for seed in (0, 1)
+        for number in (1, 2)
+        for name in "ab"
+        for sample in range(8)
+    }
+
+    assert len(seeds) == 64
+    assert sample_seed(0, 1, "a", 3) == sample_seed(0, 1, "a", 0) + 3
