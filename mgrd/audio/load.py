@@ -4,7 +4,7 @@ A clip is refused, by name and reason, rather than repaired: what a model hears 
 samples. Knows nothing about what the samples mean, and nothing about tables.
 
 Limits: a clip that is held in memory has at most `HELD_SAMPLES` samples over all channels (1 GiB as float32, 3 h of
-24 kHz mono). Longer ones can be measured, because `open_stream` reads them block by block, but not be given to a model.
+24 kHz mono). Longer ones can still be measured, because `open_stream` reads them block by block.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import hashlib
 import io
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -36,32 +37,29 @@ READ_FRAMES = 2**18
 
 @dataclass(frozen=True)
 class Clip:
-    """Decoded audio. `samples`: float32, (channels, n), full scale 1.0; `sha`: blake2b-128 of samples, rate, channels."""
+    """Decoded audio: `samples` float32 (channels, n), full scale 1.0; `sha` blake2b-128 of rate, channels, samples."""
 
     samples: Samples
     sr: int
     sha: str
     name: str = ""
-    _mono: dict[int, Samples] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.samples.shape[1] / self.sr
+        return int(self.samples.shape[1]) / self.sr
 
     def mono(self, sr: int) -> Samples:
         """One channel at `sr` Hz: the mean of the channels, or the loudest one when the mean would cancel.
 
         Resampled with soxr HQ. Shape (n,), float32.
         """
-        if sr not in self._mono:
-            self._mono[sr] = resample(downmix(self.samples, channel_alone(self.samples)), self.sr, sr)
-        return self._mono[sr]
+        return resample(downmix(self.samples, channel_alone(self.samples)), self.sr, sr)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """A file that is read block by block: `duration_s` and `frames` are what the header promises."""
+    """An open file; `blocks` can be read once, `frames` is what the header promises."""
 
     sr: int
     channels: int
@@ -83,35 +81,33 @@ class Survey:
 
 def probe(source: Source, name: str | None = None) -> tuple[float, int, int]:
     """Duration in seconds, rate in Hz and number of channels, from the header alone."""
-    handle, file = _opened(source, _name(source, name))
-    with handle, file:
-        return file.frames / file.samplerate, file.samplerate, file.channels
+    with open_stream(source, name) as stream:
+        return stream.frames / stream.sr, stream.sr, stream.channels
 
 
 def load(source: Source, name: str | None = None) -> Clip:
     """Decode a whole clip; `name` stands for embedded bytes in messages.
 
-    InputError names the clip and one reason: missing, empty, not audio, truncated, not finite, too short, too long to hold.
+    InputError names the clip and one reason: missing, empty, not audio, truncated, not finite, too short, too long.
     """
-    stream = open_stream(source, name)
     name = _name(source, name)
-    if stream.frames * stream.channels > HELD_SAMPLES:
-        raise InputError(
-            f"{name}: {stream.frames / stream.sr / 60:.0f} min of {stream.channels} channels at {stream.sr} Hz is more "
-            f"than the {HELD_SAMPLES * 4 >> 20} MiB that a clip may take in memory; cut it into shorter clips"
-        )
-    digest = _digest(stream.sr, stream.channels)
-    samples = np.empty((stream.channels, stream.frames), dtype=np.float32)
-    done = 0
-    for block in stream.blocks:
-        digest.update(block.tobytes())
-        # a compressed file may hold a few samples more than its header says
-        if done + len(block) > samples.shape[1]:
-            samples = np.concatenate(
-                (samples[:, :done], np.empty((stream.channels, 2 * READ_FRAMES), np.float32)), axis=1
+    with open_stream(source, name) as stream:
+        if stream.frames * stream.channels > HELD_SAMPLES:
+            raise InputError(
+                f"{name}: {stream.frames / stream.sr / 60:.0f} min of {stream.channels} channels at {stream.sr} Hz is "
+                f"more than the {HELD_SAMPLES * 4 >> 20} MiB that a clip may take in memory; cut it into shorter clips"
             )
-        samples[:, done : done + len(block)] = block.T
-        done += len(block)
+        digest = _digest(stream.sr, stream.channels)
+        samples = np.empty((stream.channels, stream.frames), dtype=np.float32)
+        done = 0
+        for block in stream.blocks:
+            digest.update(block.tobytes())
+            # a compressed file may hold a few samples more than its header says
+            if done + len(block) > samples.shape[1]:
+                more = np.empty((stream.channels, 2 * READ_FRAMES), dtype=np.float32)
+                samples = np.concatenate((samples[:, :done], more), axis=1)
+            samples[:, done : done + len(block)] = block.T
+            done += len(block)
     return Clip(np.ascontiguousarray(samples[:, :done]), stream.sr, digest.hexdigest(), name)
 
 
@@ -126,29 +122,23 @@ def clip_of(samples: Samples, sr: int, name: str = "samples") -> Clip:
 
 def survey(source: Source, name: str | None = None) -> Survey:
     """Decode a clip of any length once, holding one block at a time."""
-    stream = open_stream(source, name)
-    digest = _digest(stream.sr, stream.channels)
-    power, mixed, done = np.zeros(stream.channels), 0.0, 0
-    for block in stream.blocks:
-        digest.update(block.tobytes())
-        power += [_power(channel) for channel in block.T]
-        mixed += _power(block.mean(axis=1, dtype=np.float32))
-        done += len(block)
+    with open_stream(source, name) as stream:
+        digest = _digest(stream.sr, stream.channels)
+        power, mixed, done = np.zeros(stream.channels), 0.0, 0
+        for block in stream.blocks:
+            digest.update(block.tobytes())
+            power += [_power(channel) for channel in block.T]
+            mixed += _power(block.mean(axis=1, dtype=np.float32))
+            done += len(block)
     return Survey(stream.sr, done, digest.hexdigest(), int(np.argmax(power)) if _cancels(power, mixed) else None)
 
 
-def open_stream(source: Source, name: str | None = None) -> Stream:
+@contextmanager
+def open_stream(source: Source, name: str | None = None) -> Iterator[Stream]:
     """Open a clip for reading in blocks of shape (n, channels); the blocks raise InputError where the data is wrong."""
-    name = _name(source, name)
-    handle, file = _opened(source, name)
-    blocks = _checked(_read(handle, file, name), file.samplerate, file.frames, name)
-    return Stream(file.samplerate, file.channels, file.frames, blocks)
-
-
-def _opened(source: Source, name: str) -> tuple[IO[bytes], Any]:
-    """The open file and libsndfile's reader of it; the caller closes both."""
     import soundfile
 
+    name = _name(source, name)
     if isinstance(source, Path):
         if not source.exists():
             raise InputError(f"{name}: no such audio file")
@@ -158,30 +148,27 @@ def _opened(source: Source, name: str) -> tuple[IO[bytes], Any]:
             raise InputError(f"{name}: the audio file is empty (0 bytes)")
     elif not source:
         raise InputError(f"{name}: the embedded audio is empty (0 bytes)")
-    handle = source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
-    try:
+    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as handle:
         there, promised = _data_bytes(handle)
         handle.seek(0)
-        file = soundfile.SoundFile(handle)
-    except soundfile.LibsndfileError as error:
-        handle.close()
-        raise InputError(
-            f"{name}: is not audio that libsndfile reads ({_reason(error)}); convert it to WAV or FLAC"
-        ) from None
-    if there < promised:
-        file.close()
-        handle.close()
-        raise InputError(
-            f"{name}: is truncated, its header promises {promised} bytes of audio and {there} are there; copy it again"
-        )
-    return handle, file
+        try:
+            file = soundfile.SoundFile(handle)
+        except soundfile.LibsndfileError as error:
+            why = f"is not audio that libsndfile reads ({_reason(error)}); convert it to WAV or FLAC"
+            raise InputError(f"{name}: {why}") from None
+        if there < promised:
+            why = f"is truncated, its header promises {promised} bytes of audio and {there} are there; copy it again"
+            raise InputError(f"{name}: {why}")
+        with file:
+            blocks = _checked(_read(file, name), file.samplerate, file.frames, name)
+            yield Stream(file.samplerate, file.channels, file.frames, blocks)
 
 
 def downmix(samples: Samples, alone: int | None) -> Samples:
     """The mean of the channels (channels, n) -> (n,), or the one channel that stands for them all."""
     if len(samples) == 1 or alone is not None:
         return np.ascontiguousarray(samples[alone or 0])
-    return samples.mean(axis=0, dtype=np.float32)
+    return np.asarray(samples.mean(axis=0, dtype=np.float32))
 
 
 def channel_alone(samples: Samples) -> int | None:
@@ -219,23 +206,22 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "error_string", "")).strip().rstrip(".") or "decoding fails"
 
 
-def _read(handle: IO[bytes], file: Any, name: str) -> Iterator[Samples]:
+def _read(file: Any, name: str) -> Iterator[Samples]:
     import soundfile
 
     done = 0
-    with handle, file:
-        while True:
-            try:
-                block = file.read(READ_FRAMES, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                raise InputError(
-                    f"{name}: is truncated or damaged, its header promises {file.frames / file.samplerate:.2f} s and "
-                    f"decoding stops after {done / file.samplerate:.2f} s ({_reason(error)}); copy it again"
-                ) from None
-            if not len(block):
-                return
-            done += len(block)
-            yield block
+    while True:
+        try:
+            block = file.read(READ_FRAMES, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise InputError(
+                f"{name}: is truncated or damaged, its header promises {file.frames / file.samplerate:.2f} s and "
+                f"decoding stops after {done / file.samplerate:.2f} s ({_reason(error)}); copy it again"
+            ) from None
+        if not len(block):
+            return
+        done += len(block)
+        yield block
 
 
 def _checked(blocks: Iterator[Samples], sr: int, frames: int, name: str) -> Iterator[Samples]:
@@ -252,7 +238,8 @@ def _checked(blocks: Iterator[Samples], sr: int, frames: int, name: str) -> Iter
     # MP3 and Vorbis state lengths that the decoder's delay may miss by a few frames of 1152 samples
     if frames - done > max(0.01 * frames, 4 * 1152):
         raise InputError(
-            f"{name}: is truncated, its header promises {frames / sr:.2f} s and {done / sr:.2f} s are there; copy it again"
+            f"{name}: is truncated, its header promises {frames / sr:.2f} s "
+            f"and {done / sr:.2f} s are there; copy it again"
         )
     if done < SHORTEST_S * sr:
         raise InputError(f"{name}: is {done / sr * 1000:.1f} ms long; at least {SHORTEST_S * 1000:.0f} ms are needed")

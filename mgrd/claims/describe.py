@@ -1,0 +1,250 @@
+"""Descriptions in a sentence: what is said to be high, fast, loud, rising, male, angry, and of what.
+
+A describing word is bound to a head: the noun after it ("a low voice"), else the nearest before it that it can describe
+("the voice is low"), else one of the clause or sentence before ("It starts near 110 Hz. That is low").
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from mgrd.claims import Claim
+from mgrd.claims.scene import Scene
+from mgrd.claims.vocabulary import Term
+
+KINDS = {
+    "pitch.contour": "trend",
+    "loudness.trend": "trend",
+    "pause.presence": "presence",
+    "voice.sex": "presence",
+    "voice.quality": "presence",
+    "source.presence": "presence",
+    "event.presence": "presence",
+    "event.order": "comparison",
+}
+"""The kind of a description by its cue; any other is a level."""
+
+MORE = frozenset({"high", "loud", "fast", "bright", "wide", "long", "noisy", "wet", "rising"})
+LESS = frozenset({"low", "quiet", "soft", "slow", "dark", "narrow", "short", "clean", "dry", "falling"})
+
+_REACH = 12
+"""Tokens between a head and the word that describes it; twice as many over a clause."""
+
+_MANNER = ("voice.quality", "manner")
+_DIMENSIONS = frozenset({"pitch", "loudness", "volume", "rate", "rate_bare", "tempo", "timbre", "pause", "noise"})
+_IMPLIED = {"hz": "pitch", "khz": "pitch", "bpm": "tempo", "syl_s": "rate", "wpm": "rate"}
+"""A figure stands for what it measures: `110 Hz, so low`."""
+
+
+class Head(NamedTuple):
+    """What can be described, over tokens [i, j); a figure implies one."""
+
+    i: int
+    j: int
+    name: str
+    implied: bool = False
+
+
+def heads(scene: Scene) -> list[Head]:
+    """Everything in a sentence that can be described, in order."""
+    found: list[Head] = []
+    for term in scene.sound:
+        if "ignore.phrases" in term.entry.marks:
+            continue
+        named = [name for name, needs in sorted(term.entry.heads.items()) if scene.allowed(needs)]
+        found += [Head(term.i, term.j, name) for name in named]
+        found += [
+            Head(term.i, term.j, _IMPLIED[unit], implied=True)
+            for mark in term.entry.marks
+            if (unit := mark.removeprefix("units.")) in _IMPLIED and mark != unit
+        ]
+    return found
+
+
+def descriptions(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
+    """The claims that describe something; `here` are this sentence's heads, `before` those of the one before it."""
+    found: list[Claim] = []
+    at: list[int] = []
+    for term in scene.sound:
+        if "ignore.phrases" in term.entry.marks:
+            continue
+        bound = _bind(scene, term, here, before) if term.entry.says else None
+        if bound is not None:
+            found += _described(scene, term, *bound)
+        else:
+            for cue, asserts, needs in term.entry.phrases:
+                if scene.allowed(needs):
+                    found += _described(scene, term, None, cue, asserts)
+        at += [term.i] * (len(found) - len(at))
+    return _paired(scene, found, at)
+
+
+_TRENDS = {"pitch.level": "pitch.contour", "loudness.level": "loudness.trend"}
+_OPPOSITES = ({"male", "female"}, {"major", "minor"})
+
+
+def _paired(scene: Scene, found: list[Claim], at: list[int]) -> list[Claim]:
+    """Opposite words of one cue: `high or low` weighs options; `from low to high`, `starts low, ends high` move."""
+    kept = list(found)
+    for k in range(len(found) - 1):
+        one, other = found[k], found[k + 1]
+        if one.cue != other.cue or one.kind != other.kind or not _opposite(one.asserts, other.asserts):
+            continue
+        between = range(at[k] + 1, at[k + 1])
+        if any(scene.listed("either", i) for i in between):
+            kept[k : k + 2] = [_weighed(one), _weighed(other)]
+        elif one.cue in _TRENDS and (
+            (one.scope, other.scope) == ("start", "end")
+            or (scene.listed("from", at[k] - 1) and any(scene.listed("to", i) for i in between))
+        ):
+            rising = other.asserts in MORE
+            moves = scene.claim(at[k], at[k + 1] + 1, _TRENDS[one.cue], "trend", "rising" if rising else "falling")
+            kept[k : k + 2] = [moves, moves]
+    return kept
+
+
+def _weighed(claim: Claim) -> Claim:
+    return replace(claim, modality="option") if claim.modality in ("asserted", "hedged") else claim
+
+
+def _opposite(one: str, other: str) -> bool:
+    return (one in MORE and other in LESS) or (one in LESS and other in MORE) or {one, other} in _OPPOSITES
+
+
+def _bind(scene: Scene, term: Term, here: list[Head], before: list[Head]) -> tuple[Head | None, str, str] | None:
+    says = term.entry.says
+    begin, end = scene.clause(term.i)
+    head = _attributed(scene, term, [h for h in here if term.j <= h.i < end and not h.implied], says)
+    short = term.j - term.i == 1 and not scene.word(term.i).isascii()
+    if head is None:
+        reach = 4 if short else _REACH
+        head = _subject(scene, [h for h in here if begin <= h.i and term.i - reach <= h.j <= term.i], says)
+    if head is not None and any(scene.word(k) in ",，" for k in range(head.j, term.i)) and not _ends(scene, term):
+        head = None
+    if head is None and (short or not _ends(scene, term)):
+        return None  # one Chinese character, or a word that may describe what follows it, carries no head over
+    if head is None:
+        head = _subject(scene, [h for h in here if h.i < begin and term.i - 2 * _REACH <= h.j], says)
+    if head is not None:
+        return head, *says[head.name][0]
+    if not here or any(scene.listed("pronouns", k) for k in range(begin, term.i)):
+        carried = [h for h in before if h.name in says]
+        if carried and all(h.i > term.i for h in here):
+            return None, *says[carried[-1].name][0]
+    return None
+
+
+def _ends(scene: Scene, term: Term) -> bool:
+    """Whether nothing follows that the word could describe: `low.`, `low and slow`, not `low prices`."""
+    following = scene.word(term.j)
+    return (
+        not following[:1].isalnum()
+        or scene.listed("stop", term.j)
+        or scene.listed("joins", term.j)
+        or any(other.i == term.j for other in scene.sound)
+        or any(other.i == term.j for other in scene.frame)
+    )
+
+
+def _attributed(scene: Scene, term: Term, after: list[Head], says: dict[str, list[tuple[str, str]]]) -> Head | None:
+    """The noun that the word stands before: `low male voice`, `slow, even pace`, `low in pitch`."""
+    for head in after:
+        if head.i - term.j > 4:
+            return None
+        between = range(term.j, head.i)
+        if any(_parts(scene, k) for k in between if not (k == term.j and scene.listed("of", k))):
+            return None
+        if scene.listed("of", term.j) and head.name not in _DIMENSIONS:
+            return None
+        if head.name in says:
+            return head
+    return None
+
+
+def _parts(scene: Scene, k: int) -> bool:
+    """Whether a token keeps a word before it from describing a noun after it."""
+    word = scene.word(k)
+    return scene.listed("stop", k) or not (word[:1].isalnum() or scene.listed("joins", k))
+
+
+def _subject(scene: Scene, earlier: list[Head], says: dict[str, list[tuple[str, str]]]) -> Head | None:
+    """The nearest head before the word that it can describe; `the volume of the voice` counts as volume."""
+    earlier = [h for h in earlier if not h.implied] + [h for h in earlier if h.implied]
+    spoken = [k for k, h in enumerate(earlier) if h.name in says and not h.implied]
+    for k in spoken[-1:] or range(len(earlier) - 1, -1, -1):
+        head = earlier[k]
+        if head.name not in says:
+            continue
+        for other in reversed(earlier[:k]):
+            of_it = 0 < head.i - other.j <= 3 and scene.listed("of", other.j)
+            if of_it and other.name in _DIMENSIONS and other.name in says:
+                return other
+        return head
+    return None
+
+
+def _described(scene: Scene, term: Term, head: Head | None, cue: str, asserts: str) -> list[Claim]:
+    if (cue, asserts) == _MANNER and (_is_concluded(scene, term) or (head is None and not term.entry.phrases)):
+        return []
+    i, j = term.i, term.j
+    if head is not None and scene.clause(head.i) == scene.clause(term.i):
+        i, j = min(i, head.i), max(j, head.j)
+    kind = KINDS.get(cue, "level")
+    if cue == "voice.quality":
+        asserts = scene.text.raw[scene.text.starts[term.i] : scene.text.ends[term.j - 1]].lower()
+    claim = scene.claim(i, j, cue, kind, asserts, at=term.i)
+    if kind == "level" and "degree.comparative" in term.entry.marks:
+        return [_compared(scene, term, claim)]
+    if cue == "rate.level" and asserts in ("rising", "falling"):
+        return [replace(claim, kind="trend")]
+    if cue == "tempo.level" and asserts in ("rising", "falling"):
+        return [replace(claim, kind="trend")]
+    if kind in ("level", "trend"):
+        ordinal = scene.ordinal(term.i)
+        place = scene.place(term.i)
+        if ordinal is not None:
+            claim = replace(claim, scope=ordinal)
+        elif place is not None:
+            claim = replace(claim, scope=place)
+        elif _of_one_event(scene, term, head):
+            claim = replace(claim, scope="span")
+    return [claim]
+
+
+def _is_concluded(scene: Scene, term: Term) -> bool:
+    """`so the speaker sounds calm` says what follows from the sound, not how it sounds."""
+    begin, _ = scene.clause(term.i)
+    return any(begin <= t.i < term.i and "marks.consequence" in t.entry.marks for t in scene.frame)
+
+
+def _of_one_event(scene: Scene, term: Term, head: Head | None) -> bool:
+    """`a loud bang`, `the crash is very loud`: true of a moment that nothing in the text places."""
+    if head is not None and head.name not in ("timbre",):
+        return head.name == "music" and scene.listed("background", head.i - 1)
+    begin, end = scene.clause(term.i)
+    return any(
+        "events.sounding" in t.entry.marks and not t.entry.heads and begin <= t.i < end and abs(t.i - term.i) <= 6
+        for t in scene.sound
+        if t is not term
+    )
+
+
+def _compared(scene: Scene, term: Term, claim: Claim) -> Claim:
+    """`the second is higher` as a comparison, `higher at the end` as a trend."""
+    subject = scene.ordinal(term.i)
+    sign = 1 if claim.asserts in MORE else -1
+    if subject in ("first", "second"):
+        other = "second" if subject == "first" else "first"
+        asserts = subject if sign > 0 else other
+        return replace(claim, kind="comparison", scope="first_vs_second", asserts=asserts,
+                       claimed=f"the {subject} is {scene.text.words[term.i]}")  # fmt: skip
+    if subject is not None:
+        return replace(claim, kind="comparison", scope=subject)
+    place = scene.place(term.i)
+    if place in ("start", "end") and claim.cue in ("pitch.level", "loudness.level"):
+        rising = (sign > 0) == (place == "end")
+        cue = "pitch.contour" if claim.cue == "pitch.level" else "loudness.trend"
+        return replace(claim, cue=cue, kind="trend", asserts="rising" if rising else "falling",
+                       claimed=f"{scene.text.words[term.i]} at the {place}")  # fmt: skip
+    return replace(claim, kind="comparison")

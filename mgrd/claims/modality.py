@@ -1,0 +1,155 @@
+"""What kind of statement each word of a sentence stands in, and which words are negated.
+
+An observation about this clip is told from an option being weighed, a hypothesis, a general truth, a question and a
+report of words; negation has a scope, after NegEx (Chapman et al. 2001, J. Biomed. Inform. 34). Knows nothing of sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mgrd.claims import Modality
+from mgrd.claims.text import Sentence, Text
+from mgrd.claims.vocabulary import Term, Vocabulary
+
+_STRENGTH: dict[Modality, int] = {
+    "asserted": 0,
+    "hedged": 1,
+    "general": 2,
+    "hypothetical": 3,
+    "question": 4,
+    "option": 5,
+    "quoted": 6,
+}
+"""Where several apply, the one furthest from an observation wins."""
+
+_NEGATION_TOKENS = 9
+_FORWARD: dict[str, Modality] = {"option": "option", "question": "question", "conditional": "hypothetical"}
+_CLAUSE: dict[str, Modality] = {"hedged": "hedged", "hypothetical": "hypothetical", "general": "general"}
+_BULLETS = frozenset("-*•")
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """Of each token of a sentence, by its distance from the sentence's first."""
+
+    modality: list[Modality]
+    negated: list[bool]
+    clauses: list[tuple[int, int]]
+
+    def between(self, i: int, j: int) -> Modality:
+        """The modality of tokens [i, j): the one furthest from an observation."""
+        return max(self.modality[i:j], key=_STRENGTH.__getitem__)
+
+
+def stance(
+    text: Text, sentence: Sentence, frame: list[Term], clauses: list[tuple[int, int]], vocabulary: Vocabulary
+) -> Stance:
+    """Read the marks of one sentence; `frame` are its marks in order."""
+    first, n = sentence.i, sentence.j - sentence.i
+    modality: list[Modality] = ["asserted"] * n
+    negated = [False] * n
+
+    def put(i: int, j: int, value: Modality) -> None:
+        for k in range(max(i, first) - first, min(j, sentence.j) - first):
+            if _STRENGTH[value] > _STRENGTH[modality[k]]:
+                modality[k] = value
+
+    if sentence.mark == "?":
+        put(sentence.i, sentence.j, "question")
+    for i, j in text.quoted_in(sentence.i, sentence.j):
+        put(i, j, "quoted")
+    if (head := _option_head(text, sentence)) is not None:
+        put(sentence.i, head, "option")
+    for term in frame:
+        i, j = _clause_of(clauses, term.i, sentence)
+        for mark in term.entry.marks:
+            name = mark.removeprefix("marks.")
+            if name in _CLAUSE:
+                put(i, j, _CLAUSE[name])
+            elif name in _FORWARD:
+                put(term.i, sentence.j if name == "conditional" else j, _FORWARD[name])
+            elif name == "report":
+                put(term.j, _report_end(text, term, frame, j), "quoted")
+            elif name == "generic" and _is_generic(text, i, term.i, vocabulary):
+                put(i, j, "general")
+            elif name == "negation":
+                _negate(negated, first, term.j, _negation_end(text, term, frame, j))
+            elif name == "negation_after":
+                _negate(negated, first, i, term.i)
+    return Stance(modality, negated, [(i - first, j - first) for i, j in clauses])
+
+
+def breaks(frame: Iterable[Term], text: Text, sentence: Sentence, vocabulary: Vocabulary) -> frozenset[int]:
+    """Tokens at which a conjunction starts a new clause: contrasts, consequences, and `and` before a new subject."""
+    found = {term.i for term in frame if not term.entry.marks.isdisjoint(("marks.contrast", "marks.break"))}
+    words, starters = text.words, vocabulary.lists["definite"]
+    found |= {
+        i
+        for i in range(sentence.i + 1, sentence.j - 1)
+        if words[i] == "and" and (words[i - 1] == "," or words[i + 1] in starters)
+    }
+    return frozenset(found)
+
+
+def _clause_of(clauses: list[tuple[int, int]], token: int, sentence: Sentence) -> tuple[int, int]:
+    for i, j in clauses:
+        if i <= token < j:
+            return i, j
+    return sentence.i, sentence.j
+
+
+def _option_head(text: Text, sentence: Sentence) -> int | None:
+    """Where the option ends in `- Calm: ...`, `(B) calm`, `A) calm` or `[calm, excited]`, else None."""
+    words = text.words[sentence.i : sentence.i + 30]
+    if len(words) < 2:
+        return None
+    if words[0] == "[":
+        return sentence.j
+    lettered = (words[0] == "(" and len(words) > 2 and len(words[1]) == 1 and words[2] == ")") or (
+        len(words[0]) == 1 and words[0].isalpha() and words[1] in (")", ".", ":")
+    )
+    if not lettered and words[0] not in _BULLETS:
+        return None
+    for k in range(2, len(words)):
+        if words[k] in (":", "：", "—", "–"):
+            return sentence.i + k
+    return sentence.j if lettered or (words[0] in _BULLETS and sentence.j - sentence.i <= 6) else None
+
+
+def _report_end(text: Text, term: Term, frame: list[Term], clause_end: int) -> int:
+    """A report of words ends at the clause, a comma, or words about how it was said."""
+    end = clause_end
+    for other in frame:
+        if term.j <= other.i < end and "marks.delivery" in other.entry.marks:
+            end = other.i
+            break
+    for k in range(term.j, end):
+        if text.words[k] == ",":
+            return k
+    return end
+
+
+def _is_generic(text: Text, clause_start: int, verb: int, vocabulary: Vocabulary) -> bool:
+    """`High pitch suggests ...` and `a slow pace suggests ...` are general, `the high pitch suggests ...` is not."""
+    subject = text.words[clause_start:verb]
+    return bool(subject) and len(subject) <= 6 and not any(word in vocabulary.lists["definite"] for word in subject)
+
+
+def _negation_end(text: Text, term: Term, frame: list[Term], clause_end: int) -> int:
+    end = min(clause_end, term.j + _NEGATION_TOKENS)
+    for other in frame:
+        if term.j <= other.i < end and "marks.contrast" in other.entry.marks:
+            end = other.i
+            break
+    for k in range(term.j, end):
+        if text.words[k] in ",，":
+            return k
+    return end
+
+
+def _negate(negated: list[bool], first: int, i: int, j: int) -> None:
+    """A second negation over the same words does not undo the first: `not without noise` is left to the reader."""
+    for k in range(i - first, j - first):
+        negated[k] = True

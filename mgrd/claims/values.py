@@ -1,0 +1,313 @@
+"""Numbers in a sentence: figures with units, ranges, positions in time and counts.
+
+Turns `from about 300 Hz to 520 Hz`, `at 0:04`, `three beeps` into claims; knows no levels or trends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mgrd.claims import Claim
+from mgrd.claims.scene import Scene
+from mgrd.claims.vocabulary import Term
+
+_SCALE = {"khz": ("hz", 1000.0), "ms": ("s", 0.001), "min": ("s", 60.0)}
+_SHOWN = {"hz": "Hz", "bpm": "BPM", "db": "dB", "s": "s", "st": "st", "syl_s": "syl/s", "wpm": "wpm"}
+_SPOKEN = {"dbfs": "dBFS", "lufs": "LUFS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number with its unit, over tokens [i, j)."""
+
+    i: int
+    j: int
+    value: float
+    unit: str
+    spoken: str
+    """The unit as written, which for decibels says against what."""
+
+
+def values(scene: Scene) -> list[Claim]:
+    """Every figure with a unit, every time and every count."""
+    found: list[Claim] = []
+    quantities = _quantities(scene)
+    k = 0
+    while k < len(quantities):
+        this, after = quantities[k], quantities[k + 1] if k + 1 < len(quantities) else None
+        pair = after is not None and after.unit == this.unit and _joined(scene, this, after)
+        if pair and after is not None:
+            found += _range(scene, this, after)
+            k += 2
+        else:
+            found += _single(scene, this, quantities, k)
+            k += 1
+    return found + list(_counts(scene))
+
+
+def _quantities(scene: Scene) -> list[Quantity]:
+    units = {t.i: t for t in scene.sound if _unit(t)}
+    numbers = {t.i: t for t in scene.sound if t.entry.number is not None}
+    raw: list[tuple[int, int, float]] = []
+    found: list[Quantity] = []
+    for i in range(scene.sentence.i, scene.sentence.j):
+        word = scene.word(i)
+        if ":" in word and word[0].isdigit():
+            if (scene.anchored or word[0] == "0") and _is_position(scene, i):
+                minutes, seconds = word.split(":")
+                found.append(Quantity(i, i + 1, int(minutes) * 60 + float(seconds), "s", "s"))
+            continue
+        if i in numbers:
+            j, value = numbers[i].j, numbers[i].entry.number
+        elif word[:1].isdecimal():
+            j, value = i + 1, _number(word)
+        else:
+            continue
+        if value is None:
+            continue
+        if value > 0 and scene.word(i - 1) in ("-", "−") and _is_sign(scene, i):
+            value = -value
+        raw.append((i, j, value))
+    for k, (i, j, value) in enumerate(raw):
+        unit = units.get(j) or (units.get(j + 1) if scene.word(j) == "-" else None)
+        if unit is not None:
+            found.append(_quantity(i, unit.j, value, unit, scene))
+        elif k + 1 < len(raw) and raw[k + 1][0] - j <= 3 and raw[k + 1][1] in units and _to(scene, j, raw[k + 1][0]):
+            found.append(_quantity(i, j, value, units[raw[k + 1][1]], scene))
+    return [one for one in found if _meaning(scene, one) != "sampling"]
+
+
+def _unit(term: Term) -> str | None:
+    return next((mark.removeprefix("units.") for mark in term.entry.marks if mark.startswith("units.")), None)
+
+
+def _quantity(i: int, j: int, value: float, unit: Term, scene: Scene) -> Quantity:
+    name, factor = _SCALE.get(_unit(unit) or "", (_unit(unit) or "", 1.0))
+    return Quantity(i, j, value * factor, name, _SPOKEN.get(scene.word(unit.i), _SHOWN[name]))
+
+
+def _number(word: str) -> float | None:
+    """The value of a digit token; None for one too long to be a measurement, or of mixed scripts."""
+    if len(word) > 15:
+        return None
+    try:
+        return float(word.replace(",", ""))
+    except ValueError:
+        return None
+
+
+def _is_sign(scene: Scene, i: int) -> bool:
+    """A minus sign touches its number and follows no other number, else it is a dash or a range."""
+    text = scene.text
+    return text.ends[i - 1] == text.starts[i] and not scene.word(i - 2)[:1].isdigit()
+
+
+def _to(scene: Scene, i: int, j: int) -> bool:
+    return any(scene.listed("to", k) for k in range(i, j))
+
+
+def _joined(scene: Scene, this: Quantity, after: Quantity) -> bool:
+    """`300 Hz to 520 Hz`, `100-120 Hz`; with `and` only after `between`."""
+    if after.i - this.j > 3 or not _to(scene, this.j, after.i):
+        return False
+    opened = any(scene.listed("from", k) for k in range(this.i - 3, this.i))
+    return opened or not any(scene.word(k) in ("and", "和", "与") for k in range(this.j, after.i))
+
+
+def _about(scene: Scene, one: Quantity) -> int:
+    """Where the claim's span begins: at a word like `about` just before the number."""
+    i = one.i
+    while scene.listed("about", i - 1) or (scene.word(i - 1) in ("-", "−") and one.value < 0 and i == one.i):
+        i -= 1
+    return i
+
+
+def _shown(one: Quantity) -> str:
+    return f"{one.value:g} {one.spoken}"
+
+
+def _range(scene: Scene, low: Quantity, high: Quantity) -> list[Claim]:
+    i, j = _about(scene, low), high.j
+    if low.unit == "s":
+        if low.value >= high.value or _meaning(scene, low) in ("gaps", "lasting", "reverb"):
+            return [_figure(scene, one, _bound(k)) for k, one in enumerate((low, high))]
+        claimed = f"{low.value:g} to {high.value:g} s"
+        return [scene.claim(i, j, "time.position", "value", "span", scope="span", t0_s=low.value, t1_s=high.value,
+                            claimed=claimed, claimed_value=low.value, unit="s")]  # fmt: skip
+    interval = low.value < high.value and (
+        not any(scene.listed("from", k) for k in range(i - 2, i))
+        or any(scene.listed("interval", k) for k in range(i - 4, i))
+    )
+    if interval or low.unit != "hz" or _meaning(scene, low):
+        return [_figure(scene, one, _bound(k)) for k, one in enumerate((low, high))]
+    made = [_figure(scene, low, "value", scope="start"), _figure(scene, high, "value", scope="end")]
+    direction = "rising" if high.value > low.value else "falling"
+    claimed = f"{_shown(low)} to {_shown(high)}"
+    return [*made, scene.claim(i, j, "pitch.contour", "trend", direction, at=low.i, claimed=claimed)]
+
+
+def _bound(k: int) -> str:
+    return ("at_least", "at_most")[k]
+
+
+def _single(scene: Scene, one: Quantity, quantities: list[Quantity], k: int) -> list[Claim]:
+    scope = _value_scope(scene, one, quantities, k)
+    before = [t for t in scene.frame if t.j in (one.i, one.i - 1)]
+    bounds = [m.removeprefix("bounds.") for t in before for m in sorted(t.entry.marks) if m.startswith("bounds.")]
+    asserts = "value"
+    if bounds and not (one.unit == "s" and _is_position(scene, one.i)):
+        asserts = bounds[-1]
+    return [_figure(scene, one, asserts, scope=scope)]
+
+
+def _value_scope(scene: Scene, one: Quantity, quantities: list[Quantity], k: int) -> str:
+    ordinal = scene.ordinal(one.i)
+    if ordinal is not None:
+        return ordinal
+    alike = [other for other in quantities if other.unit == one.unit]
+    if one.unit == "hz" and len(alike) == 2 and _sequenced(scene, *alike):
+        return "first" if one is alike[0] else "second"
+    place = scene.place(one.i, reach=4)
+    return place or "whole"
+
+
+def _sequenced(scene: Scene, this: Quantity, after: Quantity) -> bool:
+    """`a tone at 440 Hz, then one at 620 Hz`."""
+    return any(this.j <= t.i < after.i and "marks.sequence" in t.entry.marks for t in scene.frame)
+
+
+def _figure(scene: Scene, one: Quantity, asserts: str, *, scope: str = "whole") -> Claim:
+    cue = _cue(scene, one)
+    i = _about(scene, one)
+    words = {"at_least": f"at least {_shown(one)}", "at_most": f"at most {_shown(one)}"}
+    claimed = words.get(asserts, f"about {_shown(one)}")
+    fields = {"scope": scope, "claimed": claimed, "claimed_value": one.value, "unit": one.spoken, "at": one.i}
+    if cue == "time.position":
+        fields |= {"scope": "span", "t0_s": one.value, "t1_s": one.value, "claimed": f"at {one.value:g} s"}
+        asserts = "value"
+    if cue == "time.duration" and not _of_the_clip(scene, one):
+        fields["scope"] = "span"
+    return scene.claim(i, one.j, cue, "value", asserts, **fields)
+
+
+def _meaning(scene: Scene, one: Quantity) -> str | None:
+    """What the nearest naming word of the clause makes of a figure: `snr`, `gaps`, `brightness`, ..."""
+    begin, end = scene.clause(one.i)
+    near = [
+        (abs(t.i - one.i) + (2 if t.i > one.i else 0), t.i, mark.removeprefix("values."))
+        for t in scene.sound
+        if begin <= t.i < end and t.i != one.i
+        for mark in sorted(t.entry.marks)
+        if mark.startswith("values.")
+    ]
+    fitting = [one_near for one_near in near if one_near[2] in _MEANINGS[one.unit]]
+    return min(fitting)[2] if fitting else None
+
+
+_MEANINGS = {
+    "hz": ("brightness", "sampling"),
+    "db": ("snr", "noise", "comparing"),
+    "s": ("gaps", "lasting", "reverb"),
+    "bpm": (),
+    "st": (),
+    "syl_s": (),
+    "wpm": (),
+}
+_CUES = {
+    ("hz", None): "pitch.value",
+    ("hz", "brightness"): "timbre.brightness",
+    ("db", None): "loudness.level",
+    ("db", "snr"): "noise.level",
+    ("db", "noise"): "noise.level",
+    ("db", "comparing"): "loudness.trend",
+    ("s", None): "time.duration",
+    ("s", "lasting"): "time.duration",
+    ("s", "gaps"): "pause.duration",
+    ("s", "reverb"): "space.reverb",
+    ("bpm", None): "tempo.value",
+    ("st", None): "pitch.contour",
+    ("syl_s", None): "rate.value",
+    ("wpm", None): "rate.value",
+}
+
+
+def _cue(scene: Scene, one: Quantity) -> str:
+    meaning = _meaning(scene, one)
+    if one.unit == "s" and _is_position(scene, one.i, one.j):
+        return "time.position"
+    return _CUES[one.unit, meaning]
+
+
+def _is_position(scene: Scene, i: int, j: int | None = None) -> bool:
+    """`at 2.5 s`, `around 0:04`, `the 3-second mark`, but not `lasts about 3 s`."""
+    k = i - 1
+    while scene.word(k) in ("[", "(", "~", "≈") or (scene.listed("about", k) and scene.listed("position", k - 1)):
+        k -= 1
+    if j is not None and any(scene.listed("mark", m) for m in (j, j + 1)):
+        return True
+    if not scene.listed("position", k):
+        return False
+    # "a pause of about 3 s" is a length, "a pause around 3 s" a place
+    return not scene.listed("about", k) or not (scene.listed("duration", k - 1) or _is_lasting(scene, i))
+
+
+def _is_lasting(scene: Scene, i: int) -> bool:
+    return _meaning(scene, Quantity(i, i + 1, 0.0, "s", "s")) == "lasting"
+
+
+def _of_the_clip(scene: Scene, one: Quantity) -> bool:
+    begin, end = scene.clause(one.i)
+    return any(scene.listed("clip", k) for k in range(begin, end)) and _meaning(scene, one) == "lasting"
+
+
+def _counts(scene: Scene) -> Iterator[Claim]:
+    """`three beeps`, `two distinct tones`, `the beep sounds four times`."""
+    for term in scene.sound:
+        if term.entry.number is None or term.entry.number != int(term.entry.number):
+            continue
+        count = int(term.entry.number)
+        yield from _count(scene, term.i, term.j, count)
+    for i in range(scene.sentence.i, scene.sentence.j):
+        word = scene.word(i)
+        if word.isascii() and word.isdecimal() and len(word) <= 2:
+            yield from _count(scene, i, i + 1, int(word))
+
+
+def _count(scene: Scene, i: int, j: int, count: int) -> Iterator[Claim]:
+    noun = next((t for t in scene.sound if j <= t.i <= j + 3 and _counted(t)), None)
+    if noun is None or any(scene.listed("stop", k) or not scene.word(k)[:1].isalpha() for k in range(j, noun.i)):
+        return
+    if scene.listed("nth", i - 1) or (count == 1 and not _is_count_of_one(scene, i)):
+        return
+    if not scene.allowed("trace") or (scene.listed("of", j) and count == 1):
+        return
+    what = _raw(scene, noun)
+    cue = "event.count"
+    if noun.j - noun.i == 1 and scene.listed("times", noun.i):
+        subject = [t for t in scene.sound if t.j <= i and _counted(t) and t.i >= scene.clause(i)[0]]
+        if not subject:
+            return
+        what, noun_marks = _raw(scene, subject[-1]), subject[-1].entry.marks
+    else:
+        noun_marks = noun.entry.marks
+    if "pause" in noun.entry.heads:
+        cue = "pause.presence"
+    # any other sound than a bare tone is told from its neighbours by no measurement
+    unit = "events" if "events.countable" in noun_marks else "others"
+    yield scene.claim(i, noun.j, cue, "count", str(count), at=i, claimed=f"{count} {what}",
+                      claimed_value=float(count), unit=unit)  # fmt: skip
+
+
+def _raw(scene: Scene, term: Term) -> str:
+    return scene.text.raw[scene.text.starts[term.i] : scene.text.ends[term.j - 1]].lower()
+
+
+def _counted(term: Term) -> bool:
+    return not term.entry.marks.isdisjoint(("events.countable", "events.counted"))
+
+
+def _is_count_of_one(scene: Scene, i: int) -> bool:
+    """`one` counts only when it is stressed: `only one beep`, `there is one beep`, `I hear one beep`."""
+    near = range(i - 2, i)
+    return any(scene.listed("only", k) or scene.listed("some", k) for k in near) or scene.listed("only", i)

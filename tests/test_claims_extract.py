@@ -1,0 +1,245 @@
+"""Sentences in, claims out: every kind of claim, and every kind of sentence that is none."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mgrd.claims.extract import extract
+
+ABOUT = ("asserted", "hedged")
+GLIDE = [("pitch.value", "start", 300.0, "Hz"), ("pitch.value", "end", 520.0, "Hz")]
+PAIR = [("pitch.value", "first", 440.0, "Hz"), ("pitch.value", "second", 620.0, "Hz")]
+
+
+def said(think):
+    """The claims about the clip, as (cue, scope, asserts), negated ones with a minus."""
+    return [
+        (one.cue, one.scope, ("-" if one.polarity < 0 else "") + one.asserts)
+        for one in extract(think)
+        if one.modality in ABOUT
+    ]
+
+
+def figures(think):
+    return [
+        (one.cue, one.scope, one.claimed_value, one.unit) for one in extract(think) if one.claimed_value is not None
+    ]
+
+
+def modalities(think):
+    return {one.modality for one in extract(think)}
+
+
+@pytest.mark.parametrize(
+    ("think", "expected"),
+    [
+        ("The voice is low.", ("pitch.level", "whole", "low")),
+        ("I hear a high-pitched voice.", ("pitch.level", "whole", "high")),
+        ("She answers in a deep voice.", ("pitch.level", "whole", "low")),
+        ("The man speaks quickly.", ("rate.level", "whole", "fast")),
+        ("Her speech is slow and unhurried.", ("rate.level", "whole", "slow")),
+        ("The pace of the voice is slow.", ("rate.level", "whole", "slow")),
+        ("The recording is loud.", ("loudness.level", "whole", "loud")),
+        ("The level of the audio is quiet throughout.", ("loudness.level", "whole", "quiet")),
+        ("The volume of the voice is high.", ("loudness.level", "whole", "loud")),
+        ("The music has a fast tempo.", ("tempo.level", "whole", "fast")),
+        ("The song is in a minor key.", ("music.mode", "whole", "minor")),
+        ("The voice sounds muffled.", ("timbre.brightness", "whole", "dark")),
+        ("The background is noisy in this recording.", ("noise.level", "whole", "noisy")),
+        ("The tone rises.", ("pitch.contour", "whole", "rising")),
+        ("She ends with a falling intonation.", ("pitch.contour", "end", "falling")),
+        ("The music fades out.", ("loudness.trend", "whole", "falling")),
+        ("The sound is louder at the end.", ("loudness.trend", "end", "rising")),
+        ("The speaker is monotone.", ("pitch.range", "whole", "narrow")),
+        ("There is a long pause in the speech.", ("pause.duration", "whole", "long")),
+        ("A male voice is heard.", ("voice.sex", "whole", "male")),
+        ("Her voice trembles.", ("voice.sex", "whole", "female")),
+        ("He answers in a mocking tone of voice.", ("voice.quality", "whole", "mocking")),
+        ("You can hear glass shattering.", ("source.presence", "whole", "present")),
+        ("The second tone is higher.", ("pitch.level", "first_vs_second", "second")),
+        ("The first tone is lower than the second.", ("pitch.level", "first_vs_second", "second")),
+        ("Of the two beeps the first is louder.", ("loudness.level", "first_vs_second", "first")),
+        ("The voice is not high.", ("pitch.level", "whole", "-high")),
+        ("There is no pause in the speech.", ("pause.presence", "whole", "-present")),
+        ("The voice is neither fast nor loud.", ("rate.level", "whole", "-fast")),
+        ("The voice seems low.", ("pitch.level", "whole", "low")),
+    ],
+)
+def test_an_observation_becomes_a_claim(think, expected):
+    assert expected in said(think)
+
+
+@pytest.mark.parametrize(
+    ("think", "expected"),
+    [
+        ("他的声音低沉。", ("pitch.level", "whole", "low")),
+        ("语速很快。", ("rate.level", "whole", "fast")),
+        ("音量很小。", ("loudness.level", "whole", "quiet")),
+        ("语调在句末上扬。", ("pitch.contour", "end", "rising")),
+        ("第二个音比第一个音更高。", ("pitch.level", "first_vs_second", "second")),
+        ("她的声音不高。", ("pitch.level", "whole", "-high")),
+        ("可以听到玻璃破碎的声音。", ("source.presence", "whole", "present")),
+        ("她的语气很激动。", ("voice.quality", "whole", "激动")),
+        ("背景嘈杂。", ("noise.level", "whole", "noisy")),
+    ],
+)
+def test_an_observation_in_chinese_becomes_a_claim(think, expected):
+    assert expected in said(think)
+
+
+@pytest.mark.parametrize(
+    ("think", "expected"),
+    [
+        ("The voice is near 110 Hz.", [("pitch.value", "whole", 110.0, "Hz")]),
+        ("The tone lies at 0.1 kHz in the audio.", [("pitch.value", "whole", 100.0, "Hz")]),
+        ("A tone starts at 300 Hz and ends at 520 Hz.", GLIDE),
+        ("It glides from about 300 Hz to 520 Hz.", GLIDE),
+        ("The first tone is near 440 Hz and the second near 620 Hz.", PAIR),
+        ("A tone at 440 Hz, then one at 620 Hz.", PAIR),
+        ("The tempo is about 120 BPM.", [("tempo.value", "whole", 120.0, "BPM")]),
+        ("He speaks at 5.5 syllables per second.", [("rate.value", "whole", 5.5, "syl/s")]),
+        ("He speaks at 160 words per minute.", [("rate.value", "whole", 160.0, "wpm")]),
+        ("The level is about -20 LUFS.", [("loudness.level", "whole", -20.0, "LUFS")]),
+        ("There is a pause of 0.6 s.", [("pause.duration", "whole", 0.6, "s")]),
+        ("The clip lasts 3.2 seconds.", [("time.duration", "whole", 3.2, "s")]),
+        ("At 0:04 the voice starts.", [("time.position", "span", 4.0, "s")]),
+        ("A door slams around 2.5 s.", [("time.position", "span", 2.5, "s")]),
+        ("I hear three short beeps.", [("event.count", "whole", 3.0, "events")]),
+        ("The beep sounds four times.", [("event.count", "whole", 4.0, "events")]),
+        ("There are two speakers in the audio.", [("event.count", "whole", 2.0, "others")]),
+        ("基频约为110赫兹。", [("pitch.value", "whole", 110.0, "Hz")]),
+        ("听到三声哔声。", [("event.count", "whole", 3.0, "events")]),
+    ],
+)
+def test_a_number_keeps_its_unit_and_scope(think, expected):
+    assert figures(think) == expected
+
+
+def test_a_glide_between_two_figures_is_also_a_trend():
+    assert ("pitch.contour", "whole", "rising") in said("A tone from about 300 Hz to 520 Hz.")
+    assert ("pitch.contour", "whole", "falling") in said("A tone from about 520 Hz to 300 Hz.")
+
+
+@pytest.mark.parametrize("think", ["The pitch goes from low to high.", "The tone starts low and ends high."])
+def test_opposite_levels_at_two_times_are_a_trend(think):
+    assert said(think) == [("pitch.contour", "whole", "rising")]
+
+
+def test_opposite_levels_with_or_between_are_options():
+    assert modalities("The voice is either high or low.") == {"option"}
+    assert modalities("The voice could be male or female.") == {"option"}
+
+
+def test_an_interval_is_two_bounds():
+    bounds = [(one.asserts, one.claimed_value) for one in extract("The pitch lies between 100 and 120 Hz.")]
+    assert bounds == [("at_least", 100.0), ("at_most", 120.0)]
+
+
+def test_a_level_in_a_stretch_of_time_keeps_its_times():
+    (pitch,) = [one for one in extract("From 2.0 to 4.0 seconds the pitch rises.") if one.cue == "pitch.contour"]
+    assert (pitch.scope, pitch.t0_s, pitch.t1_s) == ("span", 2.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("think", "modality"),
+    [
+        ("Is the voice high or low?", "question"),
+        ("I need to check whether the pitch rises.", "question"),
+        ("- High-pitched voice: the first of the options.", "option"),
+        ("(B) a loud voice", "option"),
+        ("If the voice were high, a child would be speaking.", "hypothetical"),
+        ("A train would have a loud rumbling sound.", "hypothetical"),
+        ("Rising pitch usually marks a question.", "general"),
+        ("High pitch suggests excitement.", "general"),
+        ("He says that the music was loud.", "quoted"),
+        ('She shouts "be quiet, the music is too loud".', "quoted"),
+        ("声音是高还是低？", "question"),
+        ("如果声音很高，那就是小孩。", "hypothetical"),
+        ("通常疑问句语调上扬。", "general"),
+    ],
+)
+def test_what_is_no_observation_says_so(think, modality):
+    assert modality in modalities(think)
+    assert not [one for one in said(think) if one[0] in ("pitch.level", "pitch.contour", "loudness.level")]
+
+
+@pytest.mark.parametrize(
+    "think",
+    [
+        'He says "slow down!" and leaves.',
+        "The words mention the loud party.",
+        "Going by the lyrics, the singer is sad.",
+        "The major premise says that rates are high; the minor premise is a key point.",
+        "On the other hand, the argument sounds good, so the conclusion is sound.",
+        "The interest rate is high and prices rise quickly.",
+        "The voice is low, so the speaker must be calm."[25:],
+        "",
+    ],
+)
+def test_words_that_are_not_about_the_sound_are_no_claims(think):
+    assert said(think) == []
+
+
+def test_how_something_was_said_is_a_claim_beside_what_was_said():
+    assert said('He says "slow down!" in a loud voice.') == [("loudness.level", "whole", "loud")]
+
+
+def test_a_hedge_is_kept_as_such():
+    assert modalities("The voice is perhaps low.") == {"hedged"}
+
+
+def test_a_pronoun_takes_the_head_of_the_sentence_before():
+    assert ("pitch.level", "whole", "low") in said("The pitch is near 110 Hz. That is low.")
+    assert ("rate.level", "whole", "fast") in said("I hear a voice. It speaks quickly.")
+
+
+def test_terse_notes_are_claims():
+    assert said("Pitch: high. Pace: fast. Level: quiet.") == [
+        ("pitch.level", "whole", "high"),
+        ("rate.level", "whole", "fast"),
+        ("loudness.level", "whole", "quiet"),
+    ]
+
+
+def test_claims_come_in_order_with_the_exact_text():
+    think = "First I listen. The voice is low — about 112 Hz — and it speaks “so slowly”, 很慢。"
+    claims = extract(think)
+    assert [one.text for one in claims] == [think[one.start : one.end] for one in claims]
+    assert [one.start for one in claims] == sorted(one.start for one in claims)
+
+
+WORDS = """the voice tone is was low high rises from 300 Hz to 0:04 3 beeps not if ? . , “ ” " ' - ( ) 声音 很高 ， 。
+    first second than louder says""".split()  # noqa: SIM905  (a list of words to read)
+
+
+@given(st.one_of(st.text(), st.lists(st.sampled_from(WORDS), max_size=60).map(" ".join)))
+def test_any_text_gives_exact_spans_and_no_crash(think):
+    for one in extract(think):
+        assert think[one.start : one.end] == one.text
+        assert one.start < one.end
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "The voice is low. ",
+        "low voice ",
+        "“",
+        '"a ',
+        "1 to 2 Hz ",
+        "if not the first voice is low and ",
+        "声音低沉，",
+        "a",
+    ],
+)
+def test_the_time_is_in_proportion_to_the_text(unit):
+    def seconds(characters):
+        text = unit * (characters // len(unit))
+        start = time.process_time()
+        extract(text)
+        return time.process_time() - start
+
+    seconds(10_000)
+    assert seconds(400_000) < 8 * max(seconds(100_000), 0.02)
