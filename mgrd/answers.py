@@ -1,0 +1,242 @@
+"""A response and the choices in, one resolved answer out, and whether it is right.
+
+A response is resolved to one choice before anything is scored, and to none when it endorses two or names none: a guess
+would count luck as skill. Knows nothing about models, audio or tables, and never looks at the gold answer to decide
+what a response says: the gold tells only whether an answer without choices is a number, yes or no, or words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mgrd.choices import TRIM, Option, exact, is_denied, key_of, mentions, opening, options_of, pattern_of
+from mgrd.errors import InputError
+from mgrd.numerals import as_number, with_digits
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What a text was resolved to."""
+
+    value: str | None
+    """The choice's text to the letter, or the answer itself where there are no choices; None when unresolved."""
+    why: str
+    """Where the answer was found, or why there is none."""
+
+
+def resolve(response: str, choices: Sequence[str] | None, answer: str | None = None) -> Resolved:
+    """Resolve the text after the think block to one answer.
+
+    With choices: a choice's exact text beats a letter (choices G, D, E, C: "C" is a text); what the response states
+    (tags, JSON, boxed, "the answer is") beats a line that is a choice, that beats what it prints bold, and that beats
+    what it merely mentions. Two choices at the same level leave it unresolved. Without choices, `answer` (the gold)
+    tells only the kind of answer that is wanted.
+    """
+    text = unicodedata.normalize("NFKC", response).strip()
+    if not text:
+        return Resolved(None, "there is no response")
+    if not choices:
+        return _resolve_open(response, text, answer)
+    for where, named in _levels(text, options_of(choices)):
+        found = sorted(set(named))
+        if not found:
+            return Resolved(None, f"{where} names none of the choices")
+        if len(found) > 1:
+            return Resolved(None, f"{where} names both {choices[found[0]]!r} and {choices[found[1]]!r}")
+        return Resolved(choices[found[0]], where)
+    return Resolved(None, "names none of the choices")
+
+
+def is_correct(predicted: str | None, answer: str | None, choices: Sequence[str] | None) -> bool | None:
+    """Whether a resolved value is the gold answer; None without gold, False when nothing was resolved.
+
+    Raises InputError when the gold answer is none of the choices.
+    """
+    if answer is None:
+        return None
+    if choices:
+        gold = gold_choice(answer, choices)
+        return predicted is not None and key_of(predicted) == key_of(gold)
+    return predicted is not None and _is_same(predicted, answer)
+
+
+def gold_choice(answer: str, choices: Sequence[str]) -> str:
+    """The choice that a gold answer (a choice's text or its letter) stands for; InputError when it is none of them."""
+    for same in (str, str.strip, key_of):
+        for choice in choices:
+            if same(choice) == same(answer):
+                return choice
+    found = _plainly(unicodedata.normalize("NFKC", answer), options_of(choices))
+    if len(found) != 1:
+        raise InputError(f"the answer {answer!r} is none of the choices {', '.join(map(repr, choices))}")
+    return choices[found[0]]
+
+
+_DRAWS = re.compile(
+    r"\b(?:so|therefore|thus|hence|overall|in conclusion|conclu\w+|must be|has to be)\b|"
+    r"所以|因此|综上|因而|故|总之|应该是|可见",
+    re.IGNORECASE,
+)
+_COMPARED = r"(?:high|low|loud|soft|quiet|fast|slow|long|short|bright|dark|oth|form|latt)er\b"
+_SUBJECT = re.compile(
+    rf"^[\s,:]*(?:it|he|she|they|this|that|there|the (?!{_COMPARED})\w+)"
+    r"(?:'s|'re|\s+(?:is|are|was|were|sounds?|seems?|must\s+be|has\s+to\s+be))"
+    r"(?:\s+(?:most likely|probably|clearly|definitely|indeed|really|to be|in|an?|the)\b)*|"
+    r"^[\s,:]*(?:[她他它这]|说话人|声音|语气)[\u4e00-\u9fff]{0,3}?[是很]",
+    re.IGNORECASE,
+)
+_TAKES_BACK = re.compile(
+    r"\b(?:wait|actually|no,|hmm|however|but|alternatively|on second thought)\b|等等|不对|其实|但|不过", re.IGNORECASE
+)
+
+
+def conclusion(think: str, choices: Sequence[str] | None) -> Resolved | None:
+    """What a think text settles on at its end; None when it states nothing, or nothing that can be resolved.
+
+    The last outright statement ("the answer is", "I choose", 选B), unless a later sentence may take it back; or a last
+    sentence that draws a conclusion which is a choice ("so it is X", not "so X is lower"). Without choices only numbers
+    are read.
+    """
+    text = unicodedata.normalize("NFKC", think).strip()
+    sentences = [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip(TRIM)]
+    options = options_of(choices) if choices else []
+    for place in range(len(sentences) - 1, -1, -1):
+        sentence, later = sentences[place], sentences[place + 1 :]
+        stated = _statements(sentence)
+        draws = _DRAWS.search(sentence)
+        if not stated and (later or draws is None):
+            continue
+        if any(_TAKES_BACK.search(one) for one in later):
+            return None
+        if not choices:
+            value = key_of(_innermost(stated[-1])) if stated else ""
+            return Resolved(value, repr(sentence[:80])) if as_number(value) is not None else None
+        # what stands before "so" is a premise
+        drawn = sentence[draws.end() :] if draws else ""
+        found = _plainly(stated[-1], options) if stated else exact(_SUBJECT.sub("", drawn), options)
+        return Resolved(choices[found[0]], repr(sentence[:80])) if len(found) == 1 else None
+    return None
+
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
+
+
+def _levels(text: str, options: list[Option]) -> Iterator[tuple[str, list[int]]]:
+    """Where an answer stands, most explicit first, and the choices named there."""
+    if whole := exact(text, options):
+        yield "the whole response", whole
+    if statements := _statements(text):
+        plain = [index for content in statements for index in _plainly(content, options)]
+        openings = [_SENTENCE_END.split(content, maxsplit=1)[0] for content in statements]
+        loose = [index for part in openings for index in mentions(part, options, is_statement=True)]
+        yield "the stated answer", plain or loose
+    lines = [line for line in text.splitlines() if line.strip()]
+    # every line, because a list of the choices names them all
+    if named := [index for line in lines for index in exact(line, options) or opening(line, options)]:
+        yield "a line of its own", named
+    if named := [index for content in re.findall(r"\*\*(.+?)\*\*", text) for index in exact(content, options)]:
+        yield "its bold text", named
+    if named := mentions(text, options):
+        yield "the response", named
+
+
+_TAGGED = re.compile(r"<(answer|response|conclusion)>\s*(.*?)\s*(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
+_BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_STATED = re.compile(
+    r"(?:the\s+|my\s+)?(?:(?:final|correct|right|best|likely|most\s+\w+)\s+)*\b(?:answer|choice|option)s?\b(?:\s+here)?"
+    r"(?:\s+(?:is|would\s+be|should\s+be|must\s+be)\b"
+    r"(?:\s+(?:therefore|thus|clearly|most\s+likely|probably|option|choice)\b)*\s*:?|\s*[:=])"
+    r"|\bI(?:'d|'ll|\s+would|\s+will)?\s+(?:choose|pick|select|go\s+with|opt\s+for)\b"
+    r"|(?:正确|最终|最佳|最合适的?|最可能的?)?(?:答案|选项|选择)(?:应该?|就)?(?:是|为|:)+"
+    r"|(?:应该?|应当|我|就|故|因此|所以|^)选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z\u4e00-\u9fff])"
+    r"|选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z](?![a-z]))",
+    re.IGNORECASE,
+)
+
+
+def _statements(text: str) -> list[str]:
+    """What the response states outright as its answer, wherever it does."""
+    found = [match[2] for match in _TAGGED.finditer(text)] + _BOXED.findall(text) + _json_answers(text)
+    outside = _BOXED.sub(" ", _TAGGED.sub(" ", text)).replace("**", "").replace("$", "")
+    lines = [line.strip() for line in outside.splitlines() if line.strip()]
+    for i, line in enumerate(lines):
+        parts = _STATED.split(line)
+        said = [part.strip() for part in parts[1:] if part.strip(TRIM)]
+        if len(parts) > 1 and not said and i + 1 < len(lines):  # "Answer:" on a line of its own
+            said = [lines[i + 1]]
+        found += said
+    return found
+
+
+def _json_answers(text: str) -> list[str]:
+    found = []
+    for match in re.finditer(r"\{[^{}]*\}", text):
+        try:
+            value = json.loads(match[0])
+        except ValueError:
+            continue
+        found += [str(value[key]) for key in ("answer", "final_answer", "choice") if key in value]
+    return found
+
+
+def _plainly(text: str, options: list[Option]) -> list[int]:
+    """The choices that a stated answer is or begins with, also where it states its answer in turn."""
+    inner = [index for part in _inner(text) for index in _plainly(part, options)]
+    return inner or exact(text, options) or opening(text, options)
+
+
+def _inner(text: str) -> list[str]:
+    return [part for part in _statements(text) if part != text]
+
+
+def _innermost(text: str) -> str:
+    inner = _inner(text)
+    return _innermost(inner[-1]) if inner else text.strip(TRIM)
+
+
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
+
+
+def _resolve_open(response: str, text: str, answer: str | None) -> Resolved:
+    """Without choices: what is stated, else the only number where one is asked for, else a response of one line."""
+    stated: dict[object, str] = {}
+    for content in map(_innermost, _statements(text)):
+        stated.setdefault(as_number(key_of(content)) or key_of(content), content)
+    if len(stated) == 1:
+        return Resolved(next(iter(stated.values())), "the stated answer")
+    if stated:
+        first, second = list(stated.values())[:2]
+        return Resolved(None, f"states both {first!r} and {second!r}")
+    if len(text.splitlines()) > 1:
+        return Resolved(None, "an open answer of several lines that states no result")
+    if answer is not None and as_number(key_of(answer)) is not None and as_number(key_of(text)) is None:
+        numbers = sorted(set(_NUMBER.findall(with_digits(key_of(text)))))
+        if len(numbers) == 1:
+            return Resolved(numbers[0], "the only number in the response")
+        if numbers:
+            return Resolved(None, f"names both {numbers[0]} and {numbers[1]}")
+    return Resolved(response.strip(TRIM) or response.strip(), "the whole response")
+
+
+_YES = re.compile(r"(?:yes|yeah|correct|true|valid)\b|是的?(?:$|\W)|对|正确")
+_NO = re.compile(r"(?:no|nope|false|incorrect|invalid|not)\b|不|否|没有|错")
+
+
+def _is_same(predicted: str, answer: str) -> bool:
+    """Whether an open answer is the gold one: the same key, number, yes or no, or a sentence that ends with it."""
+    said, gold = key_of(predicted), key_of(answer)
+    number = as_number(gold)
+    if number is not None:
+        return as_number(said) in (number, (number[0], ""))
+    if gold in ("yes", "true", "valid", "是"):
+        return bool(_YES.match(said))
+    if gold in ("no", "false", "invalid", "否", "不是"):
+        return bool(_NO.match(said))
+    ends = re.search(pattern_of(gold).pattern + r"$", said)
+    if ends is None or re.search(r"\b(?:or|either|and)\b|或|和", said.removesuffix(gold)):
+        return said == gold
+    return not is_denied(said, ends.start(), ends.end())

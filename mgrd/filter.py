@@ -1,0 +1,283 @@
+"""Stage 2: judge every trace, drop none, and write down why.
+
+Part by part: what `judged/` holds under the same identity is not judged again, so a stopped job goes on with the same
+command. Decides about single traces only; what needs all traces of a question is mgrd.selection's. Knows nothing of
+what a check looks for.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from mgrd import folders, tables
+from mgrd.answers import is_correct, resolve
+from mgrd.errors import InputError, Stopped
+from mgrd.options import Filter
+from mgrd.progress import Story, stop
+from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, verified_claims
+from mgrd.sources import Source, open_traces
+from mgrd.traces import split
+
+if TYPE_CHECKING:
+    from mgrd.audio.measure import Measurements
+
+Heard = dict[str, "Measurements | str"]
+"""What is known of each clip of a part, by its path as given: measurements, or why there are none."""
+
+
+def filter_traces(
+    traces: Path,
+    out: Path,
+    options: Filter,
+    *,
+    check_options: Mapping[str, Mapping[str, Any]] | None = None,
+    audio_root: Path | None = None,
+    measurements: Path | None = None,
+    overwrite: bool = False,
+    story: Story | None = None,
+) -> dict[str, int]:
+    """Judge every trace of `traces` (what `generate` wrote, or JSONL made elsewhere) into `out/judged`.
+
+    `measurements` is the table of measurements to use and extend, by default `out/measurements.parquet`. Returns counts
+    over all parts: traces, passed, failed (samples that generate could not make), unreadable (traces with a clip that
+    cannot be measured), and judged (by this call). Raises SettingsError when `out` holds work under another identity
+    (unless `options.recheck` or `overwrite`), Stopped after SIGTERM with every finished part saved.
+    """
+    story = story or Story()
+    book = _book(options, check_options)
+    checks = load(book[0], without=book[1], options=book[2])
+    source = open_traces(traces, audio_root)
+    identity = _identity(source, checks)
+    folders.open_stage(
+        out, "filter", identity, overwrite=overwrite or options.recheck, notes={"audio_root": str(source.base)}
+    )
+    folder = out / "judged"
+    todo, needed = _todo(folder, source)
+    heard = measured(source, needed, measurements or out / "measurements.parquet", options.workers, story)
+    made = 0
+    with story.steps("Judging", sum(todo.values()), "traces") as done:
+        for name, judged in _judge_parts(source, todo, heard, checks, book, options.workers):
+            tables.write_table(judged, folder / name, tables.JUDGED)
+            made += judged.height
+            done(judged.height)
+    return _counts(folder) | {"judged": made}
+
+
+def judge_rows(frame: pl.DataFrame, heard: Heard, checks: Sequence[Check]) -> pl.DataFrame:
+    """Add the columns of `judged` to rows of traces; every row comes back, in order."""
+    return pl.DataFrame(
+        [_judged(row, heard, checks) for row in tables.rows_of(frame)], schema=tables.JUDGED, orient="row", strict=False
+    )
+
+
+def _judged(row: dict[str, Any], heard: Heard, checks: Sequence[Check]) -> dict[str, Any]:
+    if row["error"] is not None:
+        failed = Objection("generate", "failed", " ".join(row["error"].split()))
+        correct = None if row["answer"] is None else False
+        added = {"predicted": None, "correct": correct, "objections": [asdict(failed)], "passed": False, "claims": []}
+        return row | added
+    think, response = split(row["completion"] or "")
+    unread, readings = [], []
+    for given in row["audio"]:
+        reading = heard[given]
+        if isinstance(reading, str):
+            unread.append(Objection("filter", "unreadable", reading))
+        else:
+            readings.append(reading)
+    _check_unchanged(row, heard)
+    if unread:
+        readings = []  # claims about one of several clips would be held against another
+    resolved = resolve(response, row["choices"], row["answer"])
+    try:
+        correct = is_correct(resolved.value, row["answer"], row["choices"])
+    except InputError as error:
+        raise InputError(f"trace {row['trace_id']}: {error}") from error
+    trace = Trace(
+        id=row["trace_id"],
+        think=think,
+        response=response,
+        completion=row["completion"] or "",
+        question=row["question"],
+        choices=row["choices"],
+        answer=row["answer"],
+        task=row["task"],
+        language=row["language"],
+        predicted=resolved.value,
+        unresolved=resolved.why if resolved.value is None else None,
+        correct=correct,
+        finish_reason=row["finish_reason"],
+        claims=verified_claims(think, row["language"], readings),
+        measurements=readings,
+        heard_s=row["heard_s"] or [],
+    )
+    objections = unread + judge(trace, checks)
+    return row | {
+        "think": think,
+        "response": response,
+        "audio_sha": [one.audio_sha for one in readings] or row["audio_sha"],
+        "predicted": trace.predicted,
+        "correct": correct,
+        "objections": [asdict(objection) for objection in objections],
+        "passed": not objections,
+        "claims": [asdict(claim) for claim in trace.claims],
+    }
+
+
+def _check_unchanged(row: dict[str, Any], heard: Heard) -> None:
+    """A clip that is not the one that was sampled from would be held against what the model heard."""
+    for given, sampled in zip(row["audio"], row["audio_sha"] or [], strict=False):
+        reading = heard[given]
+        if sampled is not None and not isinstance(reading, str) and reading.audio_sha != sampled:
+            raise InputError(f"{given}: changed after trace {row['trace_id']} was sampled from it; restore the clip")
+
+
+def measured(source: Source, given: Sequence[str], table: Path, workers: int | None, story: Story) -> Heard:
+    """Measure every distinct clip once, by its path as given; what `table` holds already is not measured again."""
+    from mgrd.audio.cache import measure_files
+    from mgrd.audio.measure import Measurements
+
+    paths = {name: source.clip(name) for name in given}
+    if paths and not any(path.is_file() for path in paths.values()):
+        name, path = next(iter(paths.items()))
+        count = f"none of the {len(paths):,} clips is there"
+        raise InputError(f"{count}, e.g. {name} at {path}; name their folder with --audio-root")
+    files = sorted(set(paths.values()))
+    # a process takes seconds to start, a clip a fraction of one
+    processes = min(_processes(workers), len(files) // CLIPS_A_PROCESS + 1)
+    found: dict[Path, Measurements | str] = {}
+    with story.steps("Measuring", len(files), "clips") as done:
+        for path, answer in measure_files(files, table, workers=processes):
+            _check_stop()
+            found[path] = answer if isinstance(answer, Measurements) else str(answer)
+            done(1)
+    return {name: found[path] for name, path in paths.items()}
+
+
+CLIPS_A_PROCESS = 16
+
+
+def _processes(workers: int | None) -> int:
+    return workers or len(os.sched_getaffinity(0))
+
+
+def _todo(folder: Path, source: Source) -> tuple[dict[str, int], list[str]]:
+    """The parts that are not judged yet with their numbers of rows, and the clips that they are about.
+
+    A judged part counts only with the traces that the source holds now: retried samples change a part.
+    """
+    todo: dict[str, int] = {}
+    clips: set[str] = set()
+    names = set()
+    for name, frame in source.frames():
+        names.add(name)
+        path = folder / name
+        if path.exists() and tables.read_table(path, tables.JUDGED, _SAME).equals(frame.select(_SAME)):
+            continue
+        todo[name] = frame.height
+        clips.update(_clips(frame))
+    for path in tables.parts(folder):
+        if path.name not in names:
+            folders.set_aside(path)
+    return todo, sorted(clips)
+
+
+_SAME = ["trace_id", "completion", "error"]
+
+
+def _clips(frame: pl.DataFrame) -> set[str]:
+    made = frame.filter(pl.col("error").is_null())
+    return set(made["audio"].explode().drop_nulls().to_list())
+
+
+Book = tuple[list[Path], list[str], dict[str, dict[str, Any]]]
+
+
+def _book(options: Filter, check_options: Mapping[str, Mapping[str, Any]] | None) -> Book:
+    """What `rulebook.load` is called with, in this process and in each worker."""
+    own = [Path(options.rules)] if options.rules else []
+    without = [*options.without, *(["no_gold"] if options.no_gold == "keep" else [])]
+    return own, sorted(set(without)), {name: dict(values) for name, values in (check_options or {}).items()}
+
+
+def _identity(source: Source, checks: Sequence[Check]) -> dict[str, Any]:
+    from mgrd.audio.measure import EXTRACTOR
+
+    tuned = {check.name: check.options for check in checks if check.options}
+    return {
+        "traces": source.identity,
+        "checks": [f"{check.rule}.{check.name}" for check in checks],
+        "options": tuned,
+        "rulebook": fingerprint(checks),
+        "extractor": EXTRACTOR,
+    }
+
+
+def _judge_parts(
+    source: Source, todo: Mapping[str, int], heard: Heard, checks: Sequence[Check], book: Book, workers: int | None
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Judged parts in order, in this process or by a pool that is never more than two parts a worker ahead."""
+    frames = ((name, frame) for name, frame in source.frames() if name in todo)
+    count = min(_processes(workers), len(todo))
+    if count <= 1:
+        for name, frame in frames:
+            _check_stop()
+            yield name, judge_rows(frame, heard, checks)
+        return
+    # spawn: a forked child would inherit the locks of polars' threads
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker, (book,)) as pool:
+        ahead: deque[tuple[str, Future[pl.DataFrame]]] = deque()
+        try:
+            for name, frame in frames:
+                _check_stop()
+                ahead.append(
+                    (name, pool.submit(_judge_in_worker, frame, {clip: heard[clip] for clip in _clips(frame)}))
+                )
+                if len(ahead) >= 2 * count:
+                    first, future = ahead.popleft()
+                    yield first, future.result()
+            while ahead:
+                _check_stop()
+                first, future = ahead.popleft()
+                yield first, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+_CHECKS: list[Check] = []
+"""A worker's own checks: functions that were loaded from files cannot be sent to it."""
+
+
+def _start_worker(book: Book) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent decides
+    folders_, without, options = book
+    _CHECKS[:] = load(folders_, without=without, options=options)
+
+
+def _judge_in_worker(frame: pl.DataFrame, heard: Heard) -> pl.DataFrame:
+    return judge_rows(frame, heard, _CHECKS)
+
+
+def _check_stop() -> None:
+    if stop():
+        raise Stopped("stopped; the judged parts are saved, the same command goes on")
+
+
+def _counts(folder: Path) -> dict[str, int]:
+    counts: Counter[str] = Counter(traces=0, passed=0, failed=0, unreadable=0)
+    for frame in tables.iter_parts(folder, tables.JUDGED, ["passed", "error", "objections"]):
+        counts["traces"] += frame.height
+        counts["passed"] += int(frame["passed"].sum())
+        counts["failed"] += frame.height - frame["error"].null_count()
+        has = pl.col("objections").list.eval(pl.element().struct.field("check") == "unreadable").list.any()
+        counts["unreadable"] += int(frame.select(has.fill_null(value=False).sum()).item())
+    return dict(counts)

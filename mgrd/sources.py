@@ -1,0 +1,181 @@
+"""Traces to be judged: what `generate` wrote, or a file made elsewhere, as the same named parts of the same table.
+
+Knows where a trace's clips lie and which question it belongs to. Opens no clip, judges nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mgrd import folders, tables
+from mgrd.errors import InputError
+from mgrd.questions.clips import resolve_audio
+from mgrd.questions.readers import open_source
+from mgrd.questions.rows import Wrong, question_of, short
+from mgrd.traces import split
+
+PART_ROWS = 256
+"""Rows of a foreign file that are judged and written together."""
+
+Frames = Iterator[tuple[str, pl.DataFrame]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Traces in parts; `frames()` reads them anew, one part in memory at a time."""
+
+    base: Path
+    """What audio paths are relative to."""
+    audio_out: Path
+    """Where embedded clips were written."""
+    identity: str
+    """Changes when these are other traces; not when `generate` added some."""
+    frames: Callable[[], Frames]
+
+    def clip(self, given: str) -> Path:
+        """The file of a clip, by its path as given; raises InputError for one outside `base`."""
+        return resolve_audio(given, self.base, self.audio_out)
+
+
+def open_traces(path: Path, audio_root: Path | None = None) -> Source:
+    """Open a run, round or stage folder, one of its Parquet files, or JSONL (JSON, CSV) made elsewhere.
+
+    A foreign file is checked whole: InputError names the lines that are wrong before any clip is touched.
+    """
+    if path.is_dir() or (path.suffix == ".parquet" and _is_ours(path)):
+        return _generated(path, audio_root)
+    return _foreign(path, audio_root)
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return tables.TRACES.keys() <= pl.read_parquet_schema(path).keys()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{path}: cannot be read as Parquet; is it whole?") from error
+
+
+def _generated(path: Path, audio_root: Path | None) -> Source:
+    found = folders.find(path, "traces")
+    stage = found.parent if found.is_dir() or found.parent.name != "traces" else found.parent.parent
+    made = folders.read_manifest(stage).get("generate", {})
+    noted = made.get("audio_root")
+    base = audio_root or (Path(noted) if noted else stage)
+    names = tables.parts(found)
+    if not names:
+        raise InputError(f"{found}: holds no complete part of traces; run `mgrd generate` first")
+    identity = _hash(json.dumps(made.get("identity", found.name), sort_keys=True, ensure_ascii=False).encode())
+    return Source(base, stage / "audio", identity, partial(_own_frames, found))
+
+
+def _own_frames(found: Path) -> Frames:
+    for part in tables.parts(found):
+        yield part.name, tables.read_table(part, tables.TRACES)
+
+
+def _foreign(path: Path, audio_root: Path | None) -> Source:
+    base = audio_root or path.parent
+    audio_out = path.parent / "audio"
+    problems: list[tuple[int, str]] = []
+    seen: dict[str, int] = {}
+    for number, row in _rows(path):
+        if isinstance(row, str):
+            problems.append((number, row))
+        elif (first := seen.setdefault(row["trace_id"], number)) != number:
+            problems.append((number, f"repeats the id {short(row['trace_id'])} of line {first}"))
+        else:
+            problems += [(number, why) for given in row["audio"] if (why := _outside(given, base, audio_root))]
+    if problems:
+        told = "; ".join(f"line {number}: {text}" for number, text in problems[:3])
+        more = f"; and {len(problems) - 3:,} more lines" if len(problems) > 3 else ""
+        raise InputError(f"{path}: {told}{more}")
+    if not seen:
+        raise InputError(f"{path}: holds no traces")
+    with path.open("rb") as handle:
+        identity = hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
+    return Source(base, audio_out, identity, partial(_foreign_frames, path))
+
+
+def _outside(given: str, base: Path, audio_root: Path | None) -> str | None:
+    if audio_root is None and Path(given).is_absolute():
+        return f"audio {short(given)} is an absolute path; give an --audio-root that contains it"
+    try:
+        resolve_audio(given, base)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _foreign_frames(path: Path) -> Frames:
+    counts: Counter[str] = Counter()
+    for part, rows in enumerate(_batched(row for _, row in _rows(path) if isinstance(row, dict))):
+        for row in rows:
+            row["sample"] = counts[row["question_id"]]
+            counts[row["question_id"]] += 1
+        yield f"part-{part:05d}.parquet", pl.DataFrame(rows, schema=tables.TRACES, orient="row", strict=False)
+
+
+def _batched(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == PART_ROWS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+_ASKED = ("audio", "question", "choices", "answer", "task", "language")
+_GIVEN = ("completion", "model", "engine", "prompt", "finish_reason", "error")
+_WANTED = {"id", "question_id", "heard_s", *_ASKED, *_GIVEN}
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Rows of tables.TRACES with the line each came from, or in its place what is wrong with it."""
+    for number, raw in open_source(str(path), _WANTED).rows:
+        if isinstance(raw, str):
+            yield number, raw
+            continue
+        try:
+            yield number, _row(raw)
+        except Wrong as problem:
+            yield number, str(problem)
+
+
+def _row(raw: Mapping[str, Any]) -> dict[str, Any]:
+    asked = question_of({name: raw.get(name) for name in _ASKED} | {"id": raw.get("question_id")}, None)
+    given = {name: raw.get(name) for name in _GIVEN}
+    for name, value in given.items():
+        if value is not None and not isinstance(value, str):
+            raise Wrong(f"{name} is not text")
+    if given["completion"] is None and given["error"] is None:
+        raise Wrong("has no completion")
+    if raw.get("id") is None:
+        raise Wrong("has no id")
+    if raw.get("question_id") is None:
+        content = json.dumps([asked["audio"], asked["question"]], ensure_ascii=False)
+        asked["id"] = f"q-{_hash(content.encode())}"
+    think, response = split(given["completion"] or "")
+    row: dict[str, Any] = dict.fromkeys(tables.TRACES)
+    row |= given | {name: asked[name] for name in _ASKED}
+    return row | {
+        "trace_id": str(raw["id"]),
+        "question_id": asked["id"],
+        "round": 0,
+        "think": think,
+        "response": response,
+        "heard_s": raw.get("heard_s"),
+    }
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()

@@ -1,0 +1,37 @@
+"""Object to a trace that observes nothing about how its clip sounds.
+
+A trace that reasons over a transcript, the options or general knowledge alone is the textual surrogate that MGRD is
+made against (Step-Audio-R1, arXiv 2511.15848, section 4.2: keep traces that "explicitly reference perceptual
+features"). Counting acoustic words does not tell: only one in five sentences with such a word is about the clip. What
+counts is an observation: a pitch, a pace, a level, a timbre, a manner of speaking or a sound event that the trace
+asserts, also with a hedge. Options, hypotheses, general truths, questions and quotations are none, nor is a time.
+"""
+
+from mgrd.rulebook import Trace, example
+
+
+def check(trace: Trace, *, least: int = 1) -> str | None:
+    """Object when the trace makes fewer than `least` observations of the sound."""
+    spoken = [claim for claim in trace.claims if not claim.cue.startswith("time.")]
+    observed = [claim for claim in spoken if claim.modality in ("asserted", "hedged")]
+    if len(observed) >= least:
+        return None
+    others = sorted({claim.modality for claim in spoken} - {"asserted", "hedged"})
+    beside = f"; {len(spoken) - len(observed)} mentions of sound are {', '.join(others)}" if others else ""
+    return f"{len(observed)} observations of the sound, {least} needed{beside}"
+
+
+KEEP = [
+    example("The voice is low and slow, so the speaker is calm."),
+    example("You can hear a ball bouncing and shoes squeaking on a hard floor, so it is basketball."),
+    example("The pitch seems to rise on the last word, perhaps by four semitones."),
+    example("他的声音低沉，语速很慢。"),
+]
+DROP = [
+    example("The words mention a funeral, so the speaker must be sad."),
+    example("If the voice were high, the answer would be a child."),
+    example("A rising pitch is typical of questions. The options are rising and falling."),
+    example("She says 'slow down, it is too loud', which means she is afraid."),
+    example("The major premise says that all birds fly, so the conclusion follows."),
+    example(""),
+]

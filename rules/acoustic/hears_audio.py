@@ -1,0 +1,84 @@
+"""Object to a trace that denies hearing the audio it was given.
+
+"Since I cannot listen to the clip" or "no audio was provided" is the self-cognition error that Step-Audio-R1 had to
+train away (arXiv 2511.15848, section 4.2): the model takes itself for a text model and guesses. Such traces can be
+right by luck, and a student learns the denial from them. Not making out something *in* the clip is no denial.
+"""
+
+import re
+
+from mgrd.rulebook import Trace, example
+
+_THING = r"(?:audio|clip|recording|sound|audio file|sound file|sound clip|file|attachment)"
+_SOME = r"[^\S\n]++(?:[\w'’-]++[^\S\n]++){0,3}?"
+"""At most three words, to stay linear in the text."""
+
+_UNABLE = (
+    r"\b(?:cannot|can['’]?t|can not|could not|couldn['’]t|unable to|not able to|no way to|not have the ability to)"
+)
+_PART = r"(?! (?:of|effect|event|from|in the|quality|like|that|coming))"
+"""`the sound of rain` is something in the clip, not the clip."""
+
+_DENIALS = (
+    # I cannot actually listen to the recording
+    rf"{_UNABLE}{_SOME}(?:hear|listen to|access|process|play|perceive|open|receive|analy[sz]e)"
+    rf"[^\S\n]++(?:(?:the|this|that|any|an|actual|your|provided|given|raw|attached)[^\S\n]++){{0,2}}"
+    rf"{_THING}s?(?: files?| clips?)?{_PART}\b",
+    rf"{_UNABLE}{_SOME}(?:listen|hear it|hear this)\b",
+    # no audio was provided, the user did not provide the audio, I have no access to it
+    rf"\bno (?:actual )?{_THING}s? (?:was|were|is|are|has been|have been) (?:actually )?"
+    r"(?:provided|given|attached|available|included|uploaded|present|supplied)",
+    rf"\b(?:did|does|has|have|do)(?: not|n['’]t){_SOME}(?:provided?|attach(?:ed)?|upload(?:ed)?|shared?|included?)"
+    rf"[^\S\n]++(?:(?:the|an|any|actual)[^\S\n]++){{0,2}}{_THING}s?\b",
+    rf"\b(?:no|not have|don['’]t have|without|lack|lacking) (?:direct |any |actual ){{0,2}}access to "
+    rf"(?:the |any |this )?(?:actual )?{_THING}",
+    r"\b(?:absence|lack) of (?:the |any )?(?:actual )?(?:audio|clip|recording|file)s?(?: files?| clips?)?(?=[\s,.;]|$)"
+    r"(?! (?:effects?|quality|from|of|in))",
+    rf"\bwithout (?:actually |being able to ){{0,2}}(?:hear|hearing|listen to|listening to) "
+    rf"(?:the |this |any )?(?:actual )?{_THING}{_PART}\b",
+    rf"\bthe {_THING} (?:is|was) (?:not|n['’]t) (?:actually )?"
+    r"(?:provided|attached|available|included|accessible|given)",
+    r"\b(?:i|we) (?:only|just) have (?:access to )?(?:the |a )?(?:text|transcript|written|question|textual)\b",
+    # as a text model
+    r"\b(?:i am|i['’]m|as) an? (?:purely )?(?:text[- ]based|text[- ]only|text) (?:ai|model|assistant|language model)\b",
+    r"\b(?:i am|i['’]m|as) an? (?:ai )?language model[^.\n]{0,60}\b(?:cannot|can['’]t|unable|not able|no ability)\b",
+    # the same in Chinese
+    "(?:无法|不能|没法|没有办法|听不了|没办法)(?:真正|直接|实际|亲自)?地?(?:听取|听到|收听|播放|访问|获取|处理|聆听|听)"
+    "(?:这段|该|您的|你的|任何|实际的?|所?提供的?)?(?:音频|录音|声音文件|语音文件)",
+    "(?:没有|未|并未|并没有)(?:实际)?(?:提供|上传|附上|收到|给出)(?:任何|实际的?|相关)?(?:音频|录音|声音文件)",
+    "(?:作为|我是)(?:一个|一款)?纯?(?:文本|文字|语言)类?(?:模型|AI|助手)",
+    "(?:只能|仅能|只)(?:根据|依靠|依据|通过)所?(?:提供的)?(?:文本|文字)",
+)
+_DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _DENIALS), re.IGNORECASE)
+_QUOTED = re.compile(r"“[^”\n]{0,300}”|\"[^\"\n]{0,300}\"|「[^」\n]{0,300}」")
+
+
+def check(trace: Trace) -> str | None:
+    """Object to the first denial, in the reasoning or in the response; quoted speech is nobody's denial."""
+    for name, text in (("reasoning", trace.think), ("response", trace.response)):
+        denial = _DENIAL.search(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), text))
+        if denial is not None:
+            return f"the {name} denies hearing the clip: {text[denial.start() : denial.end()][:120]!r}"
+    return None
+
+
+KEEP = [
+    example("I cannot hear any music in the background, only a voice."),
+    example("I can't hear the words clearly, but the voice is low."),
+    example("There is no sound of rain."),
+    example('He says "I can\'t hear the audio" in an annoyed tone.'),
+    example("No audio effects were used; the voice is dry."),
+    example("声音里听不到背景音乐。"),
+    example(""),
+]
+DROP = [
+    example("Since I can't listen to the audio, I have to rely on the context."),
+    example("The user didn't provide audio, so I go by the usual meaning."),
+    example("No audio was provided. I guess the answer is calm."),
+    example("As a text-based model, I cannot process sound."),
+    example("In the absence of actual audio, the second option is more plausible."),
+    example("I am unable to hear the clip.", response="calm"),
+    example("The voice is calm.", response="I cannot actually listen to the recording, but calm."),
+    example("我无法听取音频，只能猜测。"),
+    example("用户没有提供音频，所以根据常识判断。"),
+]

@@ -1,0 +1,83 @@
+"""Object to a trace that goes round in circles.
+
+Reinforcement learning on length leaves loops behind (one published trace of Step-Audio-R1 restarts with "Wait" more
+than ten times), and a student that learns them never ends. Three signs: the same stretch of words several times in a
+row, the same sentence again and again, and a spiral of sentences that take back the one before. One "wait, actually" is
+reasoning.
+"""
+
+import re
+from collections import Counter
+
+from mgrd.rulebook import Trace, example
+
+_TOKEN = re.compile(r"[^\W\u4e00-\u9fff]+(?:['’]\w+)?|[\u4e00-\u9fff]")
+_SENTENCE = re.compile(r"[^.!?。！？\n]+")
+_AGAIN = re.compile(
+    r"\W*(?:(?:but|oh|hmm+|okay|no)\W+)?"
+    r"(?:wait\b|hold on\b|hmm+\b|let me (?:re-?)?(?:check|think|listen)\b[^.]*\bagain\b"
+    r"|等等|等一下|不对|再想想|再听一遍)",
+    re.IGNORECASE,
+)
+_LONGEST_PERIOD = 60
+
+
+def check(
+    trace: Trace, *, rounds: int = 4, least_tokens: int = 12, repeats: int = 4, spirals: int = 6, share: float = 0.2
+) -> str | None:
+    """Object to a stretch that comes `rounds` times in a row over at least `least_tokens` words, to a sentence of 5
+    words or more that comes `repeats` times, or to `spirals` restarts that begin more than `share` of the sentences.
+    """
+    tokens = [token.casefold() for token in _TOKEN.findall(trace.think)]
+    if found := _in_a_row(tokens, rounds, least_tokens):
+        start, period, times = found
+        return f"says {' '.join(tokens[start : start + period])[:80]!r} {times} times in a row"
+    sentences = [sentence for sentence in _SENTENCE.findall(trace.think) if sentence.strip()]
+    keys = [" ".join(_TOKEN.findall(sentence.casefold())) for sentence in sentences]
+    long = Counter(key for key in keys if key.count(" ") >= 4)
+    sentence, times = max(long.items(), key=lambda one: one[1], default=("", 0))
+    if times >= repeats:
+        return f"says {sentence[:80]!r} {times} times"
+    restarts = sum(_AGAIN.match(sentence) is not None for sentence in sentences)
+    if restarts >= spirals and restarts > share * len(sentences):
+        return f"starts again {restarts} times in {len(sentences)} sentences"
+    return None
+
+
+def _in_a_row(tokens: list[str], rounds: int, least_tokens: int) -> tuple[int, int, int] | None:
+    """Start, period and number of repetitions of the first shortest stretch that repeats itself at once.
+
+    A run of `need` tokens that equal those one period before covers a multiple of `need`, so only those are looked at.
+    """
+    for period in range(1, min(_LONGEST_PERIOD, len(tokens) // rounds) + 1):
+        need = max(rounds * period, least_tokens) - period
+        for at in range(need + period - 1, len(tokens), need):
+            start = at
+            while start >= period and tokens[start] == tokens[start - period]:
+                start -= 1
+            end = at + 1
+            while start < at and end < len(tokens) and tokens[end] == tokens[end - period]:
+                end += 1
+            if end - start - 1 >= need:
+                first = start + 1 - period
+                return first, period, (end - first) // period
+    return None
+
+
+KEEP = [
+    example("The pitch is low. Wait, actually the last word is higher. So it rises, and she is asking."),
+    example("I hear three knocks. Knock, knock, knock: evenly spaced. So it is someone at the door."),
+    example("先听到一声敲门。等等，其实是两声。所以是两声敲门。"),
+    example("The first beep is high. The second beep is high. The third beep is low. The fourth beep is low."),
+]
+DROP = [
+    example("The pitch is low and it is steady. " * 6),
+    example("I need to listen to the pitch again. It may be high. " * 5 + "So it is high."),
+    example(
+        "It rises. Wait, it falls. Wait, it is flat. Wait, no. Wait, the end is high. Wait, the start is. "
+        "Wait, it may rise. Wait, I am not sure."
+    ),
+    example("她的声音很高。等等，也许很低。等等，也许很平。等等，不好说。等等，再听。等等，是高。等等，是低。"),
+    example("声音在上升，" * 8 + "所以是疑问句。"),
+    example("loud loud loud loud loud loud loud loud loud loud loud loud loud"),
+]

@@ -1,0 +1,149 @@
+"""Every check is tested by the examples it carries; the logic checks also by real traces and by planted flaws."""
+
+import json
+import random
+import re
+
+import pytest
+
+from mgrd.answers import is_correct, resolve
+from mgrd.rulebook import Trace, judge, load
+from mgrd.traces import join
+
+CHECKS = load()
+LOGIC = [check for check in CHECKS if check.rule == "logic"]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_a_check_agrees_with_its_own_examples(check):
+    kept = [(entry.think, check(entry.trace())) for entry in check.keep]
+    dropped = [check(entry.trace()) for entry in check.drop]
+
+    assert [pair for pair in kept if pair[1] is not None] == []
+    assert [entry.think for entry, reason in zip(check.drop, dropped, strict=True) if reason is None] == []
+
+
+def trace(think, response, *, choices=None, answer=None):
+    resolved = resolve(response, choices, answer)
+    return Trace(
+        id="t",
+        think=think,
+        response=response,
+        completion=join(think, response),
+        choices=choices,
+        answer=answer,
+        predicted=resolved.value,
+        correct=is_correct(resolved.value, answer, choices),
+    )
+
+
+def objected(one):
+    return {objection.check for objection in judge(one, LOGIC)}
+
+
+REVISIONS = [
+    "The pitch is low. Wait, actually the last word is higher. So she is asking.",
+    "I hear two knocks. Actually, listening again, there are three. The answer is three.",
+    "Her voice is calm. Hmm, no: on closer listening her voice is excited. So she is excited.",
+    "The tempo is fast. On second thought, the tempo is slow; the hi-hat misled me.",
+    "It sounds like a man. Wait, the pitch is too high for that. It is a woman.",
+    "The music is loud. Correction: the music is not loud, the voice in front of it is.",
+    "The answer is calm. Wait, the voice jumps up at the end. So the answer is excited.",
+    "Her voice is high. Let me listen again. Her voice is low, the first impression was wrong.",
+    "音调很低。等等，最后一个字更高。所以是疑问句。",
+    "她的声音很平静。不对，仔细听她的声音很激动。",
+    "语速很快。其实语速并不快，只是停顿少。",
+    "先听到两声。等一下，再听一遍，是三声。",
+]
+
+
+@pytest.mark.parametrize("think", REVISIONS)
+def test_an_honest_revision_is_reasoning(think):
+    assert objected(trace(think, "Something else altogether.")) == set()
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def right_traces(real):
+    """Published agent traces that end in the right answer, of 680 words in the median."""
+    return [row for row in read(real / "taltech_traces.jsonl") if row["correct"]]
+
+
+def of_row(row, think=None):
+    return trace(think or row["trace"], row["predicted"], choices=row["choices"], answer=row["answer"])
+
+
+def test_human_rationales_are_objected_to_in_at_most_3_of_100(real):
+    rows = read(real / "mmar_human.jsonl")
+
+    bad = [row["id"] for row in rows if objected(trace(row["thinking"], row["answer"], choices=row["choices"]))]
+
+    assert len(bad) <= 0.03 * len(rows), bad
+
+
+def test_right_agent_traces_are_objected_to_in_at_most_5_of_100(right_traces):
+    bad = [row["id"] for row in right_traces if objected(of_row(row))]
+
+    assert len(bad) <= 0.05 * len(right_traces), bad
+
+
+def _loop(text, rng):
+    return text + (" " + re.split(r"(?<=[.!?])\s+", text)[-1]) * 5
+
+
+def _phrase_loop(text, rng):
+    words = text.split()
+    at = rng.randrange(max(1, len(words) - 12))
+    return " ".join(words[: at + 8] + words[at : at + 8] * 5 + words[at + 8 :])
+
+
+def _letters(text, rng):
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return "".join(rng.choice(letters) if one.isalpha() and rng.random() < 0.3 else one for one in text)
+
+
+def _stutter(text, rng):
+    return " ".join(word for one in text.split() for word in ([one, one] if rng.random() < 0.2 else [one]))
+
+
+def _spiral(text, rng):
+    return text + " Wait, maybe it is not. Hmm, let me check. Wait, no, that is wrong." * 8
+
+
+@pytest.mark.parametrize(
+    ("plant", "check"),
+    [
+        (_loop, "no_loops"),
+        (_phrase_loop, "no_loops"),
+        (_spiral, "no_loops"),
+        (_letters, "fluent"),
+        (_stutter, "fluent"),
+        (lambda text, rng: text + " <tool_call>", "no_leaks"),
+        (lambda text, rng: text + ' {"error": {"code": 500}}', "no_leaks"),
+        (lambda text, rng: text + " The bold option must be right.", "no_leaks"),
+        (lambda text, rng: text + "\n\nThe music is loud. Birds sing. The music is not loud.", "no_contradiction"),
+    ],
+)
+def test_flaws_planted_in_real_traces_are_found(right_traces, plant, check):
+    rng = random.Random(0)
+    rows = rng.sample(right_traces, 40)
+
+    missed = [row["id"] for row in rows if check not in objected(of_row(row, plant(row["trace"], rng)))]
+
+    assert len(missed) <= 2, missed
+
+
+def test_flipped_conclusions_are_found(right_traces):
+    rng = random.Random(0)
+    rows = rng.sample(right_traces, 40)
+
+    def flipped(row):
+        other = rng.choice([choice for choice in row["choices"] if choice != row["answer"]])
+        return f"{row['trace']} So the answer is {other}."
+
+    missed = [row["id"] for row in rows if "concludes_its_answer" not in objected(of_row(row, flipped(row)))]
+
+    assert len(missed) <= 2, missed
