@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -85,10 +86,8 @@ NAMES = ("transformers", "vllm")
 
 def default_engine() -> str:
     """`vllm` where it is installed and a GPU is visible, else `transformers`; imports neither."""
-    from importlib.util import find_spec
-
     has_gpu = Path("/dev/nvidia0").exists() or Path("/dev/kfd").exists()
-    return "vllm" if has_gpu and find_spec("vllm") else "transformers"
+    return "vllm" if has_gpu and any(distributions(name="vllm")) else "transformers"
 
 
 def open_engine(name: str, model: Path, **options: Any) -> Engine:

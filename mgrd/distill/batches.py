@@ -1,0 +1,73 @@
+"""Examples in, batches out: which traces share a batch, and how they are padded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mgrd.distill.examples import Ears, Example
+from mgrd.options import Distill
+
+IGNORED = -100
+"""The label of a token that is not learned."""
+
+
+def collate(examples: Sequence[Example], ears: Ears) -> dict[str, Any]:
+    """A batch: tokens padded on the right, labels that are IGNORED but for the target, and the clips' features."""
+    import torch
+
+    tokenizer = ears.processor.tokenizer
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    shape = (len(examples), max(example.length for example in examples))
+    batch = {
+        "input_ids": torch.full(shape, pad),
+        "attention_mask": torch.zeros(shape, dtype=torch.long),
+        "labels": torch.full(shape, IGNORED),
+    }
+    for row, example in enumerate(examples):
+        batch["input_ids"][row, : example.length] = torch.tensor(example.prompt_ids + example.target_ids)
+        batch["attention_mask"][row, : example.length] = 1
+        batch["labels"][row, len(example.prompt_ids) : example.length] = torch.tensor(example.target_ids)
+    features = [ears.features(example.prompt, example.files) for example in examples]
+    for name in features[0]:
+        batch[name] = _stacked([clips[name] for clips in features])
+    return batch
+
+
+def _stacked(tensors: Sequence[Any]) -> Any:
+    """Concatenate along the clips, padded with zeros where a family's features are as long as its clips."""
+    import torch
+
+    widest = [max(tensor.shape[axis] for tensor in tensors) for axis in range(1, tensors[0].ndim)]
+    padded = []
+    for tensor in tensors:
+        missing = [n for axis in range(tensor.ndim - 1, 0, -1) for n in (0, widest[axis - 1] - tensor.shape[axis])]
+        padded.append(torch.nn.functional.pad(tensor, missing) if any(missing) else tensor)
+    return torch.cat(padded)
+
+
+def epoch_order(lengths: Sequence[int], batch: int, seed: int, epoch: int) -> Iterator[int]:
+    """Indices of one epoch: batches of similar length in random order, the incomplete batch last.
+
+    Shuffled, cut into pools of up to 50 batches and at least 4 pools, sorted by length within each (as transformers'
+    LengthGroupedSampler does), and the batches shuffled. Depends on its arguments alone, so an epoch can be resumed.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng([seed, epoch])
+    shuffled = rng.permutation(len(lengths)).tolist()
+    pool = batch * max(1, min(len(lengths) // (batch * 4), 50))
+    pools = [sorted(shuffled[at : at + pool], key=lambda i: -lengths[i]) for at in range(0, len(shuffled), pool)]
+    flat = [index for pool_ in pools for index in pool_]
+    whole = len(flat) // batch
+    for number in rng.permutation(whole):
+        yield from flat[number * batch : (number + 1) * batch]
+    yield from flat[whole * batch :]
+
+
+def padding(lengths: Sequence[int], options: Distill) -> float:
+    """Share of the tokens computed in the first epoch that are padding."""
+    order = list(epoch_order(lengths, options.batch_size, options.seed, 0))
+    micro = options.batch_size // options.accumulate
+    batches = [[lengths[i] for i in order[at : at + micro]] for at in range(0, len(order), micro)]
+    return 1 - sum(lengths) / sum(max(batch) * len(batch) for batch in batches)

@@ -1,0 +1,58 @@
+"""A trained model in, a model folder out: whole or not at all, laid out as the folder that it came from.
+
+Everything but the weights is that folder's, byte for byte, so what sampled from the one samples from the other.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mgrd.engines.models import INDEX, tensor_names, weight_files
+from mgrd.errors import MgrdError
+
+_TRAVELS = (".json", ".jinja", ".txt", ".model")
+"""Suffixes of configs, tokenizer, processor and chat template; code and other weights stay behind."""
+
+
+def save_model(model: Any, base: Path, folder: Path) -> None:
+    """Write `model`, which was loaded from `base`, to `folder`; adapters are merged into it before.
+
+    Weights keep the number format of `base`. Raises MgrdError when transformers names tensors otherwise than there.
+    """
+    from safetensors import SafetensorError
+    from transformers import GenerationConfig
+
+    if hasattr(model, "merge_and_unload"):
+        model = model.merge_and_unload()
+    partial = folder.with_name(folder.name + ".partial")
+    if partial.exists():
+        shutil.rmtree(partial)
+    model.generation_config = GenerationConfig()  # a stricter transformers would refuse to save some; base's is copied
+    try:
+        model.to(_stored_dtype(base)).save_pretrained(partial)
+        for file in base.iterdir():
+            if file.suffix in _TRAVELS and file.name != INDEX and file.is_file():
+                shutil.copyfile(file, partial / file.name)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)  # on a full disk its space is what is needed
+        raise MgrdError(f"{folder}: cannot be written ({error}); free some space and rerun") from error
+    names, wanted = tensor_names(partial), tensor_names(base)
+    if names != wanted:
+        example = min(names ^ wanted)
+        raise MgrdError(f"{partial}: its tensors are not named as those of {base}, e.g. {example}; vLLM may refuse it")
+    partial.rename(folder)
+
+
+def _stored_dtype(base: Path) -> Any:
+    """The number format of the first floating-point tensor of a model folder."""
+    from safetensors import safe_open
+
+    for file in weight_files(base):
+        with safe_open(base / file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118  (not a mapping)
+                dtype = tensors.get_tensor(name).dtype
+                if dtype.is_floating_point:
+                    return dtype
+    raise MgrdError(f"{base}: its weights hold no floating-point tensor")

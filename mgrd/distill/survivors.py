@@ -1,0 +1,75 @@
+"""Survivors in, rows to train on out: read, resolved to files, checked, in an order that depends on ids alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mgrd import folders, tables
+from mgrd.errors import InputError, MgrdError
+from mgrd.questions import resolve_audio
+from mgrd.traces import blocks, join
+
+TABLE = "survivors.parquet"
+_WORDS = ("trace_id", "question", "choices", "prompt", "think", "response")
+_COLUMNS = (*_WORDS, "audio", "audio_sha", "control", "error", "passed")
+
+
+def read(sources: Sequence[Path], audio_root: Path | None) -> list[dict[str, Any]]:
+    """The survivors of filtered folders (or of their tables), by trace_id; `files` holds each clip's resolved path.
+
+    Audio paths are relative to `audio_root`, else to the root that the folder's manifest keeps; embedded clips lie
+    where the manifest says, else in the folder's own `audio`.
+    """
+    rows: list[dict[str, Any]] = []
+    first_seen: dict[str, Path] = {}
+    for source in sources:
+        table = folders.find(source, TABLE)
+        root, audio_out = _audio_of(table.parent, audio_root)
+        for row in tables.rows_of(tables.read_table(table, tables.JUDGED, _COLUMNS)):
+            _check(row, table)
+            if (before := first_seen.setdefault(row["trace_id"], table)) is not table:
+                raise InputError(f"trace {row['trace_id']} is in {before} and in {table}; name each round once")
+            row["files"] = [resolve_audio(path, root, audio_out) for path in row["audio"]]
+            rows.append(row)
+    if not rows:
+        raise MgrdError("no survivors to distill: no trace passed the filter; see what it objected to, or sample more")
+    return sorted(rows, key=lambda row: str(row["trace_id"]))
+
+
+def content_hash(rows: Sequence[dict[str, Any]]) -> str:
+    """Hash of what is trained on: words and sounds, not paths; 32 hex digits."""
+    whole = hashlib.sha256()
+    for row in rows:
+        heard = [sha or path for sha, path in zip(row["audio_sha"] or row["audio"], row["audio"], strict=True)]
+        whole.update(json.dumps([[row[name] for name in _WORDS], heard]).encode() + b"\n")
+    return whole.hexdigest()[:32]
+
+
+def _check(row: dict[str, Any], table: Path) -> None:
+    """Refuse a row that must not be trained on."""
+    where = f"{table}: trace {row['trace_id']}"
+    if not row["passed"]:
+        raise InputError(f"{where} has not passed the filter; give the survivors, not the judged traces")
+    if row["error"] is not None:
+        raise InputError(f"{where} is a failed sample ({row['error']})")
+    if row["control"] is not None:
+        raise InputError(f"{where} was sampled under --control {row['control']}: it does not describe its audio")
+    if not row["audio"]:
+        raise InputError(f"{where} has no audio")
+    if blocks(join(row["think"] or "", row["response"] or "")) != (1, 1):
+        raise InputError(f"{where} has think tags inside its think part or its response; filter it out")
+    if not (row["response"] or "").strip():
+        raise InputError(f"{where} has no response; filter it out")
+
+
+def _audio_of(folder: Path, audio_root: Path | None) -> tuple[Path, Path]:
+    """What audio paths are relative to, and where embedded clips were written."""
+    manifest = folders.read_manifest(folder)
+    noted = manifest.get("generate", {}) | manifest.get("filter", {})
+    if audio_root is None and "audio_root" not in noted:
+        raise InputError(f"{folder / folders.MANIFEST} does not say where the audio is; give --audio-root")
+    return audio_root or Path(noted["audio_root"]), Path(noted.get("audio_out", folder / "audio"))

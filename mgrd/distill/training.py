@@ -1,0 +1,186 @@
+"""A model and examples in, a trained model out: what is trained, the loss, and going on from a checkpoint."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mgrd.distill.batches import IGNORED, collate, epoch_order
+from mgrd.distill.examples import Ears, Example
+from mgrd.distill.trainer import trainer_class, watch_class
+from mgrd.errors import InputError, MgrdError, Stopped
+from mgrd.options import Distill
+from mgrd.progress import Story, stop
+
+_NOT_LANGUAGE = re.compile(
+    r"(?:^|[._])(?:audio|speech|sound|vision|visual|image|video|multi_modal|connector|talker|\w+2wav)"
+)
+"""What is frozen even if a family keeps it inside its language model."""
+_LINEAR = r"(?:q_proj|k_proj|v_proj|o_proj|qkv_proj|gate_proj|up_proj|gate_up_proj|down_proj)"
+WARMUP = 0.05
+"""Share of the steps over which the learning rate rises; then it falls along a cosine to 0."""
+MAX_GRAD_NORM = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished training."""
+
+    model: Any
+    losses: list[float]
+    """Of every step: cross entropy per target token, in nats."""
+    parameters: int
+    trainable: int
+
+
+def precision() -> str:
+    """`bf16` where the device computes in it natively, else `fp32`."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    capable = torch.cpu.get_capabilities()
+    return "bf16" if capable.get("avx512_bf16") or capable.get("amx_bf16") else "fp32"
+
+
+def prepare(model: Any, options: Distill) -> Any:
+    """Freeze everything but the language model, or put LoRA adapters on it; the audio side is never trained."""
+    import torch
+
+    decoder = model.get_decoder()
+    prefix = next((name for name, module in model.named_modules() if module is decoder), "")
+    if options.lora is None:
+        head = model.get_output_embeddings()
+        learned = {id(p) for module in (decoder, head) if module is not None for p in module.parameters()}
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(id(parameter) in learned and not _NOT_LANGUAGE.search(name))
+    else:
+        from peft import LoraConfig, get_peft_model
+
+        torch.manual_seed(options.seed)  # adapters start from random numbers
+        target = rf"(?!.*{_NOT_LANGUAGE.pattern}){re.escape(prefix) + '.' if prefix else ''}(?:.*\.)?{_LINEAR}"
+        config = LoraConfig(r=options.lora, lora_alpha=2 * options.lora, target_modules=target, task_type="CAUSAL_LM")
+        try:
+            model = get_peft_model(model, config)
+        except ValueError as error:
+            raise InputError(f"--lora: the language model has no linear layers that mgrd knows ({error})") from error
+    check_frozen(model)
+    return model
+
+
+def check_frozen(model: Any) -> None:
+    """Raise when a parameter of the audio side would be trained, or none of the language model."""
+    learned = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    if wrong := [name for name in learned if _NOT_LANGUAGE.search(name)]:
+        raise MgrdError(f"{len(wrong)} parameters outside of the language model would be trained, e.g. {wrong[0]}")
+    if not learned:
+        raise MgrdError("no parameter would be trained: the language model was not found")
+
+
+def token_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any:
+    """Cross entropy summed over target tokens, divided by their number in the whole step.
+
+    `num_items_in_batch` counts the targets of all micro-batches and processes of a step; without it, those of this one.
+    """
+    import torch
+
+    targets = labels[:, 1:].to(outputs.logits.device)
+    learned = targets != IGNORED
+    logits = outputs.logits[:, :-1][learned].float()  # selected first: logits of a prompt in fp32 would fill the memory
+    total = torch.nn.functional.cross_entropy(logits, targets[learned], reduction="sum")
+    return total / (learned.sum() if num_items_in_batch is None else num_items_in_batch)
+
+
+def try_longest(model: Any, examples: Sequence[Example], ears: Ears) -> None:
+    """One forward pass over the longest example, so that what the model cannot take is said before training."""
+    import torch
+
+    example = max(examples, key=lambda example: example.length)
+    batch = collate([example], ears)
+    labels = batch.pop("labels")
+    try:
+        with torch.no_grad():
+            loss = token_loss(model(**{name: tensor.to(model.device) for name, tensor in batch.items()}), labels)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"trace {example.trace_id}: the model does not take it ({error})") from error
+    if not math.isfinite(loss.item()):
+        raise InputError(f"trace {example.trace_id}: its loss is {loss.item()}; are the model's weights damaged?")
+
+
+def train(model: Any, examples: Sequence[Example], ears: Ears, options: Distill, folder: Path, story: Story) -> Trained:
+    """Train for `options.epochs`; checkpoints go to `folder`, and the last whole one there is gone on from."""
+    import torch
+    from transformers import PrinterCallback, TrainingArguments
+
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=options.batch_size // options.accumulate,
+        gradient_accumulation_steps=options.accumulate,
+        num_train_epochs=options.epochs,
+        learning_rate=options.lr,
+        lr_scheduler_type="cosine",
+        warmup_steps=WARMUP,
+        max_grad_norm=MAX_GRAD_NORM,
+        bf16=precision() == "bf16",
+        use_cpu=not torch.cuda.is_available(),
+        seed=options.seed,
+        save_steps=options.save_steps,
+        save_total_limit=1,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # would report the mean of earlier losses instead
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # more in one process would be DataParallel, which splits the batches
+    batch = options.batch_size * arguments.world_size
+    trainer = trainer_class()(
+        order=partial(epoch_order, [example.length for example in examples], batch, options.seed),
+        model=model,
+        args=arguments,
+        train_dataset=list(examples),
+        data_collator=partial(collate, ears=ears),
+        compute_loss_func=token_loss,
+    )
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = last_checkpoint(folder)
+    if checkpoint:
+        story.note(f"going on from {checkpoint.name}")
+    steps = math.ceil(math.ceil(len(examples) / batch) * options.epochs)
+    with story.steps("Training", steps, "steps") as step:
+        trainer.add_callback(watch_class()(step))
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except torch.OutOfMemoryError as error:
+            more = f"raise --accumulate (now {options.accumulate})" + ("" if options.lora else ", or train with --lora")
+            raise MgrdError(f"the GPU's memory does not hold a step; {more}") from error
+    if trainer.state.global_step < trainer.state.max_steps:
+        raise Stopped(
+            f"stopped by {stop.signal_name} at step {trainer.state.global_step} of {trainer.state.max_steps}; "
+            "a checkpoint is saved, the same command goes on"
+        )
+    return Trained(
+        model=trainer.accelerator.unwrap_model(trainer.model),
+        losses=[entry["loss"] for entry in trainer.state.log_history if "loss" in entry],
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        trainable=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+    )
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint; one is whole when its trainer_state.json, which is written last, can be read."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for path in found:
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            continue
+        return path
+    return None
