@@ -7,10 +7,12 @@ PYTHON ?= python3
 VENV ?= .venv
 EXTRAS ?= train,dev
 TORCH_INDEX ?=
+VLLM_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(EXTRAS)
 # One thread: small models on few cores are several times slower when threads wait for each other.
 export OMP_NUM_THREADS ?= 1
+export TORCH_INDEX
 
 .PHONY: demo test test-vllm lint docs bench wheel clean
 
@@ -21,7 +23,7 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
 test-vllm:
-	$(PYTHON) tests/vllm/make_env.py .venv-vllm
+	$(VLLM_PYTHON) tests/vllm/make_env.py .venv-vllm
 	.venv-vllm/bin/python -m pytest tests/vllm
 
 lint: $(INSTALLED)

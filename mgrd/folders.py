@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 PARTS = {
     "generate": ("traces",),
     "filter": ("judged", "selection.parquet", "survivors.parquet"),
-    "distill": ("model", "checkpoints"),
+    "distill": ("model", "checkpoints", "distill.json"),
     "eval": ("traces", "judged", "metrics.json"),
     "run": ("config.toml", "round-00", "round-01"),
 }
@@ -54,9 +54,9 @@ def open_stage(
         tables.write_json(manifest | {stage: entry}, out / MANIFEST)
         return True
     present = [out / part for part in PARTS[stage] if (out / part).exists()]
-    if before is None and present and not overwrite:
+    if present and before is None and not overwrite:
         raise SettingsError(f"{present[0]} exists, but {out / MANIFEST} does not say how it was made; {_WAY_OUT}")
-    if before is not None and not overwrite:
+    if present and before is not None and not overwrite:
         differing = ", ".join(
             f"{key} {_short(before.get(key))} -> {_short(now.get(key))}"
             for key in sorted(before.keys() | now.keys())

@@ -282,7 +282,7 @@ class _Clips:
 
     def _decode(self, path: str) -> Clip:
         source = resolve_audio(path, self.job.base, self.job.out / "audio")
-        duration_s, _, _ = probe(source)
+        duration_s, _, _ = probe(source, path)
         if duration_s > self.engine.window_s:
             raise InputError(
                 f"{path}: {duration_s:.1f} s is longer than the {self.engine.window_s:g} s this model hears; "

@@ -48,7 +48,7 @@ class Generate:
         Literal["silence", "swap", "noise"] | None,
         Opt("Replace every clip: what is solved without the audio?", identity=True),
     ] = None
-    batch: Annotated[int, Opt("Questions at a time (transformers engine).", min=1)] = 16
+    batch: Annotated[int, Opt("Questions at a time (transformers engine).", min=1)] = 8
     max_failed: Annotated[float, Opt("Exit 1 when a larger share of the samples failed.", min=0, max=1)] = 0.05
     retry_failed: Annotated[bool, Opt("Sample the failed ones again.")] = False
 

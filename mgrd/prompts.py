@@ -30,7 +30,9 @@ def render(style: str, question: str, choices: Sequence[str] | None) -> str:
         instruction = PLAIN if style == "plain" else GROUNDED
         return "\n".join(part for part in (question, options, instruction) if part)
     # In one pass: a question that itself says {choices} is left as it is.
-    return re.sub(r"\{(question|choices)\}", lambda hole: question if hole[1] == "question" else options, template(style))
+    return re.sub(
+        r"\{(question|choices)\}", lambda hole: question if hole[1] == "question" else options, template(style)
+    )
 
 
 def template(style: str) -> str:

@@ -75,13 +75,13 @@ def test_a_completion_says_why_it_ended_and_what_was_heard(engine):
         ("stop", done.completion_tokens, (0.4,)),
     ]
     assert done.logprob < 0
-    assert done.prompt_tokens > len("Is it high?".split())
+    assert done.prompt_tokens > len(["Is", "it", "high?"])
 
 
 def test_the_random_numbers_are_uniform_and_differ_by_seed_step_and_token():
     drawn = uniform(torch.arange(40), 3, 2000).numpy()
 
-    assert 0 < drawn.min()
+    assert drawn.min() > 0
     assert drawn.max() < 1
     assert abs(drawn.mean() - 0.5) < 0.005
     assert abs(drawn.var() - 1 / 12) < 0.002

@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from mgrd.errors import InputError
+from mgrd.errors import InputError, MisusedError
 
 Row = dict[str, Any] | str
 """The cells of a row by column, or what makes it unreadable."""
@@ -79,7 +79,7 @@ def _located(name: str) -> tuple[Path | None, str | None, str | None]:
     if Path(rest).is_dir():
         return Path(rest), config or None, split or None
     if path.suffix in _FILES or not _HUB_NAME.fullmatch(rest):
-        raise InputError(f"{name}: no such file or folder")
+        raise MisusedError(f"{name}: no such file or folder")
     return None, config or None, split or None
 
 

@@ -1,0 +1,186 @@
+"""A stage as a child process: its command in, its answer out, its words passed on, its signals forwarded.
+
+Knows nothing about what a stage does. One at a time: a child has exited and freed its memory before the next starts.
+"""
+
+from __future__ import annotations
+
+import codecs
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO, Any
+
+from mgrd.errors import EXIT_INTERRUPTED, EXIT_NOTHING_SURVIVED, EXIT_RETRIABLE, MgrdError, Stopped
+from mgrd.progress import stderr, stop
+
+LOCK_WAIT_S = 30.0
+"""How long a rerun waits for a stage that a killed run left behind: it was told to stop and is saving."""
+
+_FORWARDED = {
+    signal.SIGINT: signal.SIGINT,
+    signal.SIGTERM: signal.SIGTERM,
+    signal.SIGUSR1: signal.SIGUSR1,
+    signal.SIGHUP: signal.SIGTERM,  # the terminal is gone: save and stop
+}
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_TAIL_BYTES = 4096
+
+
+class Children:
+    """A run's hold on its folder and on the child that works there: `with Children(out) as children`.
+
+    The folder's lock is inherited by the children, so nobody else starts while one of them still writes. Signals are
+    kept from the terminal's group and handed on once; the block sees them only between two children.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.child: subprocess.Popen[bytes] | None = None
+        self.received: signal.Signals | None = None
+
+    def __enter__(self) -> Children:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.folder / ".lock").open("w")
+        self._before = {
+            number: signal.signal(number, self._forward)
+            for number in _FORWARDED
+            if signal.getsignal(number) is not signal.SIG_IGN  # nohup
+        }
+        try:
+            self._take_lock()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._lock.close()
+
+    def call(self, command: Sequence[str], what: str) -> dict[str, Any]:
+        """Run a stage to its end and return the object that it prints on stdout.
+
+        `what` names it in errors. Raises Stopped or KeyboardInterrupt when it was stopped, MgrdError when it cannot go
+        on. That nothing survived (exit code 3) is an answer.
+        """
+        self.check()
+        with tempfile.TemporaryFile() as answer:
+            child = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=answer,
+                stderr=subprocess.PIPE,
+                process_group=0,
+                pass_fds=(self._lock.fileno(),),
+                env=_environment(),
+            )
+            self.child = child
+            if self.received:  # in the moment between the check and the start
+                self._forward(self.received, None)
+            assert child.stderr is not None
+            words = _PassedOn(child.stderr)
+            try:
+                code = child.wait()
+            finally:
+                self.child = None
+            last_line = words.last_line()
+            answer.seek(0)
+            text = answer.read().decode("utf-8", errors="replace")
+        if code not in (0, EXIT_NOTHING_SURVIVED):
+            self._raise(code, what, last_line)
+        return _parsed(text, what)
+
+    def check(self) -> None:
+        """Raise what a signal asked for, between two children."""
+        if self.received == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.received or stop:
+            name = self.received.name if self.received else stop.signal_name
+            raise Stopped(f"stopped by {name}; what is done is saved in {self.folder}, the same command goes on")
+
+    def _raise(self, code: int, what: str, last_line: str) -> None:
+        if self.received and code != 1:
+            self.check()
+        if code == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
+        if code == EXIT_RETRIABLE:
+            raise Stopped(f"{what}: {last_line or 'stopped'}; the same command goes on")
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = "; is there enough memory?" if name == "SIGKILL" else ""
+            raise MgrdError(f"{what}: was ended by {name}{hint} What is done is saved, the same command goes on")
+        raise MgrdError(f"{what}: {last_line or f'ended with exit code {code} and said nothing'}")
+
+    def _forward(self, number: int, _frame: FrameType | None) -> None:
+        self.received = signal.Signals(number)
+        if self.child is not None:
+            self.child.send_signal(_FORWARDED[self.received])
+
+    def _take_lock(self) -> None:
+        until = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                return fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.check()
+                if time.monotonic() > until:
+                    raise MgrdError(
+                        f"{self.folder}: another mgrd run or its stage works in this folder; wait for it or stop it"
+                    ) from None
+                time.sleep(0.1)
+
+
+class _PassedOn:
+    """Copies a child's stderr to ours as it comes, and remembers its end."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self.tail = b""
+        self._thread = threading.Thread(target=self._copy, args=(source,), daemon=True)
+        self._thread.start()
+
+    def _copy(self, source: IO[bytes]) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        with source:
+            while chunk := os.read(source.fileno(), 1 << 16):
+                self.tail = (self.tail + chunk)[-_TAIL_BYTES:]
+                sys.stderr.write(decoder.decode(chunk))
+                sys.stderr.flush()
+
+    def last_line(self) -> str:
+        """The last words of a child that has exited, without control codes and without `Error:`."""
+        self._thread.join(timeout=5)  # a grandchild may hold the pipe open
+        text = _ESCAPES.sub("", self.tail.decode("utf-8", errors="replace")).replace("\r", "\n")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return re.sub(r"^error:\s*", "", lines[-1], flags=re.IGNORECASE) if lines else ""
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with our process id (mgrd.__main__), and the terminal that the child's words end up on."""
+    found = os.environ | {"MGRD_PARENT": str(os.getpid())}
+    if stderr.is_terminal:
+        found |= {"TTY_COMPATIBLE": "1", "COLUMNS": str(shutil.get_terminal_size().columns)}
+    return found
+
+
+def _parsed(text: str, what: str) -> dict[str, Any]:
+    for start in (0, text.rfind("\n{") + 1):  # libraries print lines of their own before the answer
+        try:
+            answer = json.loads(text[start:])
+        except ValueError:
+            continue
+        if isinstance(answer, dict):
+            return answer
+    raise MgrdError(f"{what}: ended well but printed no JSON object: {text.strip()[-200:]!r}")

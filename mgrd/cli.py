@@ -1,0 +1,376 @@
+"""The `mgrd` command: every command, thin; the only module that imports typer.
+
+Options come from mgrd.options, work is done by the stages, and what a user can fix ends as one line and an exit code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import functools
+import inspect
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import mgrd
+from mgrd import options as opts
+from mgrd.errors import EXIT_CANNOT, EXIT_INTERRUPTED, EXIT_NOTHING_SURVIVED, MgrdError, MisusedError
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+Model = Annotated[Path, typer.Option("--model", "-m", help="Folder of the audio language model.", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/formats.md).")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Set work made under other settings aside as .old-N.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes on stderr.")]
+AudioRoot = Annotated[
+    Path | None, typer.Option("--audio-root", help="Folder that audio paths are relative to.", show_default=False)
+]
+Measurements = Annotated[Path | None, typer.Option("--measurements", hidden=True)]
+CheckOptions = Annotated[
+    list[str], typer.Option("--check-option", help="NAME.KEY=VALUE: an option of one check; may be given again.")
+]
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
+
+
+def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command: a parameter of an options class becomes its options, an error its exit code.
+
+    An option that the function has a parameter of its own for (the questions of `eval`) is that parameter.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        annotations = inspect.get_annotations(function, eval_str=True)
+        own = inspect.signature(function).parameters
+        parameters: list[inspect.Parameter] = []
+        classes: dict[str, tuple[type, list[str]]] = {}
+        for key, parameter in own.items():
+            kind = annotations[key]
+            if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+                fields = [field for field in opts.fields(kind) if field.name not in own]
+                classes[key] = kind, [field.name for field in fields]
+                parameters += map(_parameter, fields)
+            else:
+                parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+
+        @functools.wraps(function)
+        def run(**given: Any) -> None:
+            for key, (kind, names) in classes.items():
+                given[key] = kind(**{option: given.pop(option) for option in names})
+            with _exit_codes():
+                for key in classes:
+                    opts.check_ranges(given[key])
+                function(**given)
+
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        app.command(name=name)(run)
+        return run
+
+    return register
+
+
+def _parameter(field: opts.Field) -> inspect.Parameter:
+    flags = [f"--{field.name.replace('_', '-')}", *([field.opt.short] if field.opt.short else [])]
+    option = typer.Option(
+        *flags,
+        help=field.opt.help,
+        show_default=not (field.default is None or field.default is False or field.default == []),
+    )
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=Annotated[field.type, option]
+    )
+
+
+class _exit_codes:  # noqa: N801  (reads as a phrase: `with _exit_codes()`)
+    """Turn what a user can fix into one line on stderr and its exit code; a bug keeps its traceback."""
+
+    def __enter__(self) -> None:
+        from mgrd.progress import stop
+
+        stop.listen()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None or isinstance(error, typer.Exit) or os.environ.get("MGRD_DEBUG"):
+            return
+        if isinstance(error, KeyboardInterrupt):
+            typer.echo("Interrupted: what was done is saved, the same command goes on", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        if isinstance(error, MgrdError):
+            typer.secho(f"Error: {error}", fg="red", err=True)
+            raise typer.Exit(error.exit_code) from None
+        if isinstance(error, OSError) and error.errno in _FULL_DISK:
+            where = f"{error.filename}: " if error.filename else ""
+            typer.secho(f"Error: {where}{error.strerror}; what was done before is saved", fg="red", err=True)
+            raise typer.Exit(EXIT_CANNOT) from None
+
+
+def _answer(result: dict[str, Any], as_json: bool, lines: Sequence[str]) -> None:
+    """Stdout carries the answer: one JSON object, or lines for people."""
+    typer.echo(json.dumps(result, ensure_ascii=False, sort_keys=True) if as_json else "\n".join(lines))
+
+
+def _check_options(given: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`NAME.KEY=VALUE` strings as options by check; a value is read as JSON, else it is text."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in given:
+        name, dot, rest = entry.partition(".")
+        key, equals, value = rest.partition("=")
+        if not (dot and equals and name and key):
+            raise MisusedError(f"--check-option {entry}: write NAME.KEY=VALUE, e.g. within_clip.slack_s=0.5")
+        try:
+            found.setdefault(name, {})[key] = json.loads(value)
+        except ValueError:
+            found[name][key] = value
+    return found
+
+
+def _existing(path: Path, what: str) -> Path:
+    if not path.exists():
+        raise MisusedError(f"{path}: no such {what}")
+    return path
+
+
+def _story(quiet: bool) -> Any:
+    from mgrd.progress import Story
+
+    return Story(quiet)
+
+
+@app.callback(invoke_without_command=True)
+def _mgrd(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    """Distil audio reasoning that is grounded in the sound: generate, filter, distill, repeat."""
+    if version:
+        typer.echo(f"mgrd {mgrd.__version__}")
+        raise typer.Exit
+
+
+@command("generate")
+def generate_command(
+    questions: Annotated[str, typer.Argument(help="JSONL, JSON, CSV, Parquet, or a Hugging Face dataset.")],
+    model: Model,
+    out: Out,
+    options: opts.Generate,
+    round_number: Annotated[int, typer.Option("--round", help="Number of the round, part of every seed.", min=0)] = 0,
+    audio_root: AudioRoot = None,
+    overwrite: Overwrite = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Sample K traces per question; run again to go on.
+
+    Example: mgrd generate questions.jsonl -m MODEL -o run/round-01 -k 8
+    """
+    from mgrd.generate import generate
+
+    result = generate(
+        questions,
+        out,
+        _existing(model, "model folder"),
+        options,
+        round_number=round_number,
+        audio_root=audio_root,
+        overwrite=overwrite,
+        story=_story(quiet),
+    )
+    failures = [f"  failed {count}: {reason}" for reason, count in result["failures"].items()]
+    made = f"{result['samples']:,} samples of {result['questions']:,} questions, {result['made']:,} of them new"
+    _answer(result, json_, [f"{made}: {out / 'traces'}", *failures])
+
+
+@command("filter")
+def filter_command(
+    traces: Annotated[Path, typer.Argument(help="What generate wrote, or JSONL: id, audio, question, completion.")],
+    out: Out,
+    options: opts.Filter,
+    selection: opts.Select,
+    check_option: CheckOptions = [],  # noqa: B006  (typer copies it)
+    audio_root: AudioRoot = None,
+    measurements: Measurements = None,
+    overwrite: Overwrite = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Judge every trace, drop none, write why; then select survivors.
+
+    Example: mgrd filter run/round-01 -o run/round-01
+    """
+    from mgrd.filter import filter_traces
+    from mgrd.selection import select
+
+    judged = filter_traces(
+        _existing(traces, "traces"),
+        out,
+        options,
+        check_options=_check_options(check_option),
+        audio_root=audio_root,
+        measurements=measurements,
+        overwrite=overwrite,
+        story=_story(quiet),
+    )
+    result = judged | select(out, out, selection)
+    lines = [f"{count:>8,}  {name}" for name, count in result["objections"].items()]
+    lines.append(f"{result['survivors']:,} of {result['traces']:,} traces survive, {result['passed']:,} passed: {out}")
+    _answer(result, json_, lines)
+    if not result["survivors"]:
+        raise typer.Exit(EXIT_NOTHING_SURVIVED)
+
+
+@command("distill")
+def distill_command(
+    survivors: Annotated[
+        list[Path], typer.Argument(help="Folders that filter wrote; several are trained on together.")
+    ],
+    model: Model,
+    out: Out,
+    options: opts.Distill,
+    audio_root: AudioRoot = None,
+    overwrite: Overwrite = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fine-tune a model on the survivors.
+
+    Example: mgrd distill run/round-01 -m MODEL -o run/round-01
+    """
+    from mgrd.distill import distill
+
+    result = distill(
+        [_existing(path, "folder") for path in survivors],
+        _existing(model, "model folder"),
+        out,
+        options,
+        audio_root=audio_root,
+        overwrite=overwrite,
+        story=_story(quiet),
+    )
+    _answer(result, json_, [f"{key:>24}  {value}" for key, value in result.items()])
+
+
+@command("eval")
+def eval_command(
+    questions: Annotated[str, typer.Argument(help="Held-out questions, in any form that generate reads.")],
+    model: Model,
+    out: Out,
+    options: opts.Eval,
+    audio_root: AudioRoot = None,
+    measurements: Measurements = None,
+    overwrite: Overwrite = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure accuracy and grounding on questions that were not trained on.
+
+    Example: mgrd eval heldout.jsonl -m run/round-02/model -o heldout-eval -k 4
+    """
+    from mgrd import evaluate, tables
+    from mgrd.filter import filter_traces
+    from mgrd.generate import generate
+
+    story = _story(quiet)
+    made = generate(
+        questions,
+        out,
+        _existing(model, "model folder"),
+        options,
+        audio_root=audio_root,
+        overwrite=overwrite,
+        story=story,
+    )
+    filter_traces(out, out, opts.Filter(), measurements=measurements, overwrite=True, story=story)
+    result = evaluate.metrics(out / "judged") | {"seconds": made["seconds"]}
+    tables.write_json(result, out / "metrics.json")
+    _answer(result, json_, evaluate.lines(result))
+
+
+@command("run")
+def run_command(
+    config: Annotated[
+        Path, typer.Argument(help="TOML with the tables [run] [generate] [filter] [select] [distill] [eval].")
+    ],
+    out: Out,
+    rounds: Annotated[int | None, typer.Option("--rounds", help="Number of rounds; over the config's.", min=1)] = None,
+    overwrite: Overwrite = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """N rounds of generate, filter, distill and eval; run again to go on.
+
+    Example: mgrd run examples/quickstart/config.toml -o run --rounds 2
+    """
+    from mgrd import evaluate
+    from mgrd.rounds import nothing_survived, run
+
+    result = run(_existing(config, "config"), out, rounds=rounds, overwrite=overwrite, story=_story(quiet))
+    if json_:
+        _answer({"rounds": result}, True, [])
+    else:
+        evaluate.print_rounds(result)
+    if nothing_survived(result):
+        raise typer.Exit(EXIT_NOTHING_SURVIVED)
+
+
+@command("inspect")
+def inspect_command(
+    folder: Annotated[Path, typer.Argument(help="A run, a round, or a folder that filter wrote.")],
+    rejected: Annotated[bool, typer.Option("--rejected", help="Only traces with an objection.")] = False,
+    kept: Annotated[bool, typer.Option("--kept", help="Only traces that passed.")] = False,
+    check: Annotated[str | None, typer.Option(help="Only traces that this check objects to.")] = None,
+    question: Annotated[str | None, typer.Option(help="Only traces of this question.")] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Only this trace.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="At most this many pages.", min=1)] = 20,
+    json_: Json = False,
+) -> None:
+    """Page through traces: the text, every claim with its verdict, every objection with its numbers.
+
+    Example: mgrd inspect run --rejected | less -R
+    """
+    from mgrd import viewer
+
+    viewer.inspect(
+        _existing(folder, "folder"),
+        rejected=rejected,
+        kept=kept,
+        check=check,
+        question=question,
+        trace_id=id_,
+        limit=limit,
+        as_json=json_,
+    )
+
+
+@command("rules")
+def rules_command(
+    name: Annotated[str | None, typer.Argument(help="A check to explain.")] = None,
+    rules: Annotated[str | None, typer.Option("--rules", help="Folder with checks of your own.")] = None,
+    json_: Json = False,
+) -> None:
+    """List the checks of the three rules; explain one.
+
+    Example: mgrd rules true_to_waveform
+    """
+    from mgrd import rulebook
+
+    checks = rulebook.load([Path(rules)] if rules else [])
+    if name is None:
+        listed = [{"rule": c.rule, "name": c.name, "summary": c.doc.strip().splitlines()[0]} for c in checks]
+        _answer({"checks": listed}, json_, [f"{c['rule']:<12} {c['name']:<20} {c['summary']}" for c in listed])
+        return
+    found = [check for check in checks if check.name == name]
+    if not found:
+        raise MisusedError(f"there is no check {name}; there are {', '.join(check.name for check in checks)}")
+    text = rulebook.describe(found[0])
+    _answer({"rule": found[0].rule, "name": name, "text": text}, json_, [text])
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    app(args=None if argv is None else list(argv), prog_name="mgrd")

@@ -1,0 +1,175 @@
+"""The TOML of `mgrd run`, checked before any work; and its options as the command lines of the stages.
+
+Knows which tables there are and which of their keys are paths; what an option means is its stage's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mgrd import options, prompts, rulebook
+from mgrd.errors import MisusedError, RuleError
+from mgrd.options import Distill, Eval, Filter, Generate, Run, Select
+
+TABLES: dict[str, type] = {
+    "run": Run,
+    "generate": Generate,
+    "filter": Filter,
+    "select": Select,
+    "distill": Distill,
+    "eval": Eval,
+}
+STAGES = ("generate", "filter", "distill", "eval")
+
+HOW_IT_RUNS = {
+    "rounds",
+    "audio_root",
+    "engine",
+    "batch",
+    "max_failed",
+    "retry_failed",
+    "recheck",
+    "workers",
+    "accumulate",
+    "save_steps",
+}
+"""Options that may change between two calls of the same run; all others, and the questions, are its identity."""
+
+_PATHS = (
+    ("run", "model"),
+    ("run", "questions"),
+    ("run", "audio_root"),
+    ("generate", "prompt"),
+    ("filter", "rules"),
+    ("eval", "prompt"),
+    ("eval", "questions"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A run's TOML, checked; its paths are absolute."""
+
+    run: Run
+    generate: Generate
+    filter: Filter
+    select: Select
+    distill: Distill
+    eval: Eval
+    checks: dict[str, dict[str, Any]]
+    """Options of single checks: [filter.checks.NAME]."""
+    python: dict[str, str]
+    """The interpreter of each stage."""
+    identity: dict[str, Any]
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a run's TOML: unknown tables and keys, types, ranges, paths, checks and their options."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MisusedError(f"{path}: no such config") from None
+    except ValueError as error:
+        raise MisusedError(f"{path}: is not TOML: {error}") from error
+    if unknown := sorted(content.keys() - TABLES.keys()):
+        raise MisusedError(f"{path}: unknown table {', '.join(unknown)}; it knows {', '.join(TABLES)}")
+    if strays := [name for name, table in content.items() if not isinstance(table, dict)]:
+        raise MisusedError(f"{path}: {strays[0]} must be a table, [{strays[0]}]")
+    found = {name: dict(content.get(name, {})) for name in TABLES}
+    pythons = {stage: found[stage].pop("python", sys.executable) for stage in STAGES}
+    checks = found["filter"].pop("checks", {})
+    if not isinstance(checks, dict) or not all(isinstance(one, dict) for one in checks.values()):
+        raise MisusedError(f"{path}: checks must be tables, [filter.checks.NAME]")
+    parsed: dict[str, Any] = {
+        name: options.from_table(TABLES[name], found[name], f"{path}: [{name}]") for name in TABLES
+    }
+    base = path.absolute().parent
+    resolved = _resolved(parsed, base, path)
+    identity = _identity(parsed) | {f"filter.checks.{name}": one for name, one in checks.items()}
+    identity |= {f"{table}.prompt": prompts.template(resolved[table].prompt) for table in ("generate", "eval")}
+    identity["rules"] = _fingerprint_rules(resolved["filter"], checks, path)
+    return Config(
+        **resolved,
+        checks=checks,
+        python={stage: _interpreter(name, base, f"{path}: [{stage}]") for stage, name in pythons.items()},
+        identity=identity,
+    )
+
+
+def flags(chosen: Any) -> list[str]:
+    """Options as a command line: every value that is set, also to its default, so that a manifest shows it."""
+    words: list[str] = []
+    for field in options.fields(type(chosen)):
+        value, flag = getattr(chosen, field.name), f"--{field.name.replace('_', '-')}"
+        if field.name == "questions" or value is None or value is False:
+            continue
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, list):
+            words += [word for item in value for word in (flag, str(item))]
+        elif isinstance(value, tuple):
+            words += [flag, *map(str, value)]
+        else:
+            words += [flag, str(value)]
+    return words
+
+
+def check_flags(checks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """[filter.checks.NAME] as `--check-option NAME.key=value`, values as JSON."""
+    return [
+        word
+        for name, chosen in checks.items()
+        for key, value in chosen.items()
+        for word in ("--check-option", f"{name}.{key}={json.dumps(value)}")
+    ]
+
+
+def _identity(parsed: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a run what it is, by `table.key`, with paths as they were written, so that a run may move."""
+    return {
+        f"{name}.{field.name}": getattr(chosen, field.name)
+        for name, chosen in parsed.items()
+        for field in options.fields(type(chosen))
+        if field.name not in HOW_IT_RUNS and field.name != "questions"  # known by their content
+    }
+
+
+def _resolved(parsed: Mapping[str, Any], base: Path, path: Path) -> dict[str, Any]:
+    """The same options with their paths taken relative to the config's folder."""
+    found = dict(parsed)
+    for name, key in _PATHS:
+        value = getattr(found[name], key)
+        if value is None or value in ("plain", "grounded"):
+            continue
+        candidate = base / Path(value).expanduser()
+        if candidate.exists():
+            found[name] = dataclasses.replace(found[name], **{key: str(candidate)})
+        elif key != "questions":  # may be the name of a data set
+            raise MisusedError(f"{path}: [{name}] {key} = {value!r}: {candidate} does not exist")
+    return found
+
+
+def _interpreter(name: Any, base: Path, where: str) -> str:
+    if isinstance(name, str):
+        candidate = str(base / Path(name).expanduser()) if "/" in name else name
+        if found := shutil.which(candidate):
+            return found
+    raise MisusedError(f"{where} python = {name!r}: no such interpreter")
+
+
+def _fingerprint_rules(chosen: Filter, checks: Mapping[str, Mapping[str, Any]], path: Path) -> str:
+    """A hash of the rules. A file that is no check is a RuleError; a name or an option that no check has is misuse."""
+    own = [Path(chosen.rules)] if chosen.rules else []
+    rulebook.load(own)
+    try:
+        return rulebook.fingerprint(rulebook.load(own, without=chosen.without, options=checks))
+    except RuleError as error:
+        raise MisusedError(f"{path}: [filter]: {error}") from error

@@ -1,0 +1,239 @@
+"""N rounds of generate, filter, distill and eval in one folder, every stage a process of its own.
+
+Knows the order of the stages, their command lines and where a run keeps their parts; nothing about what a stage does.
+`plan` is the whole run as data; what the run's manifest records as done is not started again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+import mgrd
+from mgrd import evaluate, folders, tables
+from mgrd.children import Children
+from mgrd.config import STAGES, Config, check_flags, flags, read_config
+from mgrd.progress import Story
+from mgrd.questions import audio_base, fingerprint, read_questions
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of one round."""
+
+    round: int
+    stage: str
+    command: tuple[str, ...]
+    output: Path
+    """Exists when the stage is complete."""
+
+    @property
+    def name(self) -> str:
+        """The step's key in the run's manifest, e.g. `round-01/filter`."""
+        return f"{_round_name(self.round)}/{self.stage}"
+
+
+def run(config: Path, out: Path, *, rounds: int | None, overwrite: bool, story: Story) -> list[dict[str, Any]]:
+    """Run what is missing of the rounds that `config` describes, and return the `metrics.json` of each, round 0 first.
+
+    Round 0 is the held-out evaluation of the first model. The run ends early after a round in which nothing survived
+    (`nothing_survived`). Raises MisusedError before any work for what is wrong with the config, SettingsError when
+    `out` was made under another identity, and Stopped, KeyboardInterrupt or MgrdError when a stage ended so.
+    """
+    made = read_config(config)
+    count = made.run.rounds if rounds is None else rounds
+    root = Path(made.run.audio_root) if made.run.audio_root else None
+    with Children(out) as children:
+        asked = read_questions(made.run.questions, audio_root=root, audio_out=out / "audio")
+        identity = made.identity | {"run.questions": fingerprint(asked)}
+        if made.eval.questions:
+            held_out = read_questions(made.eval.questions, audio_root=root, audio_out=out / "audio")
+            identity["eval.questions"] = fingerprint(held_out)
+        _open(out, identity, overwrite)
+        with tables.atomic(out / "config.toml") as partial:
+            partial.write_bytes(config.read_bytes())
+        steps = plan(made, out, count, audio_base(made.run.questions, root), quiet=story.quiet)
+        done: list[dict[str, Any]] = []
+        for number in range(0 if made.eval.questions else 1, count + 1):
+            _lay_out(asked, out, number, made)
+            mine = [step for step in steps if step.round == number]
+            done.append(_round(number, mine, out, made, children, story))
+            if nothing_survived(done):
+                story.note(f"Round {number}: no trace survived, there is nothing to train on; see mgrd inspect {out}")
+                break
+    return done
+
+
+def nothing_survived(rows: list[dict[str, Any]]) -> bool:
+    """Whether the last round was left without survivors: exit code 3."""
+    return bool(rows) and rows[-1]["filter"] is not None and rows[-1]["filter"]["survivors"] == 0
+
+
+def plan(config: Config, out: Path, rounds: int, base: Path, *, quiet: bool) -> list[Step]:
+    """Every step of a run in order. `base` is the folder that the audio paths of the questions are relative to."""
+    steps = []
+    first = config.run.model
+    talk = ["--quiet"] if quiet else []
+    held_root = ["--audio-root", config.run.audio_root] if config.run.audio_root else []
+    cache = ["--measurements", out / "measurements.parquet"]
+
+    def add(number: int, stage: str, output: Path, *arguments: object) -> None:
+        words = [config.python[stage], *_dash_p(), "-m", "mgrd", stage, *arguments, "--json", *talk]
+        steps.append(Step(number, stage, tuple(map(str, words)), output))
+
+    def evaluate_model(number: int, model: object) -> None:
+        if config.eval.questions:
+            into = out / _round_name(number) / "eval"
+            arguments = ["-m", model, "-o", into, *held_root, *cache, *flags(config.eval)]
+            add(number, "eval", into / "metrics.json", config.eval.questions, *arguments)
+
+    evaluate_model(0, first)
+    for number in range(1, rounds + 1):
+        here = out / _round_name(number)
+        last = out / _round_name(number - 1) / "model" if number > 1 else first
+        root = ["--audio-root", base]
+        sampling = dataclasses.replace(config.generate, seed=config.generate.seed + number)
+        asked = [here / "questions.parquet", "-m", last, "-o", here, "--round", number]
+        add(number, "generate", here / "traces", *asked, *root, *flags(sampling))
+        judging = [*flags(config.filter), *flags(config.select), *check_flags(config.checks)]
+        add(number, "filter", here / "survivors.parquet", here, "-o", here, *root, *cache, *judging)
+        training = dataclasses.replace(config.distill, seed=config.distill.seed + number)
+        sources = [out / _round_name(i) for i in range(1 if config.run.cumulate else number, number + 1)]
+        start = last if config.run.distill_from == "last" else first
+        add(number, "distill", here / "model", *sources, "-m", start, "-o", here, *root, *flags(training))
+        evaluate_model(number, here / "model")
+    return steps
+
+
+def slice_ids(ids: list[str], size: int | None, number: int, seed: int) -> set[str]:
+    """The questions of round `number` (from 1): consecutive slices of one shuffled order, which wraps around."""
+    if size is None or size >= len(ids):
+        return set(ids)
+    order = sorted(ids, key=lambda one: (hashlib.blake2b(f"{seed}\n{one}".encode()).digest(), one))
+    start = (number - 1) * size
+    return {order[position % len(order)] for position in range(start, start + size)}
+
+
+def _round(
+    number: int, steps: list[Step], out: Path, config: Config, children: Children, story: Story
+) -> dict[str, Any]:
+    """Run the missing steps of a round and return its metrics."""
+    here = out / _round_name(number)
+    path = here / "metrics.json"
+    for step in steps:
+        if not _is_done(step, out, config):
+            path.unlink(missing_ok=True)  # it would tell of the work before
+            story.note(f"Round {step.round}: {step.stage}")
+            _run_step(step, out, children)
+        if step.stage == "filter" and not _survivors(here):
+            break
+    if not path.exists():
+        tables.write_json(_metrics(number, here, out), path)
+    return dict(tables.read_json(path))
+
+
+def _is_done(step: Step, out: Path, config: Config) -> bool:
+    again = {
+        "generate": config.generate.retry_failed,
+        "filter": config.filter.recheck,
+        "eval": config.eval.retry_failed,
+    }
+    done = folders.read_manifest(out).get("stages", {}).get(step.name, {}).get("done", False)
+    return done and step.output.exists() and not again.get(step.stage)
+
+
+def _run_step(step: Step, out: Path, children: Children) -> None:
+    """Run a step and record it, with the seconds of all its attempts."""
+    before = folders.read_manifest(out).get("stages", {}).get(step.name, {})
+    record = {"done": False, "seconds": before.get("seconds", 0.0), "command": list(step.command)}
+    _record(out, step, record)
+    started = time.monotonic()
+    try:
+        record["answer"] = children.call(step.command, f"round {step.round}, {step.stage}")
+        record["done"] = True
+    finally:
+        record["seconds"] += round(time.monotonic() - started, 2)
+        _record(out, step, record)
+
+
+def _record(out: Path, step: Step, record: Mapping[str, Any]) -> None:
+    """Write a step's record, and forget those of the steps that rest on it: they look for themselves what is left."""
+    manifest = folders.read_manifest(out)
+    stages = manifest.get("stages", {})
+    if not record["done"] and step.stage != "eval":
+        for name, other in stages.items():
+            folder, stage = name.split("/")
+            if (int(folder[6:]), STAGES.index(stage)) > (step.round, STAGES.index(step.stage)):
+                other["done"] = False
+    tables.write_json(manifest | {"stages": stages | {step.name: record}}, out / folders.MANIFEST)
+
+
+def _metrics(number: int, here: Path, out: Path) -> dict[str, Any]:
+    stages = folders.read_manifest(out).get("stages", {})
+    mine = {name.split("/")[1]: record for name, record in stages.items() if name.startswith(f"{here.name}/")}
+    judged, held_out, model = here / "judged", here / "eval" / "metrics.json", here / "model"
+    return {
+        "round": number,
+        "model": str(model.relative_to(out)) if model.exists() else None,
+        "eval": tables.read_json(held_out) if held_out.exists() else None,
+        "filter": evaluate.metrics(judged) | {"survivors": _survivors(here)} if number else None,
+        "stages": {stage: _speed(stage, record, here) for stage, record in mine.items()},
+    }
+
+
+def _speed(stage: str, record: Mapping[str, Any], here: Path) -> dict[str, Any]:
+    """Seconds over all attempts, loading included, and for generate the tokens sampled per such second."""
+    found = {"seconds": round(record["seconds"], 2)}
+    if stage == "generate" and record["seconds"]:
+        tokens = tables.read_table(here / "traces", tables.TRACES, ["completion_tokens"]).sum().item() or 0
+        found["tokens_per_s"] = round(tokens / record["seconds"], 1)
+    return found
+
+
+def _survivors(here: Path) -> int:
+    return tables.read_table(here / "survivors.parquet", tables.TRACES, ["trace_id"]).height
+
+
+def _open(out: Path, identity: Mapping[str, Any], overwrite: bool) -> None:
+    """Reopen the run's folder; what another run left there is set aside when `overwrite` says so.
+
+    Clips and their measurements are known by their content, so they stay.
+    """
+    before = folders.read_manifest(out).get("run", {}).get("identity")
+    if overwrite and before != identity:
+        for number in folders.rounds_of(out):
+            folders.set_aside(out / _round_name(number))
+        if before is not None:  # last: until then the same command finds the same work to set aside
+            folders.set_aside(out / folders.MANIFEST)
+    folders.open_stage(out, "run", identity, overwrite=overwrite)
+
+
+def _lay_out(asked: pl.DataFrame, out: Path, number: int, config: Config) -> None:
+    """Make a round's folder with what it asks, and with the run's embedded clips where its stages look for them."""
+    here = out / _round_name(number)
+    for stage_folder, clips in ((here, "../audio"), (here / "eval", "../../audio")):
+        stage_folder.mkdir(parents=True, exist_ok=True)
+        if (out / "audio").is_dir() and not (stage_folder / "audio").exists():
+            (stage_folder / "audio").symlink_to(clips)
+    path = here / "questions.parquet"
+    if number and not path.exists():
+        chosen = slice_ids(
+            asked.get_column("id").to_list(), config.run.questions_per_round, number, config.generate.seed
+        )
+        tables.write_table(asked.filter(pl.col("id").is_in(chosen)), path, tables.QUESTIONS)
+
+
+def _dash_p() -> list[str]:
+    """`-P` keeps a user's folder from shadowing packages, but for a checkout that is run from its own folder."""
+    return [] if Path(mgrd.__file__).parents[1] == Path.cwd() else ["-P"]
+
+
+def _round_name(number: int) -> str:
+    return f"round-{number:02d}"

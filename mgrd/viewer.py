@@ -1,0 +1,258 @@
+"""Traces for the eye: first what was objected to and how often, then a page for each trace.
+
+Draws what the filter wrote; judges nothing and opens no audio. Text of a trace is shown, never interpreted: neither
+its brackets as markup nor its control characters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from mgrd import folders, tables
+from mgrd.errors import InputError, MisusedError
+
+SIGNS = {"supported": "+", "contradicted": "-", "unverifiable": "?"}
+STYLES = {"supported": "green", "contradicted": "bold red", "unverifiable": "yellow"}
+"""Colour never carries a meaning alone: the sign says the same."""
+
+_BAR_CELLS = 30
+_INVISIBLE = (
+    {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}
+    | {0x7F: 0x2421, 0x2028: 0x2424, 0x2029: 0x2424}
+    | dict.fromkeys(
+        [*range(0x80, 0xA0), *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD
+    )
+)
+"""Control characters and marks that turn the direction of text -> a visible sign of the same length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which traces to show; a trace is kept when it passed and selection kept it, else it is rejected."""
+
+    show: Literal["rejected", "kept", "all"] = "all"
+    """`all` shows the rejected ones first."""
+    check: str | None = None
+    question: str | None = None
+    trace: str | None = None
+    limit: int | None = None
+
+
+def inspect(
+    folder: Path,
+    *,
+    rejected: bool,
+    kept: bool,
+    check: str | None,
+    question: str | None,
+    trace_id: str | None,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Print the pages, or with `as_json` one object, of the run, round or stage `folder` on stdout."""
+    if rejected and kept:
+        raise MisusedError("--rejected and --kept exclude each other; leave both out to see all traces")
+    wanted = Wanted("rejected" if rejected else "kept" if kept else "all", check, question, trace_id, limit)
+    judged = folders.find(folder, "judged")
+    beside = judged.parent / "selection.parquet"
+    selection = beside if beside.exists() else None
+    console = Console(highlight=False, markup=False, emoji=False)
+    if as_json:
+        rows = list(json_rows(judged, selection, wanted))
+        console.out(json.dumps({"traces": rows}, ensure_ascii=False, sort_keys=True), highlight=False)
+        return
+    for page in pages(judged, selection, wanted):
+        console.print(page)
+
+
+def pages(judged: Path, selection: Path | None, wanted: Wanted) -> Iterator[RenderableType]:
+    """The counts of objections, then one page a wanted trace; reads part by part."""
+    _check_exists(judged, wanted)
+    yield _summary(judged, selection)
+    for number, (row, why) in enumerate(_rows(judged, selection, wanted), 1):
+        yield _page(row, why, number)
+
+
+def json_rows(judged: Path, selection: Path | None, wanted: Wanted) -> Iterator[dict[str, Any]]:
+    """The wanted rows of the judged table, with `kept` and selection's reason `not_kept` added."""
+    _check_exists(judged, wanted)
+    for row, why in _rows(judged, selection, wanted):
+        yield row | {"kept": row["passed"] and why is None, "not_kept": why}
+
+
+def _rows(judged: Path, selection: Path | None, wanted: Wanted) -> Iterator[tuple[dict[str, Any], str | None]]:
+    """The wanted rows, each with the reason why selection dropped it although it passed."""
+    dropped = _dropped(selection)
+    orders = ("rejected", "kept") if wanted.show == "all" else (wanted.show,)
+
+    def found() -> Iterator[tuple[dict[str, Any], str | None]]:
+        for show in orders:
+            for part in tables.iter_parts(judged, tables.JUDGED):
+                is_kept = pl.col("passed") & ~pl.col("trace_id").is_in(list(dropped))
+                chosen = part.filter(is_kept if show == "kept" else ~is_kept)
+                if wanted.question is not None:
+                    chosen = chosen.filter(pl.col("question_id") == wanted.question)
+                if wanted.trace is not None:
+                    chosen = chosen.filter(pl.col("trace_id") == wanted.trace)
+                if wanted.check is not None:
+                    chosen = chosen.filter(_checks().list.contains(wanted.check))
+                for row in tables.rows_of(chosen):
+                    yield row, dropped.get(row["trace_id"])
+
+    return islice(found(), wanted.limit)
+
+
+def _dropped(selection: Path | None) -> dict[str, str]:
+    """What passed but was not kept, and why."""
+    if selection is None:
+        return {}
+    rows = tables.read_table(selection, tables.SELECTION).filter(~pl.col("kept"))
+    return {trace_id: why or "not kept" for trace_id, why in rows.select("trace_id", "why").iter_rows()}
+
+
+def _checks() -> pl.Expr:
+    return pl.col("objections").list.eval(pl.element().struct.field("check"))
+
+
+def _check_exists(judged: Path, wanted: Wanted) -> None:
+    """A name that occurs nowhere is a mistake, not an empty answer."""
+    looked_up = {"question_id": wanted.question, "trace_id": wanted.trace}
+    for column, name in looked_up.items():
+        if name is not None and name not in tables.read_table(judged, tables.JUDGED, [column]).get_column(column):
+            raise InputError(f"{judged}: has no {column.replace('_id', '')} {name}")
+
+
+def _summary(judged: Path, selection: Path | None) -> RenderableType:
+    """How many traces passed and were kept, and a bar for each check that objected."""
+    rows = tables.read_table(judged, tables.JUDGED, ["trace_id", "passed", "error", "objections"])
+    dropped = _dropped(selection)
+    passed = int(rows.get_column("passed").sum())
+    unselected = rows.filter(pl.col("passed") & pl.col("trace_id").is_in(list(dropped))).height
+    failed = rows.height - rows.get_column("error").null_count()
+    head = f"{rows.height:,} traces, {passed:,} passed, {passed - unselected:,} kept, {failed:,} could not be sampled"
+    counts = (
+        rows.explode("objections")
+        .unnest("objections")
+        .filter(pl.col("check").is_not_null())
+        .group_by("rule", "check")
+        .agg(pl.len().alias("n"))
+        .sort("n", "rule", "check", descending=[True, False, False])
+    )
+    bars = Table(box=None, show_header=False, pad_edge=False)
+    bars.add_column(justify="right")
+    bars.add_column(no_wrap=True)
+    bars.add_column(no_wrap=True)
+    most = counts.get_column("n").max() if counts.height else 1
+    for rule, check, n in counts.iter_rows():
+        bars.add_row(f"{n:,}", Text("#" * max(1, round(_BAR_CELLS * n / most)), style="red"), f"{rule}.{check}")
+    legend = Text("Claims: ")
+    for verdict, sign in SIGNS.items():
+        legend.append(f"[{sign}] {verdict}  ", style=STYLES[verdict])
+    return Group(Rule(style="dim", characters="="), Text(head, style="bold"), bars, legend)
+
+
+def _page(row: Mapping[str, Any], why: str | None, number: int) -> RenderableType:
+    kept = row["passed"] and why is None
+    title = Text.assemble(
+        (f"{number}. {_safe(row['trace_id'])}  ", "bold"), ("KEPT", "green") if kept else ("REJECTED", "bold red")
+    )
+    lines: list[RenderableType] = [Rule(style="dim", characters="-"), title, _facts(row)]
+    if row["error"] is None:  # else an objection says why there is no text
+        lines += [Text("Think", style="bold"), Padding(marked(row["think"], row["claims"]), (0, 0, 0, 2))]
+        lines += [Text("Response", style="bold"), Padding(Text(_safe(row["response"]) or "(none)"), (0, 0, 0, 2))]
+    for objection in row["objections"]:
+        name = f"{objection['rule']}.{objection['check']}"
+        lines.append(Text.assemble(("Objection ", "bold red"), (name, "bold"), f": {_safe(objection['reason'])}"))
+    if why is not None and row["passed"]:
+        lines.append(Text.assemble(("Passed, but not selected", "bold"), f": {_safe(why)}"))
+    if row["claims"]:
+        lines.append(_claims(row["claims"]))
+    return Group(*lines)
+
+
+def _facts(row: Mapping[str, Any]) -> RenderableType:
+    """What was asked, what should have been answered, and what was."""
+    heard = [f"{seconds:.1f} s" for seconds in row["heard_s"] or ()]
+    clips = [_safe(path) for path in row["audio"] or ()]
+    shown = [f"{path} ({heard[i]})" if i < len(heard) else path for i, path in enumerate(clips)]
+    verdict = {True: "  (right)", False: "  (wrong)", None: ""}[row["correct"]]
+    facts = {
+        "Audio": ", ".join(shown) or "(none)",
+        "Question": _safe(row["question"]),
+        "Choices": " | ".join(map(_safe, row["choices"] or ())),
+        "Gold": _safe(row["answer"]) or "(none)",
+        "Answer": (_safe(row["predicted"]) or "(could not be resolved)") + verdict,
+        "Control": _safe(row["control"]),
+        "Finish": "" if row["finish_reason"] in (None, "stop") else row["finish_reason"],
+    }
+    grid = Table(box=None, show_header=False, pad_edge=False)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in facts.items():
+        if value:
+            grid.add_row(name, Text(value))
+    return grid
+
+
+def marked(think: str | None, claims: list[Mapping[str, Any]] | None) -> Text:
+    """The think text with each claim that has a verdict in brackets, sign and number first: `[-2 the pitch rises]`.
+
+    Numbers are those of the table of claims. Spans may nest or overlap; `start` and `end` index the text.
+    """
+    text = _safe(think)
+    insertions: list[tuple[int, int, str]] = []
+    spans = []
+    for number, claim in enumerate(claims or (), 1):
+        sign = SIGNS.get(claim["verdict"])
+        start, end = max(claim["start"], 0), min(claim["end"], len(text))
+        if sign is not None and start < end:
+            insertions += [(end, 0, "]"), (start, 1, f"[{sign}{number} ")]  # where one ends another may begin
+            spans.append((start, end, STYLES[claim["verdict"]]))
+    insertions.sort(key=lambda insertion: insertion[:2])
+    shown, place = "", 0
+    for at, _, words in insertions:
+        shown, place = shown + text[place:at] + words, at
+    result = Text(shown + text[place:])
+    for start, end, style in spans:
+        before_start = sum(len(words) for at, _, words in insertions if at < start)
+        before_end = sum(len(words) for at, order, words in insertions if (at, order) <= (end, 0))
+        result.stylize(style, start + before_start, end + before_end)
+    return result
+
+
+def _claims(claims: list[Mapping[str, Any]]) -> RenderableType:
+    """Every claim: what is claimed, what was measured, and why that decides it or not."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("claim", no_wrap=True)
+    table.add_column("cue", overflow="fold")
+    table.add_column("claimed", overflow="fold")
+    table.add_column("measured", overflow="fold")
+    table.add_column("why", overflow="fold", ratio=1)
+    for number, claim in enumerate(claims, 1):
+        verdict = claim["verdict"]
+        sign = f"[{SIGNS[verdict]}{number}]" if verdict in SIGNS else f"[ {number}]"
+        claimed = f"not {claim['claimed']}" if claim["polarity"] == -1 else claim["claimed"]
+        unit = f" {claim['unit']}" if claim["unit"] else ""
+        measured = "-" if claim["measured"] is None else f"{claim['measured']:.4g}{unit}"
+        why = claim["why"] if verdict in SIGNS else f"{claim['modality']}: asserts nothing about this clip"
+        cells = (claim["cue"], claimed, measured, why)
+        table.add_row(Text(sign, style=STYLES.get(verdict, "dim")), *(Text(_safe(cell)) for cell in cells))
+    return table
+
+
+def _safe(text: str | None) -> str:
+    """The text with control characters made visible; as long as before, so that offsets stay true."""
+    return (text or "").translate(_INVISIBLE)

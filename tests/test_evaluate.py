@@ -1,0 +1,176 @@
+"""Evaluation: every figure is the share it says, of the traces it says."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from judged_rows import claim, trace, write
+
+from mgrd import tables
+from mgrd.errors import InputError
+from mgrd.evaluate import interval, lines, metrics, print_rounds, rounds_lines, rounds_table
+
+FAILED = {"error": "a.wav: is empty", "think": None, "response": None, "completion": None, "correct": None}
+
+
+def test_every_figure_of_a_small_table_is_what_one_counts_by_hand(tmp_path):
+    first = [
+        trace("q1", 0, claims=["supported", "supported", "unverifiable", None], think="It falls, I think.", task="a"),
+        trace("q1", 1, claims=["supported", "contradicted"], objections=["acoustic.true_to_waveform"], task="a"),
+        trace("q1", 2, objections=["acoustic.cites_sound", "acoustic.hears_audio", "logic.length"], think="", task="a"),
+    ]
+    second = [
+        trace(
+            "q2",
+            0,
+            correct=False,
+            objections=["correctness.right_answer"],
+            claims=["unverifiable"],
+            completion_tokens=30,
+        ),
+        trace("q2", 1, answer=None, correct=None, objections=["correctness.no_gold"]),
+        trace("q3", 0, correct=None, predicted=None, objections=["correctness.right_answer"], task="b"),
+        trace("q3", 1, **FAILED, passed=False, objections=["generate.failed"], completion_tokens=None, task="b"),
+    ]
+    found = metrics(write(tmp_path, first, second))
+    intervals = found.pop("intervals")
+    assert found == {
+        "n_questions": 3,
+        "n_traces": 7,
+        "failed": 1,
+        "accuracy": 3 / 6,
+        "passed": 1 / 7,
+        "cites_sound": 5 / 6,
+        "denies_hearing": 1 / 6,
+        "contradicted": 1 / 6,
+        "fully_grounded": 1 / 6,
+        "claims": 6,
+        "claims_supported": 3 / 4,
+        "supported_of_all": 3 / 6,
+        "think_words": (4 + 2 + 0 + 2 + 2 + 2) / 6,
+        "completion_tokens": (10 * 5 + 30) / 6,
+        "objections": {
+            "acoustic": 2,
+            "acoustic.cites_sound": 1,
+            "acoustic.hears_audio": 1,
+            "acoustic.true_to_waveform": 1,
+            "correctness": 3,
+            "correctness.no_gold": 1,
+            "correctness.right_answer": 2,
+            "generate": 1,
+            "generate.failed": 1,
+            "logic": 1,
+            "logic.length": 1,
+        },
+        "by_task": {
+            "(no task)": {"n_traces": 2, "accuracy": 0.0},
+            "a": {"n_traces": 3, "accuracy": 1.0},
+            "b": {"n_traces": 2, "accuracy": 0.0},
+        },
+    }
+    for low, high in intervals.values():
+        assert 0 <= low <= high <= 1
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_figures_do_not_depend_on_how_rows_lie_in_parts(tmp_path):
+    rows = [trace(f"q{i % 5}", i, correct=i % 3 > 0, claims=["supported"] * (i % 2)) for i in range(20)]
+    assert metrics(write(tmp_path / "a", rows)) == metrics(write(tmp_path / "b", rows[13:], rows[:4], rows[4:13]))
+
+
+def test_what_cannot_be_counted_is_null_and_not_zero(tmp_path):
+    found = metrics(write(tmp_path, [trace(answer=None, correct=None)]))
+    assert (found["accuracy"], found["claims_supported"], found["intervals"]["accuracy"]) == (None, None, None)
+    only_failed = metrics(write(tmp_path / "failed", [trace(**FAILED, passed=False)]))
+    assert (only_failed["accuracy"], only_failed["think_words"], only_failed["fully_grounded"]) == (0.0, None, None)
+    assert len(lines(only_failed)) > 10
+
+
+def test_a_chinese_character_counts_as_a_word(tmp_path):
+    assert metrics(write(tmp_path, [trace(think="音调下降 about 200 Hz。")]))["think_words"] == 7
+
+
+def test_an_empty_folder_is_an_error_and_not_an_empty_result(tmp_path):
+    (tmp_path / "judged").mkdir()
+    with pytest.raises(InputError, match="holds no judged traces"):
+        metrics(tmp_path / "judged")
+    with pytest.raises(InputError, match="has no column"):
+        tables.write_table([], tmp_path / "x.parquet", tables.TRACES)
+        metrics(tmp_path / "x.parquet")
+
+
+def test_the_interval_resamples_questions_and_is_the_same_every_time():
+    """100 questions of 4 equal samples carry the information of 100 draws, not of 400."""
+    rng = np.random.default_rng(1)
+    right = rng.random(100) < 0.5
+    rows = pl.DataFrame(
+        {"question_id": [f"q{i:03d}" for i in range(100)] * 4, "right": list(right) * 4, "gold": [True] * 400}
+    )
+    low, high = interval(rows, "right", "gold")
+    p = right.mean()
+    expected = 1.96 * np.sqrt(p * (1 - p) / 100)
+    assert [low, high] == pytest.approx([p - expected, p + expected], abs=0.02)
+    assert interval(rows.sample(fraction=1.0, shuffle=True, seed=3), "right", "gold") == [low, high]
+
+
+def round_row(number, survivors=None, **held_out):
+    return {
+        "round": number,
+        "eval": held_out or None,
+        "filter": None
+        if survivors is None
+        else {"n_traces": 80, "survivors": survivors, "accuracy": 0.25, "objections": {}},
+    }
+
+
+HELD_OUT = {
+    "n_traces": 200,
+    "accuracy": 0.5,
+    "cites_sound": 0.9,
+    "claims_supported": None,
+    "fully_grounded": 0.351,
+    "passed": 0.3,
+    "think_words": 21.26,
+    "objections": {"acoustic": 50, "acoustic.cites_sound": 20, "logic": 3},
+}
+
+
+def test_the_table_of_rounds_shows_held_out_figures_of_every_round():
+    rows = [round_row(0, **HELD_OUT), round_row(1, 1031, **HELD_OUT | {"accuracy": 0.75})]
+    assert rounds_lines(rows) == [
+        "Held-out questions; round 0 is the model before training",
+        "               cites cues    fully        think                correct-      ",
+        "round accuracy sound true grounded passed words acoustic logic     ness  kept",
+        "    0    50.0% 90.0%    -    35.1%  30.0%  21.3    25.0%  1.5%     0.0%     -",
+        "    1    75.0% 90.0%    -    35.1%  30.0%  21.3    25.0%  1.5%     0.0% 1,031",
+    ]
+
+
+def test_without_held_out_questions_the_table_shows_the_rounds_own_samples():
+    title, *_, row = rounds_lines([round_row(1, 0)])
+    assert title.startswith("Each round's own samples")
+    assert row.split() == ["1", "25.0%", "-", "-", "-", "-", "-", "0.0%", "0.0%", "0.0%", "0"]
+
+
+def test_a_round_in_which_nothing_survived_has_no_held_out_figures():
+    last = rounds_lines([round_row(0, **HELD_OUT), round_row(1, 0)])[-1]
+    assert last.split() == ["1", *["-"] * 9, "0"]
+
+
+def test_off_a_terminal_the_table_is_plain_lines(capsys):
+    rows = [round_row(0, **HELD_OUT)]
+    print_rounds(rows)
+    assert capsys.readouterr().out.splitlines() == rounds_lines(rows)
+    assert rounds_table(rows).row_count == 1
+
+
+def test_an_evaluation_reads_as_lines(tmp_path):
+    shown = lines(metrics(write(tmp_path, [trace(task="pitch", claims=[claim("supported")])])))
+    assert shown[:4] == [
+        "         n_questions  1",
+        "            n_traces  1",
+        "              failed  0",
+        "            accuracy  1.000  (95 %: 1.000 to 1.000)",
+    ]
+    assert "     accuracy, pitch  1.000" in shown

@@ -1,0 +1,192 @@
+"""The viewer: pages that say with signs what they say with colours, and interpret nothing that a model wrote."""
+
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from judged_rows import claim, trace, write
+from rich.console import Console
+
+from mgrd import tables
+from mgrd.errors import InputError, MisusedError
+from mgrd.viewer import Wanted, inspect, json_rows, marked, pages
+
+OPTIONS = dict.fromkeys(["check", "question", "trace_id", "limit"]) | dict.fromkeys(
+    ["rejected", "kept", "as_json"], False
+)
+
+
+def printed(judged, selection=None, wanted=None, **console):
+    """The pages as text, 80 columns wide."""
+    out = io.StringIO()
+    shown = Console(file=out, width=80, highlight=False, markup=False, emoji=False, **console)
+    for page in pages(judged, selection, wanted or Wanted()):
+        shown.print(page)
+    return out.getvalue()
+
+
+@pytest.fixture
+def judged(tmp_path):
+    return write(
+        tmp_path,
+        [
+            trace("q1", 0, claims=["supported"]),
+            trace(
+                "q1",
+                1,
+                objections=[("acoustic", "true_to_waveform", "says falling, but +6.0 st/s")],
+                claims=["contradicted"],
+            ),
+            trace("q2", 0),
+        ],
+        [
+            trace("q2", 1, objections=["logic.length", "acoustic.cites_sound"]),
+            trace("q3", 0, objections=["logic.length"], correct=False, predicted="up"),
+        ],
+    )
+
+
+@pytest.fixture
+def selection(judged):
+    path = judged.parent / "selection.parquet"
+    rows = [
+        {"trace_id": "q1.1.0", "question_id": "q1", "kept": True, "why": None},
+        {"trace_id": "q2.1.0", "question_id": "q2", "kept": False, "why": "per_question: 1 kept already"},
+    ]
+    tables.write_table(rows, path, tables.SELECTION)
+    return path
+
+
+def ids(judged, selection=None, **wanted):
+    return [row["trace_id"] for row in json_rows(judged, selection, Wanted(**wanted))]
+
+
+def test_rejected_traces_come_first_and_kept_ones_are_those_that_passed_and_were_selected(judged, selection):
+    assert ids(judged, selection) == ["q1.1.1", "q2.1.0", "q2.1.1", "q3.1.0", "q1.1.0"]
+    assert ids(judged, selection, show="rejected") == ["q1.1.1", "q2.1.0", "q2.1.1", "q3.1.0"]
+    assert ids(judged, selection, show="kept") == ["q1.1.0"]
+    assert ids(judged, show="kept") == ["q1.1.0", "q2.1.0"]
+
+
+def test_traces_are_chosen_by_check_question_trace_and_number(judged):
+    assert ids(judged, check="length") == ["q2.1.1", "q3.1.0"]
+    assert ids(judged, question="q1") == ["q1.1.1", "q1.1.0"]
+    assert ids(judged, trace="q2.1.0") == ["q2.1.0"]
+    assert ids(judged, limit=2) == ["q1.1.1", "q2.1.1"]
+
+
+def test_a_name_that_is_nowhere_is_an_error_and_not_an_empty_answer(judged):
+    for wanted in (Wanted(question="q9"), Wanted(trace="q1.1.9")):
+        with pytest.raises(InputError, match=r"has no (question q9|trace q1.1.9)"):
+            list(pages(judged, None, wanted))
+
+
+def test_the_first_page_counts_traces_and_draws_objections_as_bars(judged, selection):
+    top = printed(judged, selection, Wanted(limit=0)).splitlines()
+    assert [line.rstrip() for line in top] == [
+        "=" * 80,
+        "5 traces, 2 passed, 1 kept, 0 could not be sampled",
+        f"2  {'#' * 30}  logic.length",
+        f"1  {'#' * 15}  {' ' * 15}acoustic.cites_sound",
+        f"1  {'#' * 15}  {' ' * 15}acoustic.true_to_waveform",
+        "Claims: [+] supported  [-] contradicted  [?] unverifiable",
+    ]
+
+
+def test_a_page_holds_all_that_decided_about_a_trace(judged, selection):
+    page = printed(judged, selection, Wanted(trace="q1.1.1"))
+    for words in (
+        "1. q1.1.1  REJECTED",
+        "clips/a.wav (3.0 s)",
+        "Which way?",
+        "up | down",
+        "down  (right)",
+        "[-1 It falls].",
+        "Objection acoustic.true_to_waveform: says falling, but +6.0 st/s",
+        "the slope is -6.2 st/s",
+        "-6.25 st/s",
+    ):
+        assert words in page
+    assert "Passed, but not selected: per_question: 1 kept already" in printed(
+        judged, selection, Wanted(trace="q2.1.0")
+    )
+    assert "up  (wrong)" in printed(judged, None, Wanted(trace="q3.1.0"))
+
+
+def test_a_sample_that_failed_is_shown_with_its_reason(tmp_path):
+    reason = ("generate", "failed", "clips/a.wav: is empty")
+    row = trace(error=reason[2], think=None, response=None, predicted=None, correct=False, objections=[reason])
+    page = printed(write(tmp_path, [row]))
+    assert "1 could not be sampled" in page
+    assert "Objection generate.failed: clips/a.wav: is empty" in page
+
+
+def test_off_a_terminal_pages_are_plain_text_of_80_columns(judged, selection, monkeypatch, capsys):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    inspect(judged.parent, **OPTIONS)
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_no_color_is_respected_and_signs_remain(judged, monkeypatch):
+    coloured = printed(judged, force_terminal=True, color_system="truecolor")
+    assert "\x1b[32m[+1 It falls]\x1b[0m." in coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = printed(judged, force_terminal=True, color_system="truecolor")
+    assert "[+1 It falls]" in plain.replace("\x1b[1m", "").replace("\x1b[0m", "")
+    assert "\x1b[32m" not in plain
+
+
+def test_nothing_that_a_model_wrote_is_interpreted(tmp_path):
+    evil = "[bold]x[/] [link=http://a]b[/link] :smile: \x1b[31mred\x1b]0;title\x07 \u202eback [/nope]"
+    page = printed(
+        write(tmp_path, [trace(think=evil, response=evil, question=evil, objections=[("logic", "a", evil)])])
+    )
+    for words in ("[bold]x[/]", "[link=http://a]", ":smile:", "␛[31mred␛]0;title␇", "[/nope]"):
+        assert page.count(words) >= 3
+    assert not {"\x1b", "\x07", "\u202e"} & set(page)
+
+
+def test_claims_are_marked_where_they_stand_with_the_number_of_their_row():
+    think = "It falls, or not; it is slow?"
+    claims = [
+        claim("contradicted", "It falls"),
+        claim(None, "or not", 10),
+        claim("unverifiable", "it is slow", 18),
+        claim("supported", "slow", 24),
+    ]
+    assert marked(think, claims).plain == "[-1 It falls], or not; [?3 it is [+4 slow]]?"
+
+
+def test_spans_outside_the_text_do_no_harm():
+    assert marked("abc", [claim("supported", "x" * 9, 1), claim("supported", "x", 7)]).plain == "a[+1 bc]"
+    assert marked(None, None).plain == ""
+
+
+@given(st.text(), st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), max_size=4))
+def test_marking_adds_brackets_and_loses_no_letter(think, spans):
+    claims = [claim("supported", "x" * length, start) for start, length in spans]
+    shown = marked(think, claims).plain
+    inside = [one for one in claims if one["start"] < min(one["end"], len(think))]
+    marks = sum(len(f"[+{claims.index(one) + 1} ]") for one in inside)
+    assert len(shown) == len(marked(think, []).plain) + marks
+
+
+def test_json_is_one_object_with_the_rows_and_why_they_were_not_kept(judged, selection, capsys):
+    inspect(judged.parent, **OPTIONS | {"question": "q2", "as_json": True, "rejected": True})
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 1
+    rows = json.loads(out)["traces"]
+    assert [(row["trace_id"], row["kept"], row["not_kept"]) for row in rows] == [
+        ("q2.1.0", False, "per_question: 1 kept already"),
+        ("q2.1.1", False, None),
+    ]
+    assert rows[1]["objections"][0] == {"rule": "logic", "check": "length", "reason": "because"}
+
+
+def test_rejected_and_kept_exclude_each_other(judged):
+    with pytest.raises(MisusedError, match="--rejected and --kept"):
+        inspect(judged.parent, **OPTIONS | {"rejected": True, "kept": True})
