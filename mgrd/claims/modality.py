@@ -25,8 +25,18 @@ _STRENGTH: dict[Modality, int] = {
 """Where several apply, the one furthest from an observation wins."""
 
 _NEGATION_TOKENS = 9
-_FORWARD: dict[str, Modality] = {"option": "option", "question": "question", "conditional": "hypothetical"}
-_CLAUSE: dict[str, Modality] = {"hedged": "hedged", "hypothetical": "hypothetical", "general": "general"}
+_FORWARD: dict[str, Modality] = {
+    "option": "option",
+    "answer": "option",  # an answer that is announced is an option that is taken, not something heard
+    "question": "question",
+    "conditional": "hypothetical",
+}
+_CLAUSE: dict[str, Modality] = {
+    "hedged": "hedged",
+    "hypothetical": "hypothetical",
+    "general": "general",
+    "fitting": "option",
+}
 _BULLETS = frozenset("-*•")
 
 

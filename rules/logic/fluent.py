@@ -22,7 +22,11 @@ _UNSPEAKABLE = re.compile(
     r"z[bcdfgjknpqrvwx]|[bcdfghjkmpqstvwz]x|[xzjv][jqvk]|[fgkpvw]j|[fgjkpvwx]z|[fgjkpvwz]q)[a-z]*)"
 )
 
-_NEVER_TWICE = "the a an of is are was and to in on at with for it this its his her so but as from by 的 了 在 和"
+_NEVER_TWICE = (
+    "the a an of is are was and to in on at with for it this its his her so but as from by hz khz db bpm 的 了 在 和"
+)
+_NO_NUMBER = re.compile(r"\b(?:about|around|near|nearly|roughly|approximately) (?:Hz|kHz|dB|BPM)\b", re.IGNORECASE)
+"""A unit that waits for its number: evidence with a hole in it."""
 _NO_NOUN = "of is are was were be and or but to at for with from by into it he she they we because therefore than if"
 _NEVER_NEXT = (
     ("the their its my your", f"{_NO_NOUN} the an a this these those which who"),
@@ -42,7 +46,7 @@ _PAIRS = frozenset((a, b) for first, second in _NEVER_NEXT for a in first.split(
 def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 40) -> str | None:
     """Object to broken characters, a word of more than `longest` letters, and to more than one slip in `per_words`.
 
-    A stutter counts as two slips, an impossible pair of words as one, three unspeakable words as one; at least `slips`.
+    A stutter and a unit without its number count as two slips, an impossible pair of words as one, three unspeakable words as one; at least `slips`.
     """
     text = trace.think
     if broken := _BROKEN.search(text):
@@ -56,6 +60,7 @@ def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 4
     if row := _row([token for token in tokens if token != ","]):
         return f"says {row[0]!r} {row[1]} times in a row"
     twice, pairs = _slips(tokens)
+    twice += _NO_NUMBER.findall(text)
     noise = [word for word in words if _is_unspeakable(word)]
     sure = 2 * len(twice) + len(pairs)
     if sure + len(noise) >= slips and (sure + len(noise) / 3) * per_words > len(words):
@@ -109,6 +114,7 @@ DROP = [
     example("the pitch is is low and and rises at the the end", response="A man."),
     example("Low of is the pitch, the and a man for is the.", response="A man."),
     example("The pitch \ufffd\ufffd is low.", response="A man."),
+    example("The tone starts near Hz and ends near 700 Hz, so it rises.", response="It rises."),
     example("low low low low low low low low low, so it is a man.", response="A man."),
     example("音调是很低的的，所以是男声的的。", response="男声"),
     example("The ptchx rsess kwrtz at the blrgh of the wrdst, so it is a man."),
