@@ -46,7 +46,8 @@ _PAIRS = frozenset((a, b) for first, second in _NEVER_NEXT for a in first.split(
 def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 40) -> str | None:
     """Object to broken characters, a word of more than `longest` letters, and to more than one slip in `per_words`.
 
-    A stutter and a unit without its number count as two slips, an impossible pair of words as one, three unspeakable words as one; at least `slips`.
+    A stutter or a unit without its number counts as two slips, an impossible pair of words as one, three unspeakable
+    words as one; at least `slips`.
     """
     text = trace.think
     if broken := _BROKEN.search(text):
