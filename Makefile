@@ -48,4 +48,4 @@ $(INSTALLED): pyproject.toml constraints/cpu.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .venv-vllm demo-run
+	rm -rf $(VENV) .venv-vllm

@@ -90,7 +90,7 @@ def mgrd(*words: object) -> None:
 
 
 def run_arm(arm: str, seed: int, out: Path, changes: dict[str, Any], questions: Path) -> list[tuple[str, Path]]:
-    """One run and its evaluations; returns (how, folder) of each."""
+    """One run and its evaluations, in a folder of their own; returns (how, judged traces) of each."""
     here = out / f"{arm.replace(' ', '-')}-{seed}"
     here.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -99,13 +99,27 @@ def run_arm(arm: str, seed: int, out: Path, changes: dict[str, Any], questions: 
     else:
         (here / "config.toml").write_text(to_toml(config_of(arm, seed, changes)), encoding="utf-8")
         mgrd("run", here / "config.toml", "-o", here / "run")
-        model = max(here.glob("run/round-*/model"))
+        model = max(here.glob("run/round-*/model"), default=QUICKSTART / "model")  # where nothing survived
     hows = [how for how in HOWS if how != "swapped" or arm in ("mgrd", "cold start")]
     for how in hows:
         options = ["--max-tokens", 96, "--batch", 8, "--seed", 1000 + seed, *HOWS[how]]
         mgrd("eval", questions, "-m", model, "-o", here / how, *options, "--measurements", here / "measured.parquet")
-    print(f"{arm}, seed {seed}: {time.monotonic() - started:.0f} s", flush=True)
+    if not (here / "seconds.json").exists():
+        tables.write_json(round(time.monotonic() - started), here / "seconds.json")
+    print(f"{arm}, seed {seed}: {tables.read_json(here / 'seconds.json')} s", flush=True)
     return [(how, here / how / "judged") for how in hows]
+
+
+def training(arm: str, seeds: int, out: Path) -> list[str]:
+    """What an arm was trained on: traces and optimizer steps of each round, means over the seeds."""
+    texts = []
+    for key in ("traces", "steps"):
+        by_round: dict[str, list[int]] = {}
+        for seed in range(seeds):
+            for path in sorted(out.glob(f"{arm.replace(' ', '-')}-{seed}/run/round-*/distill.json")):
+                by_round.setdefault(path.parent.name, []).append(tables.read_json(path)[key])
+        texts.append(", ".join(f"{sum(counts) / len(counts):.0f}" for counts in by_round.values()))
+    return texts
 
 
 def scored(judged: Path, truth: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -182,89 +196,68 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (header, ["---"] * len(header), *rows))
 
 
-def report(rows: pl.DataFrame, arms: Sequence[str], seconds: float, changes: dict[str, Any], split: str) -> str:
+def report(rows: pl.DataFrame, arms: Sequence[str], trained: dict[str, list[str]], **about: Any) -> str:
     """The page."""
 
     def of(arm: str, how: str) -> pl.DataFrame:
         return rows.filter((pl.col("arm") == arm) & (pl.col("how") == how))
 
-    parts = []
-    for how in ("sampled", "greedy"):
-        body = [[arm, *(shown(of(arm, how), name) for name in FIGURES)] for arm in arms]
-        parts.append(f"## {how.capitalize()}\n\n" + table(["", *FIGURES.values()], body))
-    differences = []
-    for name in ("grounded", "accuracy"):
-        for other in arms:
-            if other != "mgrd" and "mgrd" in arms:
-                mine, theirs = of("mgrd", "sampled"), of(other, "sampled")
-                low, high = interval(mine, name, theirs)
-                gain = figure(mine, name) - figure(theirs, name)
-                differences.append([FIGURES[name], f"mgrd over {other}", f"{gain:+.3f} ({low:+.3f} to {high:+.3f})"])
-    for arm in ("mgrd", "cold start"):
-        if arm in arms:
-            for name in ("accuracy", "grounded"):
-                mine, swapped = of(arm, "sampled"), of(arm, "swapped")
-                low, high = interval(swapped, name, mine)
-                loss = figure(swapped, name) - figure(mine, name)
-                label = f"{arm}, another clip of the same task instead of its own"
-                differences.append([FIGURES[name], label, f"{loss:+.3f} ({low:+.3f} to {high:+.3f})"])
-    parts.append("## Differences\n\n" + table(["figure", "of", "difference (95 % interval)"], differences))
-    tasks = sorted(rows["task"].unique())
-    body = [
-        [
-            arm,
-            *(
-                f"{figure(of(arm, 'sampled').filter(pl.col('task') == task), name):.2f}"
-                for task in tasks
-                for name in ("accuracy", "grounded")
-            ),
-        ]
-        for arm in arms
+    def difference(name: str, label: str, mine: pl.DataFrame, theirs: pl.DataFrame) -> list[str]:
+        low, high = interval(mine, name, theirs)
+        return [FIGURES[name], label, f"{figure(mine, name) - figure(theirs, name):+.3f} ({low:+.3f} to {high:+.3f})"]
+
+    def by(column: str) -> str:
+        values = sorted(rows[column].unique())
+        header = ["", *(f"{column} {value}" for value in values)]
+        body = []
+        for arm in arms:
+            slices = [of(arm, "sampled").filter(pl.col(column) == value) for value in values]
+            body.append([arm, *(f"{figure(one, 'accuracy'):.2f} / {figure(one, 'grounded'):.2f}" for one in slices)])
+        return table(header, body)
+
+    parts = [
+        f"## {how.capitalize()}\n\n"
+        + table(["", *FIGURES.values()], [[arm, *(shown(of(arm, how), name) for name in FIGURES)] for arm in arms])
+        for how in ("sampled", "greedy")
     ]
-    header = ["", *(f"{task} {name}" for task in tasks for name in ("acc.", "gr."))]
-    parts.append("## By task, sampled: accuracy and fully grounded\n\n" + table(header, body))
-    seeds = rows["seed"].n_unique()
-    body = [
-        [
-            arm,
-            *(
-                f"{figure(of(arm, 'sampled').filter(pl.col('seed') == seed), name):.3f}"
-                for seed in range(seeds)
-                for name in ("accuracy", "grounded")
-            ),
-        ]
-        for arm in arms
+    differences = [
+        difference(name, f"mgrd over {other}", of("mgrd", "sampled"), of(other, "sampled"))
+        for name in ("grounded", "accuracy")
+        for other in arms
+        if other != "mgrd" and "mgrd" in arms
     ]
-    header = ["", *(f"seed {seed} {name}" for seed in range(seeds) for name in ("acc.", "gr."))]
-    parts.append("## By seed, sampled\n\n" + table(header, body))
-    return (
-        INTRODUCTION.format(
-            split=split,
-            questions=rows["question_id"].n_unique(),
-            seeds=seeds,
-            minutes=seconds / 60,
-            changes=f" Settings other than the quickstart's: {changes}." if changes else "",
+    differences += [
+        difference(
+            name, f"{arm}: another clip of the same task instead of its own", of(arm, "swapped"), of(arm, "sampled")
         )
-        + "\n\n".join(parts)
-        + "\n"
-    )
+        for arm in ("mgrd", "cold start")
+        if arm in arms
+        for name in ("accuracy", "grounded")
+    ]
+    parts.append("## Differences, sampled\n\n" + table(["figure", "of", "difference (95 % interval)"], differences))
+    body = [[arm, *texts] for arm, texts in trained.items()]
+    parts.append("## What each arm was trained on, by round\n\n" + table(["", "traces", "optimizer steps"], body))
+    parts.append("## By task and by seed, sampled: accuracy / fully grounded\n\n" + by("task") + "\n\n" + by("seed"))
+    about |= {"questions": rows["question_id"].n_unique(), "seeds": rows["seed"].n_unique()}
+    return INTRODUCTION.format(**about) + "\n\n".join(parts) + "\n"
 
 
 INTRODUCTION = """# Results
 
-Made by `python benchmarks/loop.py` ({minutes:.0f} minutes on two cores, {seeds} seeds).{changes}
+Made by `python benchmarks/loop.py` ({seeds} seeds, {minutes:.0f} core-minutes).{changes}
 
 The quickstart model (examples/quickstart) samples traces for questions of its pool; the three rules decide which it is
-trained on; two rounds. The controls go without rules: *correctness only* keeps every whole trace with the right answer,
-*no filter* every whole trace; everything else is the same, the number of traces kept per question included. Scored on
-{questions} {split} questions (voices, sentences and pitches that training never saw), 4 samples each at temperature 1,
-and greedy.
+trained on; {rounds} rounds. The controls go without rules: *correctness only* keeps every whole trace with the right
+answer, *no filter* every whole trace. Questions, samples, epochs and the cap per question are the same, so the controls
+train on more traces and more steps (the table below); that favours them. Scored on {questions} {split} questions
+(voices, sentences and pitches that training never saw), 4 samples each at temperature 1, and greedy.
 
 **What these figures do not say.** The model's cold start *buries* an ability that it has: its first stage learns to
 hear, its second imitates reasoning of mixed quality (a third of it grounded). The loop recovers that ability; it
 teaches no new perception. *Fully grounded* is the share of traces with at least one acoustic claim and only true ones,
 by a scorer that knows what the clip generator did (benchmarks/truth.py), shares no code with the filter and is never
-seen by it; the filter's own verdict stands beside it. Intervals: 95 %, bootstrap over seeds and questions.
+seen by it; the filter's own verdict stands beside it. Settings were chosen on the validation questions (docs/log.md).
+Intervals: 95 %, bootstrap over seeds and questions.
 
 """
 
@@ -285,16 +278,24 @@ def main() -> None:
     changes = {name: json.loads(value) for name, value in (change.split("=", 1) for change in given.changes)}
     truth = {row["id"]: row for row in map(json.loads, (QUICKSTART / "truth.jsonl").read_text().splitlines())}
     arms = ["cold start", *given.arms]
-    started = time.monotonic()
+    out = given.out / given.split
     found: list[dict[str, Any]] = []
     jobs = [(arm, seed) for seed in range(given.seeds) for arm in arms]
     with ThreadPoolExecutor(given.jobs) as pool:
         questions = QUICKSTART / f"{given.split}.jsonl"
-        runs = pool.map(lambda job: run_arm(*job, given.out / given.split, changes, questions), jobs)
+        runs = pool.map(lambda job: run_arm(*job, out, changes, questions), jobs)
         for (arm, seed), results in zip(jobs, runs, strict=True):
             for how, judged in results:
                 found += [row | {"arm": arm, "seed": seed, "how": how} for row in scored(judged, truth)]
-    page = report(pl.DataFrame(found), arms, time.monotonic() - started, changes, given.split)
+    page = report(
+        pl.DataFrame(found),
+        arms,
+        {arm: training(arm, given.seeds, out) for arm in given.arms},
+        split=given.split,
+        rounds=config_of("mgrd", 0, changes)["run"]["rounds"],
+        minutes=sum(tables.read_json(path) for path in out.glob("*/seconds.json")) / 60,
+        changes=f" Settings other than the quickstart's: {changes}." if changes else "",
+    )
     print(page)
     whole = given.split == "heldout" and set(given.arms) == set(ARMS) and not changes
     if path := given.write or (ROOT / "docs" / "results.md" if whole else None):

@@ -16,10 +16,10 @@ COMMANDS = ("generate", "filter", "distill", "run", "eval", "inspect", "rules")
 
 
 def help_of(*words: str) -> str:
-    """What `mgrd WORDS --help` prints, 100 columns wide."""
+    """What `mgrd WORDS --help` prints, 80 columns wide."""
     from mgrd.cli import main
 
-    os.environ["COLUMNS"] = os.environ["TERMINAL_WIDTH"] = "100"
+    os.environ["COLUMNS"] = "80"  # click goes narrower in a narrow terminal
     text = io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
         main([*words, "--help"])

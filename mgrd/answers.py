@@ -13,9 +13,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mgrd.choices import TRIM, Option, exact, is_denied, key_of, mentions, opening, options_of, pattern_of
+from mgrd.choices import POLAR_END, TRIM, Option, exact, is_denied, key_of, mentions, opening, options_of, pattern_of
 from mgrd.errors import InputError
-from mgrd.numerals import as_number, with_digits
+from mgrd.numerals import as_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +105,12 @@ def conclusion(think: str, choices: Sequence[str] | None) -> Resolved | None:
     sentences = [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip(TRIM)]
     options = options_of(choices) if choices else []
     for place in range(len(sentences) - 1, -1, -1):
-        sentence, later = sentences[place], sentences[place + 1 :]
+        sentence = sentences[place]
         stated = _statements(sentence)
         draws = _DRAWS.search(sentence)
-        if not stated and (later or draws is None):
+        if not stated and (place < len(sentences) - 1 or draws is None):
             continue
-        if any(_TAKES_BACK.search(one) for one in later):
+        if any(_TAKES_BACK.search(later) for later in sentences[place + 1 :]):
             return None
         if not choices:
             value = key_of(_innermost(stated[-1])) if stated else ""
@@ -144,23 +144,35 @@ def _levels(text: str, options: list[Option]) -> Iterator[tuple[str, list[int]]]
         yield "the response", named
 
 
-_TAGGED = re.compile(r"<(answer|response|conclusion)>\s*(.*?)\s*(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
+_TAGGED = re.compile(
+    r"<(answer|response|conclusion)>((?:(?!<(?:answer|response|conclusion)>).)*?)(?:</\1>|\Z)",
+    re.IGNORECASE | re.DOTALL,
+)
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_NOT_THE = (
+    r"(?<!wrong )(?<!incorrect )(?<!false )(?<!worst )(?<!unlikely )(?<!less likely )(?<!least likely )"
+    r"(?<!least plausible )(?<!错误)(?<!错误的)(?<!不正确)(?<!不正确的)(?<!不可能)(?<!不可能的)"
+)
+_NOT_CHOSEN = (
+    r"(?<!不)(?<!没)(?<!别)(?<!勿)(?<!不会)(?<!不能)(?<!不该)(?<!不应)(?<!不要)(?<!不可)(?<!不想)(?<!没有)"
+    r"(?<!不应该)(?<!不应当)"
+)
 _STATED = re.compile(
-    r"(?:the\s+|my\s+)?(?:(?:final|correct|right|best|likely|most\s+\w+)\s+)*\b(?:answer|choice|option)s?\b(?:\s+here)?"
+    rf"(?:the\s++|my\s++)?(?:(?:final|correct|right|best|likely|most\s++\w++)\s++){{0,3}}{_NOT_THE}"
+    r"\b(?:answer|choice|option)s?\b(?:\s+here)?"
     r"(?:\s+(?:is|would\s+be|should\s+be|must\s+be)\b"
     r"(?:\s+(?:therefore|thus|clearly|most\s+likely|probably|option|choice)\b)*\s*:?|\s*[:=])"
     r"|\bI(?:'d|'ll|\s+would|\s+will)?\s+(?:choose|pick|select|go\s+with|opt\s+for)\b"
-    r"|(?:正确|最终|最佳|最合适的?|最可能的?)?(?:答案|选项|选择)(?:应该?|就)?(?:是|为|:)+"
-    r"|(?:应该?|应当|我|就|故|因此|所以|^)选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z\u4e00-\u9fff])"
-    r"|选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z](?![a-z]))",
+    rf"|(?:正确|最终|最佳|最合适的?|最可能的?)?{_NOT_THE}(?:答案|选项|选择)(?:应该?|就)?(?:是|为|:)+"
+    r"|(?<!不)(?:应该?|应当|我|就|故|因此|所以|^)选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z\u4e00-\u9fff])"
+    rf"|{_NOT_CHOSEN}选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z](?![a-z]))",
     re.IGNORECASE,
 )
 
 
 def _statements(text: str) -> list[str]:
     """What the response states outright as its answer, wherever it does."""
-    found = [match[2] for match in _TAGGED.finditer(text)] + _BOXED.findall(text) + _json_answers(text)
+    found = [match[2].strip() for match in _TAGGED.finditer(text)] + _BOXED.findall(text) + _json_answers(text)
     outside = _BOXED.sub(" ", _TAGGED.sub(" ", text)).replace("**", "").replace("$", "")
     lines = [line.strip() for line in outside.splitlines() if line.strip()]
     for i, line in enumerate(lines):
@@ -214,7 +226,7 @@ def _resolve_open(response: str, text: str, answer: str | None) -> Resolved:
     if len(text.splitlines()) > 1:
         return Resolved(None, "an open answer of several lines that states no result")
     if answer is not None and as_number(key_of(answer)) is not None and as_number(key_of(text)) is None:
-        numbers = sorted(set(_NUMBER.findall(with_digits(key_of(text)))))
+        numbers = sorted(set(_NUMBER.findall(key_of(text))))
         if len(numbers) == 1:
             return Resolved(numbers[0], "the only number in the response")
         if numbers:
@@ -222,8 +234,10 @@ def _resolve_open(response: str, text: str, answer: str | None) -> Resolved:
     return Resolved(response.strip(TRIM) or response.strip(), "the whole response")
 
 
-_YES = re.compile(r"(?:yes|yeah|correct|true|valid)\b|是的?(?:$|\W)|对|正确")
-_NO = re.compile(r"(?:no|nope|false|incorrect|invalid|not)\b|不|否|没有|错")
+_YES = re.compile(rf"(?:yes|yeah|correct|true|valid|是|对|正确){POLAR_END}", re.DOTALL)
+_NO = re.compile(
+    rf"(?:no|nope|false|incorrect|invalid|not (?:true|valid|correct)|不是?|不对|否|没有|错误?){POLAR_END}", re.DOTALL
+)
 
 
 def _is_same(predicted: str, answer: str) -> bool:

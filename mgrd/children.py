@@ -6,7 +6,7 @@ Knows nothing about what a stage does. One at a time: a child has exited and fre
 from __future__ import annotations
 
 import codecs
-import fcntl
+import contextlib
 import json
 import os
 import re
@@ -16,14 +16,14 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
+from mgrd import folders
 from mgrd.errors import EXIT_INTERRUPTED, EXIT_NOTHING_SURVIVED, EXIT_RETRIABLE, MgrdError, Stopped
-from mgrd.progress import stderr, stop
+from mgrd.progress import Story, stderr, stop
 
 LOCK_WAIT_S = 30.0
 """How long a rerun waits for a stage that a killed run left behind: it was told to stop and is saving."""
@@ -35,6 +35,7 @@ _FORWARDED = {
     signal.SIGHUP: signal.SIGTERM,  # the terminal is gone: save and stop
 }
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_OUTCOME = re.compile(r"\s*(?:Error|Interrupted): ")
 _TAIL_BYTES = 4096
 
 
@@ -45,30 +46,31 @@ class Children:
     kept from the terminal's group and handed on once; the block sees them only between two children.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, story: Story | None = None) -> None:
+        self.folder, self.story = folder, story
         self.child: subprocess.Popen[bytes] | None = None
         self.received: signal.Signals | None = None
 
     def __enter__(self) -> Children:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.folder / ".lock").open("w")
         self._before = {
             number: signal.signal(number, self._forward)
             for number in _FORWARDED
             if signal.getsignal(number) is not signal.SIG_IGN  # nohup
         }
         try:
-            self._take_lock()
+            self._lock = folders.lock(self.folder, LOCK_WAIT_S, self.story, self.check)
         except BaseException:
-            self.__exit__()
+            self._restore_signals()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._restore_signals()
+        self._lock.close()
+
+    def _restore_signals(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        self._lock.close()
 
     def call(self, command: Sequence[str], what: str) -> dict[str, Any]:
         """Run a stage to its end and return the object that it prints on stdout.
@@ -96,7 +98,8 @@ class Children:
                 code = child.wait()
             finally:
                 self.child = None
-            last_line = words.last_line()
+            # An error that ends up in ours is told once.
+            last_line = words.last_line(tell=code in (0, EXIT_NOTHING_SURVIVED) or code < 0)
             answer.seek(0)
             text = answer.read().decode("utf-8", errors="replace")
         if code not in (0, EXIT_NOTHING_SURVIVED):
@@ -117,11 +120,12 @@ class Children:
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
         if code == EXIT_RETRIABLE:
-            raise Stopped(f"{what}: {last_line or 'stopped'}; the same command goes on")
+            said, way_on = last_line or "stopped", "the same command goes on"
+            raise Stopped(f"{what}: {said}" if way_on in said else f"{what}: {said}; {way_on}")
         if code < 0:
             name = signal.Signals(-code).name
-            hint = "; is there enough memory?" if name == "SIGKILL" else ""
-            raise MgrdError(f"{what}: was ended by {name}{hint} What is done is saved, the same command goes on")
+            hint = " (is there enough memory?)" if name == "SIGKILL" else ""
+            raise MgrdError(f"{what}: was ended by {name}{hint}; what is done is saved, the same command goes on")
         raise MgrdError(f"{what}: {last_line or f'ended with exit code {code} and said nothing'}")
 
     def _forward(self, number: int, _frame: FrameType | None) -> None:
@@ -129,25 +133,16 @@ class Children:
         if self.child is not None:
             self.child.send_signal(_FORWARDED[self.received])
 
-    def _take_lock(self) -> None:
-        until = time.monotonic() + LOCK_WAIT_S
-        while True:
-            try:
-                return fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self.check()
-                if time.monotonic() > until:
-                    raise MgrdError(
-                        f"{self.folder}: another mgrd run or its stage works in this folder; wait for it or stop it"
-                    ) from None
-                time.sleep(0.1)
-
 
 class _PassedOn:
-    """Copies a child's stderr to ours as it comes, and remembers its end."""
+    """Copies a child's stderr to ours as it comes, and remembers its end.
+
+    A line with the child's outcome is held back until another follows: the run tells it with its own error.
+    """
 
     def __init__(self, source: IO[bytes]) -> None:
         self.tail = b""
+        self.held = ""
         self._thread = threading.Thread(target=self._copy, args=(source,), daemon=True)
         self._thread.start()
 
@@ -156,15 +151,28 @@ class _PassedOn:
         with source:
             while chunk := os.read(source.fileno(), 1 << 16):
                 self.tail = (self.tail + chunk)[-_TAIL_BYTES:]
-                sys.stderr.write(decoder.decode(chunk))
-                sys.stderr.flush()
+                text = self.held + decoder.decode(chunk)
+                start = text.rstrip("\n").rfind("\n") + 1
+                self.held = text[start:] if _OUTCOME.match(_ESCAPES.sub("", text[start:])) else ""
+                _tell(text.removesuffix(self.held))
 
-    def last_line(self) -> str:
-        """The last words of a child that has exited, without control codes and without `Error:`."""
+    def last_line(self, *, tell: bool) -> str:
+        """The last words of a child that has exited, without control codes and without `Error:`.
+
+        `tell` passes on what was held back of them.
+        """
         self._thread.join(timeout=5)  # a grandchild may hold the pipe open
+        if tell:
+            _tell(self.held)
         text = _ESCAPES.sub("", self.tail.decode("utf-8", errors="replace")).replace("\r", "\n")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         return re.sub(r"^error:\s*", "", lines[-1], flags=re.IGNORECASE) if lines else ""
+
+
+def _tell(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads ours: the child is read on, or it would wait for us
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _environment() -> dict[str, str]:

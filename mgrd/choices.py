@@ -62,11 +62,11 @@ def _options_of(choices: tuple[str, ...]) -> list[Option]:
 
 def key_of(text: str) -> str:
     """The form in which texts are compared: case, width, quotes, edges, articles, spaces and number words folded."""
-    folded = _fold(text).strip(TRIM)
+    folded = _fold(text.strip(TRIM)).strip(TRIM)
     whole = re.fullmatch(r"\(([^()]*)\)|\[([^\[\]]*)\]|\{([^{}]*)\}", folded)  # `min7(*1)` keeps its brackets
     if whole is not None:
         folded = (whole[1] or whole[2] or whole[3] or "").strip(TRIM)
-    return with_digits(_ARTICLE.sub("", folded)) or unicodedata.normalize("NFKC", text).strip()
+    return _ARTICLE.sub("", folded) or unicodedata.normalize("NFKC", text).strip()
 
 
 def pattern_of(key: str) -> re.Pattern[str]:
@@ -80,10 +80,12 @@ def _is_latin(character: str) -> bool:
     return character.isascii() and (character.isalnum() or character == "#")
 
 
-def _fold(text: str) -> str:
+def _fold(text: str, *, lone_one: bool = True) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold().replace("**", "")
     folded = folded.translate({ord("’"): "'", ord("‘"): "'", ord("“"): '"', ord("”"): '"'})
-    return re.sub(r"\s*([,;|])\s*", r"\1 ", re.sub(r"\s+", " ", folded))
+    # numbers before commas and articles: `1,000` and `a hundred` are one number each
+    folded = with_digits(re.sub(r"\s+", " ", folded), lone_one=lone_one)
+    return re.sub(r"\s*([,;|])\s*", r"\1 ", folded)
 
 
 _ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "一": 0, "二": 1, "三": 2, "四": 3, "五": 4}
@@ -124,24 +126,51 @@ def _at(place: int, options: list[Option]) -> list[int]:
 
 
 _OPENING_LABEL = re.compile(rf"\W*?(?:options?\s+|choices?\s+)?{_LABEL}\s*", re.IGNORECASE)
+_NEXT_LABEL = re.compile(
+    r"\s*+(?:(?:and\b|or\b|[,&/和或及])\s*+)*+(?:options?\s+)?"
+    r"(?:[(\[]([A-Z])[)\]]|(?<![A-Za-z])([A-Z])(?![\w#♯♭'-])(?:[).]|(?=\s*+(?:$|[,;:&/]|(?:and|or)\b))))"
+)
 _ENDS_HERE = re.compile(
     r"\s*[\"'”’)*]*(?:[.;:!?(\n]|\s[-–—]|\s*,?\s*(?:because|since|as|so|given|based|due|for|which)\b|[。；：！？（，])"
 )
+POLAR_END = (
+    r"的?(?=\W*$|\s*[,.;:!?(\n，。；：！？（—–]|\s-|"
+    r"\s(?:it|there|he|she|they|the|this|that|these|those|both|i|we|you|because|since|as|so|of course|indeed)\b)"
+    r"(?!.*\W(?:yes|no|是的?|不是?)\W*$)"
+)
+"""What may follow a yes or a no that answers: not `no doubt`, `not sure`, `yes and no`, 不知道."""
+_IS_POLAR = re.compile(POLAR_END, re.DOTALL)
 
 
 def opening(text: str, options: list[Option]) -> list[int]:
     """The choice that `text` begins with, when what follows is another sentence or a reason.
 
-    A label and the text of another choice are both named.
+    A label and the text of another choice are both named, and so are the labels of a list; a denied one is not.
     """
     label = _OPENING_LABEL.match(text)
     letter = label and (label[1] or label[2] or label[3])
     labelled = _at_letter(letter, options) if label and letter and (letter.isupper() or not label[3]) else []
-    after = _beginning(text[label.end() :], options) if label and labelled else []
-    if labelled and after == labelled:
+    rest = text[label.end() :] if label and labelled else ""
+    after = _beginning(rest, options)
+    more = _next_labels(rest, labelled, options) if label and label[0].rstrip()[-1] in ",、)]" else []
+    if labelled and after == labelled and not more:
         return labelled
+    if not after and (_NEGATED_AFTER.search(_fold(rest[:60])) or _IS_WRONG.match(rest)):
+        return []
+    labelled += more
     # a choice's own text, `C` or `A:7/1`, beats a letter with a colon
     return _beginning(text, options) or sorted({*labelled, *after})
+
+
+def _next_labels(text: str, named: list[int], options: list[Option]) -> list[int]:
+    """The other choices of a list of letters: `B` of "A, B" and of "(A) calm, (B) excited", where `named` is calm."""
+    own = "|".join(re.escape(option.text) for option in options if option.index in named)
+    own_text = re.match(own, text, re.IGNORECASE)
+    found, at = [], own_text.end() if own_text else 0
+    while label := _NEXT_LABEL.match(text, at):
+        found += _at_letter(label[1] or label[2], options)
+        at = label.end()
+    return found
 
 
 def _beginning(text: str, options: list[Option]) -> list[int]:
@@ -152,30 +181,35 @@ def _beginning(text: str, options: list[Option]) -> list[int]:
         if match is None:
             continue
         rest = match.string[match.end() :]
-        if not rest.strip(TRIM) or _ENDS_HERE.match(rest) or (option.key in _POLAR and rest[0] in ", "):
+        is_all = _IS_POLAR.match(rest) if option.key in _POLAR else not rest.strip(TRIM) or _ENDS_HERE.match(rest)
+        if is_all:
             fits.append((len(option.key), option.index))
     return [max(fits)[1]] if fits else []
 
 
 def _folded(text: str, *, lone_one: bool = True) -> str:
-    return with_digits(_fold(text).lstrip(TRIM + "()[]"), lone_one=lone_one)
+    return _fold(text.lstrip(TRIM + "()[]"), lone_one=lone_one).lstrip(TRIM + "()[]")
 
 
 _NEGATED_BEFORE = re.compile(
     r"(?:\b(?:not|no|never|neither|nor|cannot|without|unlike|rather than|instead of|than|exclud\w+|eliminat\w+|"
-    r"rul(?:e[sd]?|ing) out)|n't)\b(?:(?!\bbut\b)[^.,;:!?]){0,24}$|"
-    r"(?:不是|并非|而非|不选|不像|排除|没有|不太像|不|非)[^,。;:!?]{0,4}$"
+    r"rul(?:e[sd]?|ing) out|anything but|far from|(?:least|less) (?:likely|plausible|probable|fitting)|"
+    r"(?:wrong|incorrect|false|worst|unlikely) (?:answer|choice|option)s?)|n't)\b(?:(?!\bbut\b)[^.,;:!?]){0,24}$|"
+    r"(?:不是|并非|而非|不选|不像|排除|没有|不太像|[不没](?!错)|非|错误的?(?:答案|选项|选择))[^,。;:!?]{0,4}$"
 )
 _NEGATED_AFTER = re.compile(
-    r"^\W{0,3}(?:\w+\s){0,2}?(?:(?:is|are|was|were|does|do|did|can|could|would|seems?)\s*(?:not\b|n't|incorrect|wrong|"
-    r"unlikely|ruled out|eliminated|excluded|be (?:ruled out|excluded|eliminated))|isn't|doesn't|wasn't|don't|can't|"
+    r"^[^\w,.;:!?，。；：！？]{0,3}(?:(?!(?:since|because|as|and|but|or|so|while|if|[a-z])\b)\w+\s){0,2}?"
+    r"(?:(?:is|are|was|were|does|do|did|can|could|would|seems?)\s*"
+    r"(?:(?:clearly|an?|the)\s)?(?:not\b|n't|incorrect|wrong|false|unlikely|least\b|less likely|ruled out|"
+    r"eliminated|excluded|be (?:ruled out|excluded|eliminated))|isn't|doesn't|wasn't|don't|can't|"
     r"(?:不对|不符|错误|可以排除|被排除|不正确|不太?可能))"
 )
+_IS_WRONG = re.compile(r"\W{0,3}(?:wrong|incorrect|false|unlikely|ruled out|不对|错误)(?=\W|$)", re.IGNORECASE)
 
 
 def is_denied(text: str, start: int, end: int) -> bool:
     """Whether the words around `text[start:end]` (folded) deny it: "not X", "rather than X", "X can be ruled out"."""
-    return bool(_NEGATED_BEFORE.search(text[:start]) or _NEGATED_AFTER.search(text[end : end + 60]))
+    return bool(_NEGATED_BEFORE.search(text[max(start - 60, 0) : start]) or _NEGATED_AFTER.search(text[end : end + 60]))
 
 
 def mentions(text: str, options: list[Option], *, is_statement: bool = False) -> list[int]:
@@ -192,13 +226,13 @@ def mentions(text: str, options: list[Option], *, is_statement: bool = False) ->
         if option.key not in _POLAR and not re.fullmatch(r"[a-z]", option.key)
         for match in option.pattern.finditer(folded)
     ]
-    longest = [one for one in spans if not any(_lies_inside(one, other) for other in spans)]
-    named = {index for start, end, index in longest if not is_denied(folded, start, end)}
+    named, reach = set(), 0
+    for start, end, index in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if end > reach:  # else it lies inside a longer one
+            reach = end
+            if not is_denied(folded, start, end):
+                named.add(index)
     return sorted(named | set(_named_letters(text, options, is_statement=is_statement)))
-
-
-def _lies_inside(one: tuple[int, int, int], other: tuple[int, int, int]) -> bool:
-    return other[0] <= one[0] and one[1] <= other[1] and other[1] - other[0] > one[1] - one[0]
 
 
 _NAMED_LETTER = re.compile(r"\(([A-Z])\)|\b(?:[Oo]ption|[Cc]hoice|选项)\s*([A-Z])\b|(?<![\w#'])([A-Z])(?![\w#♯♭'-])")
@@ -210,8 +244,10 @@ def _named_letters(text: str, options: list[Option], *, is_statement: bool) -> l
     single = {option.text: option.index for option in options if re.fullmatch(r"[A-Z]", option.text)}
     named = []
     for match in _NAMED_LETTER.finditer(text):
-        is_article = match[3] in ("A", "I") and _NOUN_PHRASE.match(text[match.end() :])
-        if is_article or _NEGATED_BEFORE.search(text[: match.start()].casefold()):
+        is_article = match[3] in ("A", "I") and _NOUN_PHRASE.match(text, match.end())
+        around = text[max(match.start() - 60, 0) : match.start()].casefold(), text[match.end() : match.end() + 60]
+        is_wrong = match[3] is None and _IS_WRONG.match(text, match.end())
+        if is_article or is_wrong or is_denied("".join(around), len(around[0]), len(around[0])):
             continue
         if match[3] and match[3] in single:
             named.append(single[match[3]])

@@ -1,17 +1,12 @@
-"""The `mgrd` command: every command, thin; the only module that imports typer.
+"""The `mgrd` command: every command, thin.
 
-Options come from mgrd.options, work is done by the stages, and what a user can fix ends as one line and an exit code.
+Options come from mgrd.options, work is done by the stages; mgrd.commands makes a command of each function.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import errno
-import functools
-import inspect
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,15 +14,13 @@ import typer
 
 import mgrd
 from mgrd import options as opts
-from mgrd.errors import EXIT_CANNOT, EXIT_INTERRUPTED, EXIT_NOTHING_SURVIVED, MgrdError, MisusedError
-
-app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+from mgrd.commands import Quiet, Verbose, app, command
+from mgrd.errors import EXIT_NOTHING_SURVIVED, MisusedError
 
 Model = Annotated[Path, typer.Option("--model", "-m", help="Folder of the audio language model.", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/formats.md).")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Set work made under other settings aside as .old-N.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes on stderr.")]
 AudioRoot = Annotated[
     Path | None, typer.Option("--audio-root", help="Folder that audio paths are relative to.", show_default=False)
 ]
@@ -35,80 +28,6 @@ Measurements = Annotated[Path | None, typer.Option("--measurements", hidden=True
 CheckOptions = Annotated[
     list[str], typer.Option("--check-option", help="NAME.KEY=VALUE: an option of one check; may be given again.")
 ]
-
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
-
-
-def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Register a command: a parameter of an options class becomes its options, an error its exit code.
-
-    An option that the function has a parameter of its own for (the questions of `eval`) is that parameter.
-    """
-
-    def register(function: Callable[..., None]) -> Callable[..., None]:
-        annotations = inspect.get_annotations(function, eval_str=True)
-        own = inspect.signature(function).parameters
-        parameters: list[inspect.Parameter] = []
-        classes: dict[str, tuple[type, list[str]]] = {}
-        for key, parameter in own.items():
-            kind = annotations[key]
-            if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-                fields = [field for field in opts.fields(kind) if field.name not in own]
-                classes[key] = kind, [field.name for field in fields]
-                parameters += map(_parameter, fields)
-            else:
-                parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
-
-        @functools.wraps(function)
-        def run(**given: Any) -> None:
-            for key, (kind, names) in classes.items():
-                given[key] = kind(**{option: given.pop(option) for option in names})
-            with _exit_codes():
-                for key in classes:
-                    opts.check_ranges(given[key])
-                function(**given)
-
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        app.command(name=name)(run)
-        return run
-
-    return register
-
-
-def _parameter(field: opts.Field) -> inspect.Parameter:
-    flags = [f"--{field.name.replace('_', '-')}", *([field.opt.short] if field.opt.short else [])]
-    option = typer.Option(
-        *flags,
-        help=field.opt.help,
-        show_default=not (field.default is None or field.default is False or field.default == []),
-    )
-    return inspect.Parameter(
-        field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=Annotated[field.type, option]
-    )
-
-
-class _exit_codes:  # noqa: N801  (reads as a phrase: `with _exit_codes()`)
-    """Turn what a user can fix into one line on stderr and its exit code; a bug keeps its traceback."""
-
-    def __enter__(self) -> None:
-        from mgrd.progress import stop
-
-        stop.listen()
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if error is None or isinstance(error, typer.Exit) or os.environ.get("MGRD_DEBUG"):
-            return
-        if isinstance(error, KeyboardInterrupt):
-            typer.echo("Interrupted: what was done is saved, the same command goes on", err=True)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
-        if isinstance(error, MgrdError):
-            typer.secho(f"Error: {error}", fg="red", err=True)
-            raise typer.Exit(error.exit_code) from None
-        if isinstance(error, OSError) and error.errno in _FULL_DISK:
-            where = f"{error.filename}: " if error.filename else ""
-            typer.secho(f"Error: {where}{error.strerror}; what was done before is saved", fg="red", err=True)
-            raise typer.Exit(EXIT_CANNOT) from None
 
 
 def _answer(result: dict[str, Any], as_json: bool, lines: Sequence[str]) -> None:
@@ -259,8 +178,13 @@ def distill_command(
 def eval_command(
     questions: Annotated[str, typer.Argument(help="Held-out questions, in any form that generate reads.")],
     model: Model,
-    out: Out,
     options: opts.Eval,
+    judging: opts.Filter,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder to write to; default: eval-QUESTIONS-MODEL.", show_default=False),
+    ] = None,
+    check_option: CheckOptions = [],  # noqa: B006  (typer copies it)
     audio_root: AudioRoot = None,
     measurements: Measurements = None,
     overwrite: Overwrite = False,
@@ -269,26 +193,37 @@ def eval_command(
 ) -> None:
     """Measure accuracy and grounding on questions that were not trained on.
 
-    Example: mgrd eval heldout.jsonl -m run/round-02/model -o heldout-eval -k 4
+    Example: mgrd eval heldout.jsonl -m run/round-02/model -k 4 writes eval-heldout-round-02
     """
     from mgrd import evaluate, tables
     from mgrd.filter import filter_traces
     from mgrd.generate import generate
 
     story = _story(quiet)
+    out = out or evaluate.default_folder(questions, model)
     made = generate(
         questions,
         out,
         _existing(model, "model folder"),
         options,
         audio_root=audio_root,
+        only_these=True,
         overwrite=overwrite,
         story=story,
     )
-    filter_traces(out, out, opts.Filter(), measurements=measurements, overwrite=True, story=story)
-    result = evaluate.metrics(out / "judged") | {"seconds": made["seconds"]}
-    tables.write_json(result, out / "metrics.json")
-    _answer(result, json_, evaluate.lines(result))
+    filter_traces(
+        out,
+        out,
+        judging,
+        check_options=_check_options(check_option),
+        audio_root=audio_root,
+        measurements=measurements,
+        overwrite=overwrite,
+        story=story,
+    )
+    result = evaluate.metrics(out / "judged")
+    tables.write_json(result, out / "metrics.json")  # without seconds: the same traces give the same file
+    _answer(result | {"seconds": made["seconds"]}, json_, [*evaluate.lines(result), f"{'written to':>20}  {out}"])
 
 
 @command("run")
@@ -298,9 +233,11 @@ def run_command(
     ],
     out: Out,
     rounds: Annotated[int | None, typer.Option("--rounds", help="Number of rounds; over the config's.", min=1)] = None,
+    audio_root: AudioRoot = None,
     overwrite: Overwrite = False,
     json_: Json = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """N rounds of generate, filter, distill and eval; run again to go on.
 
@@ -309,7 +246,15 @@ def run_command(
     from mgrd import evaluate
     from mgrd.rounds import nothing_survived, run
 
-    result = run(_existing(config, "config"), out, rounds=rounds, overwrite=overwrite, story=_story(quiet))
+    result = run(
+        _existing(config, "config"),
+        out,
+        rounds=rounds,
+        audio_root=audio_root,
+        overwrite=overwrite,
+        story=_story(quiet),
+        verbose=verbose,
+    )
     if json_:
         _answer({"rounds": result}, True, [])
     else:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import options, prompts, rulebook
+from mgrd.engines.models import model_fingerprint
 from mgrd.errors import MisusedError, RuleError
 from mgrd.options import Distill, Eval, Filter, Generate, Run, Select
 
@@ -77,6 +78,8 @@ def read_config(path: Path) -> Config:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MisusedError(f"{path}: no such config") from None
+    except OSError as error:
+        raise MisusedError(f"{path}: cannot be read as a config ({error.strerror}); give a TOML file") from error
     except ValueError as error:
         raise MisusedError(f"{path}: is not TOML: {error}") from error
     if unknown := sorted(content.keys() - TABLES.keys()):
@@ -91,9 +94,12 @@ def read_config(path: Path) -> Config:
     parsed: dict[str, Any] = {
         name: options.from_table(TABLES[name], found[name], f"{path}: [{name}]") for name in TABLES
     }
+    for table in ("generate", "eval"):
+        options.mapping(parsed[table].map)
     base = path.absolute().parent
     resolved = _resolved(parsed, base, path)
     identity = _identity(parsed) | {f"filter.checks.{name}": one for name, one in checks.items()}
+    identity["run.model"] = model_fingerprint(Path(resolved["run"].model))
     identity |= {f"{table}.prompt": prompts.template(resolved[table].prompt) for table in ("generate", "eval")}
     identity["rules"] = _fingerprint_rules(resolved["filter"], checks, path)
     return Config(
@@ -138,7 +144,7 @@ def _identity(parsed: Mapping[str, Any]) -> dict[str, Any]:
         f"{name}.{field.name}": getattr(chosen, field.name)
         for name, chosen in parsed.items()
         for field in options.fields(type(chosen))
-        if field.name not in HOW_IT_RUNS and field.name != "questions"  # known by their content
+        if field.name not in HOW_IT_RUNS and field.name not in ("questions", "map")  # known by their content
     }
 
 

@@ -5,6 +5,7 @@ Knows tables and arithmetic; runs no model, no rule and no audio. Shares are nul
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,14 @@ def _share(hits: Any, of: Any) -> float | None:
 
 def _mean(rows: pl.DataFrame, column: str) -> float | None:
     return _share(rows.get_column(column).sum(), rows.height)
+
+
+def default_folder(questions: str, model: Path) -> Path:
+    """Where `mgrd eval` writes when it is not told: eval-QUESTIONS-MODEL; a round's `model` goes by its round."""
+    path = model.absolute()
+    made_by = path.parent.name if path.name == "model" else path.name
+    asked = Path(questions).stem if Path(questions).is_file() else questions.strip("./")
+    return Path(re.sub(r"[^\w.-]+", "-", f"eval-{asked}-{made_by}"))
 
 
 def lines(result: Row) -> list[str]:

@@ -7,13 +7,11 @@ what a check looks for.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +23,15 @@ from mgrd.errors import InputError, Stopped
 from mgrd.options import Filter
 from mgrd.progress import Story, stop
 from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, verified_claims
-from mgrd.sources import Source, open_traces
+from mgrd.sources import Source, audio_notes, open_traces
 from mgrd.traces import split
+from mgrd.workers import cores, pool
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
 
+Sounds = dict[str, str | InputError]
+"""What is known of each clip, by its path as given: the audio_sha it is measured under, or why it is not."""
 Heard = dict[str, "Measurements | str"]
 """What is known of each clip of a part, by its path as given: measurements, or why there are none."""
 
@@ -56,17 +57,18 @@ def filter_traces(
     story = story or Story()
     book = _book(options, check_options)
     checks = load(book[0], without=book[1], options=book[2])
-    source = open_traces(traces, audio_root)
+    source = open_traces(traces, audio_root, audio_out=out / "audio")
     identity = _identity(source, checks)
-    folders.open_stage(
-        out, "filter", identity, overwrite=overwrite or options.recheck, notes={"audio_root": str(source.base)}
-    )
+    notes = audio_notes(out, source.base, source.audio_out)
+    folders.open_stage(out, "filter", identity, overwrite=overwrite or options.recheck, notes=notes)
     folder = out / "judged"
     todo, needed = _todo(folder, source)
-    heard = measured(source, needed, measurements or out / "measurements.parquet", options.workers, story)
+    table = measurements or out / "measurements.parquet"
+    sounds = measured(source, needed, table, options.workers, story)
     made = 0
     with story.steps("Judging", sum(todo.values()), "traces") as done:
-        for name, judged in _judge_parts(source, todo, heard, checks, book, options.workers):
+        parts = _parts_heard(source, todo, sounds, table)
+        for name, judged in _judge_parts(parts, min(_processes(options.workers), len(todo)), checks, book):
             tables.write_table(judged, folder / name, tables.JUDGED)
             made += judged.height
             done(judged.height)
@@ -116,7 +118,7 @@ def _judged(row: dict[str, Any], heard: Heard, checks: Sequence[Check]) -> dict[
         unresolved=resolved.why if resolved.value is None else None,
         correct=correct,
         finish_reason=row["finish_reason"],
-        claims=verified_claims(think, row["language"], readings),
+        claims=verified_claims(think, readings),
         measurements=readings,
         heard_s=row["heard_s"] or [],
     )
@@ -141,10 +143,9 @@ def _check_unchanged(row: dict[str, Any], heard: Heard) -> None:
             raise InputError(f"{given}: changed after trace {row['trace_id']} was sampled from it; restore the clip")
 
 
-def measured(source: Source, given: Sequence[str], table: Path, workers: int | None, story: Story) -> Heard:
+def measured(source: Source, given: Sequence[str], table: Path, workers: int | None, story: Story) -> Sounds:
     """Measure every distinct clip once, by its path as given; what `table` holds already is not measured again."""
     from mgrd.audio.cache import measure_files
-    from mgrd.audio.measure import Measurements
 
     paths = {name: source.clip(name) for name in given}
     if paths and not any(path.is_file() for path in paths.values()):
@@ -154,11 +155,11 @@ def measured(source: Source, given: Sequence[str], table: Path, workers: int | N
     files = sorted(set(paths.values()))
     # a process takes seconds to start, a clip a fraction of one
     processes = min(_processes(workers), len(files) // CLIPS_A_PROCESS + 1)
-    found: dict[Path, Measurements | str] = {}
+    found: dict[Path, str | InputError] = {}
     with story.steps("Measuring", len(files), "clips") as done:
-        for path, answer in measure_files(files, table, workers=processes):
+        for path, sound in measure_files(files, table, workers=processes):
             _check_stop()
-            found[path] = answer if isinstance(answer, Measurements) else str(answer)
+            found[path] = sound
             done(1)
     return {name: found[path] for name, path in paths.items()}
 
@@ -167,7 +168,7 @@ CLIPS_A_PROCESS = 16
 
 
 def _processes(workers: int | None) -> int:
-    return workers or len(os.sched_getaffinity(0))
+    return workers or cores()
 
 
 def _todo(folder: Path, source: Source) -> tuple[dict[str, int], list[str]]:
@@ -222,35 +223,46 @@ def _identity(source: Source, checks: Sequence[Check]) -> dict[str, Any]:
     }
 
 
-def _judge_parts(
-    source: Source, todo: Mapping[str, int], heard: Heard, checks: Sequence[Check], book: Book, workers: int | None
-) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Judged parts in order, in this process or by a pool that is never more than two parts a worker ahead."""
+PARTS_HEARD = 16
+"""Parts that one pass over the table of measurements serves: of 256 traces, so that 4,096 clips are held at most."""
+
+
+def _parts_heard(
+    source: Source, todo: Mapping[str, int], sounds: Sounds, table: Path
+) -> Iterator[tuple[str, pl.DataFrame, Heard]]:
+    """The parts to judge, each with the measurements of its own clips."""
+    from mgrd.audio.cache import read_cache
+
     frames = ((name, frame) for name, frame in source.frames() if name in todo)
-    count = min(_processes(workers), len(todo))
+    while some := list(islice(frames, PARTS_HEARD)):
+        shas = {sound for _, frame in some for clip in _clips(frame) if isinstance(sound := sounds[clip], str)}
+        readings = read_cache(table, shas)
+        for name, frame in some:
+            told = {clip: sounds[clip] for clip in _clips(frame)}
+            yield name, frame, {c: readings[s] if isinstance(s, str) else str(s) for c, s in told.items()}
+
+
+def _judge_parts(
+    parts: Iterator[tuple[str, pl.DataFrame, Heard]], count: int, checks: Sequence[Check], book: Book
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Judged parts in order, in this process or by `count` others that are never more than two parts each ahead."""
     if count <= 1:
-        for name, frame in frames:
+        for name, frame, heard in parts:
             _check_stop()
             yield name, judge_rows(frame, heard, checks)
         return
-    # spawn: a forked child would inherit the locks of polars' threads
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker, (book,)) as pool:
+    with pool(count, _start_worker, book) as workers:
         ahead: deque[tuple[str, Future[pl.DataFrame]]] = deque()
-        try:
-            for name, frame in frames:
-                _check_stop()
-                ahead.append(
-                    (name, pool.submit(_judge_in_worker, frame, {clip: heard[clip] for clip in _clips(frame)}))
-                )
-                if len(ahead) >= 2 * count:
-                    first, future = ahead.popleft()
-                    yield first, future.result()
-            while ahead:
-                _check_stop()
+        for name, frame, heard in parts:
+            _check_stop()
+            ahead.append((name, workers.submit(_judge_in_worker, frame, heard)))
+            if len(ahead) >= 2 * count:
                 first, future = ahead.popleft()
                 yield first, future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        while ahead:
+            _check_stop()
+            first, future = ahead.popleft()
+            yield first, future.result()
 
 
 _CHECKS: list[Check] = []
@@ -258,7 +270,6 @@ _CHECKS: list[Check] = []
 
 
 def _start_worker(book: Book) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to all; the parent decides
     folders_, without, options = book
     _CHECKS[:] = load(folders_, without=without, options=options)
 

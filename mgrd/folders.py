@@ -6,20 +6,26 @@ line (how it came to be). Work under another identity is refused, never mixed; `
 
 from __future__ import annotations
 
+import atexit
+import errno
+import fcntl
 import json
 import platform
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mgrd import tables
-from mgrd.errors import InputError, SettingsError
+from mgrd.errors import InputError, MgrdError, SettingsError
+from mgrd.progress import Story
 
 MANIFEST = "manifest.json"
+LOCK = ".lock"
 PARTS = {
     "generate": ("traces",),
     "filter": ("judged", "selection.parquet", "survivors.parquet"),
@@ -43,9 +49,13 @@ def open_stage(
 ) -> bool:
     """Make or reopen `out` for a stage; True when work under the same identity is already there.
 
-    `notes` (the audio root, say) are kept beside the identity and may change from call to call.
-    Raises SettingsError, naming the settings that differ, when the folder holds work made under another identity.
+    `notes` (the audio root, say) are kept beside the identity and may change from call to call. A stage has the folder
+    to itself from here to the end of its process; a run has taken it before (mgrd.children).
+    Raises SettingsError, naming the settings that differ, when the folder holds work made under another identity, and
+    MgrdError when another mgrd works there.
     """
+    if stage != "run":
+        keep(out)
     manifest = read_manifest(out)
     before = manifest.get(stage, {}).get("identity")
     now = _plain(identity)
@@ -72,6 +82,62 @@ def open_stage(
 _WAY_OUT = "give another -o, or --overwrite to set the old work aside"
 
 
+_kept: dict[Path, IO[str]] = {}
+"""The locks that this process keeps, by folder."""
+
+
+def keep(folder: Path) -> None:
+    """Lock `folder` until this process ends, also against the next stage of the same process: once is enough."""
+    if folder.resolve() not in _kept:
+        _kept[folder.resolve()] = lock(folder)
+        atexit.register(_kept[folder.resolve()].close)
+
+
+def lock(
+    folder: Path,
+    wait_s: float = 0.0,
+    story: Story | None = None,
+    check: Callable[[], object] | None = None,
+) -> IO[str]:
+    """Make `folder` and lock it against every other mgrd; it is free when the file is closed by all who inherited it.
+
+    Waits up to `wait_s` for the other, calling `check` meanwhile. Raises MgrdError when the other is still there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = (folder / LOCK).open("w")
+    try:
+        _take(handle, folder, wait_s, story or Story(), check)
+    except BaseException:
+        handle.close()
+        raise
+    return handle
+
+
+def _take(handle: IO[str], folder: Path, wait_s: float, story: Story, check: Callable[[], object] | None) -> None:
+    since = time.monotonic()
+    told = False
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() - since >= wait_s:
+                raise MgrdError(f"{folder}: another mgrd works in this folder; wait for it or stop it") from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            return story.note(f"{folder}: its file system has no locks; start no second mgrd in it")
+        if not told:
+            story.note(f"{folder}: another mgrd works in this folder; waiting up to {wait_s:g} s for it to end")
+            told = True
+        if check:
+            check()
+        time.sleep(0.1)
+
+
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
+"""What network file systems that are mounted without locks say."""
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a folder; empty when there is none."""
     path = folder / MANIFEST
@@ -93,12 +159,14 @@ def find(folder: Path, part: str) -> Path:
     """
     if not folder.exists():
         raise InputError(f"{folder}: no such file or folder")
-    if folder.is_file() or folder.name == part:
+    if folder.is_file():
         return folder
     rounds = [folder / f"round-{number:02d}" for number in reversed(rounds_of(folder))]
     for candidate in (folder, *rounds):
         if (candidate / part).exists():
             return candidate / part
+    if folder.name == part:
+        return folder
     raise InputError(f"{folder}: holds no {part}; give a run, a round or a stage's folder that has one")
 
 

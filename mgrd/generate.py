@@ -8,6 +8,7 @@ and nothing of how an engine samples.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,9 +24,10 @@ from mgrd.audio.load import Clip, load, probe
 from mgrd.engines import Completion, Engine, Request, Sampling
 from mgrd.engines.models import model_fingerprint
 from mgrd.errors import InputError, MgrdError, SettingsError, Stopped
-from mgrd.options import Generate, identity
+from mgrd.options import Generate, identity, mapping
 from mgrd.progress import Story, stop
-from mgrd.questions import audio_base, read_questions, resolve_audio
+from mgrd.questions import audio_base, fingerprint, read_questions, resolve_audio
+from mgrd.sources import audio_notes
 
 PART_ROWS = 256
 PART_S = 60.0
@@ -40,19 +42,30 @@ def generate(
     *,
     round_number: int = 0,
     audio_root: Path | None = None,
+    only_these: bool = False,
     overwrite: bool = False,
     story: Story | None = None,
 ) -> dict[str, Any]:
     """Sample `options.samples` traces for every question into `out/traces`; what is there already is kept.
 
+    `only_these` makes the questions part of the identity: figures over the folder are figures over them.
     Returns counts: questions, samples, made (by this call), failed, tokens, seconds. Raises Stopped after SIGTERM, with
     everything so far saved, and MgrdError when more than `max_failed` of the samples failed.
     """
     story = story or Story()
     started = time.monotonic()
-    asked = read_questions(questions, audio_root=audio_root, audio_out=out / "audio", limit=options.limit)
+    folders.keep(out)  # before embedded clips are written to it
+    names = mapping(options.map)
+    asked = read_questions(
+        questions, audio_root=audio_root, mapping=names, audio_out=out / "audio", limit=options.limit
+    )
     job = _Job(out, model, options, round_number, audio_base(questions, audio_root).resolve())
-    folders.open_stage(out, "generate", job.identity(), overwrite=overwrite, notes={"audio_root": str(job.base)})
+    made_with, notes = job.identity(asked), audio_notes(out, job.base, out / "audio")
+    if only_these:
+        made_with["questions"] = fingerprint(asked)
+    again = folders.open_stage(out, "generate", made_with, overwrite=overwrite, notes=notes)
+    if again and overwrite and job.folder.exists():
+        folders.set_aside(job.folder)
     ledger = _Ledger.read(job.folder)
     if options.retry_failed:
         ledger.forget_failed(job.folder)
@@ -63,7 +76,8 @@ def generate(
         story.note(f"{total:,} samples of {len(wanted):,} questions to make, {ledger.count:,} already there")
         engine = job.open_engine()
         try:
-            _sample(job, engine, wanted, ledger, story)
+            swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
+            _sample(job, engine, wanted, _Clips(job, engine, dict(ledger.shas), swapped), story)
         finally:
             engine.close()
     made = tables.read_table(job.folder, tables.TRACES, ["error", "completion_tokens"])
@@ -95,13 +109,16 @@ class _Job:
     def folder(self) -> Path:
         return self.out / "traces"
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self, asked: pl.DataFrame) -> dict[str, Any]:
         """What makes these samples what they are; the rest (batch, engine's memory, ...) is how they were made."""
-        return identity(self.options) | {
+        made_with = identity(self.options) | {
             "prompt": prompts.template(self.options.prompt),
             "model": model_fingerprint(self.model),
             "round": self.round_number,
         }
+        if self.options.control == "swap":  # who hears whose clip depends on all questions
+            made_with["swapped among"] = fingerprint(asked)
+        return made_with
 
     def wanted(self, asked: pl.DataFrame, ledger: _Ledger) -> Wanted:
         """The set difference: what was asked for and is not there."""
@@ -172,13 +189,10 @@ def _words(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["question"], tuple(row["choices"] or ()), row["answer"], tuple(row["audio"])
 
 
-def _sample(job: _Job, engine: Engine, wanted: Wanted, ledger: _Ledger, story: Story) -> None:
+def _sample(job: _Job, engine: Engine, wanted: Wanted, clips: _Clips, story: Story) -> None:
     """Feed the engine lazily and write what comes back, a part at a time."""
     options = job.options
     by_id = {row["id"]: row for row, _ in wanted}
-    clips = _Clips(
-        job, engine, dict(ledger.shas), swaps([row for row, _ in wanted]) if options.control == "swap" else {}
-    )
     failed: list[Completion] = []
 
     def requests() -> Iterator[Request]:
@@ -242,8 +256,9 @@ class _Parts:
     def write(self) -> None:
         if self.rows:
             tables.write_table(self.rows, self.folder / f"part-{self.number:06d}.parquet", tables.TRACES)
+            self.rows = []  # first: an interrupt between these two lines must not write the rows again
             self.number += 1
-        self.rows, self.since = [], time.monotonic()
+        self.since = time.monotonic()
 
     def __enter__(self) -> _Parts:
         return self
@@ -301,17 +316,21 @@ class _Clips:
 def swaps(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Another question's audio for each question: the next of the same task, in an order that depends on ids alone.
 
-    Questions that share all their audio with the rest of their task take the next question of any task.
+    A question whose task has no other audio takes the next question of any task.
     """
     order = sorted(rows, key=lambda row: hashlib.blake2b(row["id"].encode(), digest_size=8).digest())
+    rings: dict[str | None, list[dict[str, Any]]] = {}
+    for row in order:
+        rings.setdefault(row["task"], []).append(row)
     found = {}
-    for index, row in enumerate(order):
-        others = order[index + 1 :] + order[:index]
-        same_task = [other for other in others if other["task"] == row["task"]]
-        other = next((other for other in same_task + others if other["audio"] != row["audio"]), None)
-        if other is None:
-            raise MgrdError("--control swap: all questions share one clip, there is nothing to swap it with")
-        found[row["id"]] = list(other["audio"])
+    for task, ring in rings.items():
+        for index, row in enumerate(ring):
+            same_task = (ring[(index + step) % len(ring)] for step in range(1, len(ring)))
+            others = itertools.chain(same_task, (other for other in order if other["task"] != task))
+            audio = next((other["audio"] for other in others if other["audio"] != row["audio"]), None)
+            if audio is None:
+                raise MgrdError("--control swap: all questions share one clip, there is nothing to swap it with")
+            found[row["id"]] = list(audio)
     return found
 
 

@@ -19,9 +19,9 @@ _ANY_UNIT = "|".join(_UNITS)
 _TO_99 = rf"(?:(?:{'|'.join(_TENS)})(?:[\s-]+(?:{'|'.join(_UNITS[1:10])}))?|{_ANY_UNIT})"
 _TO_999 = rf"(?:(?:{_ANY_UNIT}|a)\s+hundred(?:,?\s+(?:and\s+)?{_TO_99})?|{_TO_99})"
 _WORDS = re.compile(
-    rf"(?<![\w-])(?:{_TO_999}\s+(?:thousand|million)(?:,?\s+(?:and\s+)?{_TO_999})*|{_TO_999})(?!\w|-[a-z])"
+    rf"(?<![\w-])(?:(?:{_TO_999}|a)\s+(?:thousand|million)(?:,?\s+(?:and\s+)?{_TO_999})*|{_TO_999})(?!\w|-[a-z])"
 )
-_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
 _DECIMAL = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?!\d|\.\d)")
 
 _MEASURES = {

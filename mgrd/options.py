@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -51,6 +51,9 @@ class Generate:
     batch: Annotated[int, Opt("Questions at a time (transformers engine).", min=1)] = 8
     max_failed: Annotated[float, Opt("Exit 1 when a larger share of the samples failed.", min=0, max=1)] = 0.05
     retry_failed: Annotated[bool, Opt("Sample the failed ones again.")] = False
+    map: Annotated[list[str], Opt("OURS=THEIRS: the questions' column for one of ours; may be given again.")] = (
+        dataclasses.field(default_factory=list)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,7 @@ class Distill:
     train_prompt: Annotated[
         Literal["plain", "same"], Opt("Prompt to train on: plain, or the one that was sampled with.")
     ] = "plain"
-    seed: Annotated[int, Opt("Seed of the order of traces.", min=0)] = 0
+    seed: Annotated[int, Opt("Seed of the order of traces.", min=0, max=2**32 - 1)] = 0
     save_steps: Annotated[int, Opt("Steps between checkpoints.", min=1)] = 200
 
 
@@ -172,6 +175,19 @@ def identity(options: Any) -> dict[str, Any]:
     return {field.name: getattr(options, field.name) for field in fields(type(options)) if field.opt.identity}
 
 
+def mapping(pairs: Sequence[str]) -> dict[str, str]:
+    """The `OURS=THEIRS` of `--map` as the source's column by the name of ours."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise MisusedError(f"--map {pair}: write OURS=THEIRS, e.g. question=prompt")
+        if ours in found:
+            raise MisusedError(f"--map {pair}: {ours} is {found[ours]} already")
+        found[ours] = theirs
+    return found
+
+
 def _checked(value: Any, field: Field, where: str) -> Any:
     kinds = get_args(field.type) if get_origin(field.type) in (Union, types.UnionType) else (field.type,)
     for kind in kinds:
@@ -224,5 +240,9 @@ def _in_range(value: Any, opt: Opt, where: str) -> None:
         return
     low, high = (-math.inf if opt.min is None else opt.min), (math.inf if opt.max is None else opt.max)
     if not (low <= value <= high and math.isfinite(value)):
-        bounds = f"at least {low:g}" if opt.max is None else f"from {low:g} to {high:g}"
-        raise MisusedError(f"{where} {value:g}: must be {bounds}")
+        bounds = f"at least {_digits(low)}" if opt.max is None else f"from {_digits(low)} to {_digits(high)}"
+        raise MisusedError(f"{where} {_digits(value)}: must be {bounds}")
+
+
+def _digits(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"

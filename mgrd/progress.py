@@ -17,7 +17,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 HEARTBEAT_S = 30.0
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Stderr(Console):
+    """A console whose reader may die, as that of a stage does when its `mgrd run` is killed: the work is then saved."""
+
+    def on_broken_pipe(self) -> None:
+        """Instead of rich's way, which is to exit on the spot."""
+        _tell_nobody()
+
+
+def _tell_nobody() -> None:
+    """Send what anyone writes to stderr from here on nowhere; a write to a pipe without a reader would raise."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+stderr = _Stderr(stderr=True, highlight=False, soft_wrap=True)
 
 
 @dataclass
@@ -100,10 +116,26 @@ class StopFlag:
         for number in (signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, self._handle)
 
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Inside, a first Ctrl-C sets the flag too, and a second interrupts at once, whatever is lost."""
+        before = signal.signal(signal.SIGINT, self._handle_first)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _handle_first(self, number: int, frame: object) -> None:
+        signal.signal(number, signal.default_int_handler)
+        self._handle(number, frame)
+
     def _handle(self, number: int, _frame: object) -> None:
         self.signal_name = signal.Signals(number).name
         # Not print: a handler may run in the middle of a print to the same stream, which raises.
-        os.write(2, f"{self.signal_name}: saving what is done, then stopping\n".encode())
+        try:
+            os.write(2, f"{self.signal_name}: saving what is done, then stopping\n".encode())
+        except OSError:
+            _tell_nobody()
 
 
 stop = StopFlag()

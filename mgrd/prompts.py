@@ -42,7 +42,10 @@ def template(style: str) -> str:
     path = Path(style)
     if not path.is_file():
         raise MisusedError(f"--prompt {style}: no such file; give plain, grounded or a text file with {{question}}")
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise MisusedError(f"--prompt {style}: byte {error.start + 1} is no UTF-8; save it as UTF-8 text") from error
     if "{question}" not in text:
         raise MisusedError(f"--prompt {style}: the file does not contain {{question}}, so no question would be asked")
     return text

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import mgrd
 from mgrd import evaluate, folders, tables
 from mgrd.children import Children
 from mgrd.config import STAGES, Config, check_flags, flags, read_config
+from mgrd.options import mapping
 from mgrd.progress import Story
 from mgrd.questions import audio_base, fingerprint, read_questions
 
@@ -40,26 +42,41 @@ class Step:
         return f"{_round_name(self.round)}/{self.stage}"
 
 
-def run(config: Path, out: Path, *, rounds: int | None, overwrite: bool, story: Story) -> list[dict[str, Any]]:
+def run(
+    config: Path,
+    out: Path,
+    *,
+    rounds: int | None,
+    audio_root: Path | None = None,
+    overwrite: bool,
+    story: Story,
+    verbose: bool = False,
+) -> list[dict[str, Any]]:
     """Run what is missing of the rounds that `config` describes, and return the `metrics.json` of each, round 0 first.
 
-    Round 0 is the held-out evaluation of the first model. The run ends early after a round in which nothing survived
-    (`nothing_survived`). Raises MisusedError before any work for what is wrong with the config, SettingsError when
-    `out` was made under another identity, and Stopped, KeyboardInterrupt or MgrdError when a stage ended so.
+    `audio_root` goes over the config's; `verbose` is passed on to the stages. Round 0 is the held-out evaluation of the
+    first model. The run ends early after a round in which nothing survived (`nothing_survived`). Raises MisusedError
+    before any work for what is wrong with the config, SettingsError when `out` was made under another identity, and
+    Stopped, KeyboardInterrupt or MgrdError when a stage ended so.
     """
     made = read_config(config)
+    if audio_root is not None:
+        made = dataclasses.replace(made, run=dataclasses.replace(made.run, audio_root=str(audio_root.absolute())))
     count = made.run.rounds if rounds is None else rounds
     root = Path(made.run.audio_root) if made.run.audio_root else None
-    with Children(out) as children:
-        asked = read_questions(made.run.questions, audio_root=root, audio_out=out / "audio")
+    with Children(out, story) as children:
+        names = mapping(made.generate.map)
+        asked = read_questions(made.run.questions, audio_root=root, mapping=names, audio_out=out / "audio")
         identity = made.identity | {"run.questions": fingerprint(asked)}
         if made.eval.questions:
-            held_out = read_questions(made.eval.questions, audio_root=root, audio_out=out / "audio")
+            names = mapping(made.eval.map)
+            held_out = read_questions(made.eval.questions, audio_root=root, mapping=names, audio_out=out / "audio")
             identity["eval.questions"] = fingerprint(held_out)
         _open(out, identity, overwrite)
         with tables.atomic(out / "config.toml") as partial:
             partial.write_bytes(config.read_bytes())
-        steps = plan(made, out, count, audio_base(made.run.questions, root), quiet=story.quiet)
+        talk = [*(["--quiet"] if story.quiet else []), *(["--verbose"] if verbose else [])]
+        steps = plan(made, out, count, audio_base(made.run.questions, root), talk)
         done: list[dict[str, Any]] = []
         for number in range(0 if made.eval.questions else 1, count + 1):
             _lay_out(asked, out, number, made)
@@ -76,11 +93,14 @@ def nothing_survived(rows: list[dict[str, Any]]) -> bool:
     return bool(rows) and rows[-1]["filter"] is not None and rows[-1]["filter"]["survivors"] == 0
 
 
-def plan(config: Config, out: Path, rounds: int, base: Path, *, quiet: bool) -> list[Step]:
-    """Every step of a run in order. `base` is the folder that the audio paths of the questions are relative to."""
+def plan(config: Config, out: Path, rounds: int, base: Path, talk: Sequence[str] = ()) -> list[Step]:
+    """Every step of a run in order, each with the options `talk`.
+
+    `base` is the folder that the audio paths of the questions are relative to.
+    """
     steps = []
     first = config.run.model
-    talk = ["--quiet"] if quiet else []
+    judging = [*flags(config.filter), *check_flags(config.checks)]
     held_root = ["--audio-root", config.run.audio_root] if config.run.audio_root else []
     cache = ["--measurements", out / "measurements.parquet"]
 
@@ -91,7 +111,7 @@ def plan(config: Config, out: Path, rounds: int, base: Path, *, quiet: bool) -> 
     def evaluate_model(number: int, model: object) -> None:
         if config.eval.questions:
             into = out / _round_name(number) / "eval"
-            arguments = ["-m", model, "-o", into, *held_root, *cache, *flags(config.eval)]
+            arguments = ["-m", model, "-o", into, *held_root, *cache, *flags(config.eval), *judging]
             add(number, "eval", into / "metrics.json", config.eval.questions, *arguments)
 
     evaluate_model(0, first)
@@ -99,12 +119,12 @@ def plan(config: Config, out: Path, rounds: int, base: Path, *, quiet: bool) -> 
         here = out / _round_name(number)
         last = out / _round_name(number - 1) / "model" if number > 1 else first
         root = ["--audio-root", base]
-        sampling = dataclasses.replace(config.generate, seed=config.generate.seed + number)
+        sampling = dataclasses.replace(config.generate, map=[])  # the round's questions have our names already
         asked = [here / "questions.parquet", "-m", last, "-o", here, "--round", number]
         add(number, "generate", here / "traces", *asked, *root, *flags(sampling))
-        judging = [*flags(config.filter), *flags(config.select), *check_flags(config.checks)]
-        add(number, "filter", here / "survivors.parquet", here, "-o", here, *root, *cache, *judging)
-        training = dataclasses.replace(config.distill, seed=config.distill.seed + number)
+        choosing = [*judging, *flags(config.select)]
+        add(number, "filter", here / "survivors.parquet", here, "-o", here, *root, *cache, *choosing)
+        training = dataclasses.replace(config.distill, seed=(config.distill.seed + number) % 2**32)
         sources = [out / _round_name(i) for i in range(1 if config.run.cumulate else number, number + 1)]
         start = last if config.run.distill_from == "last" else first
         add(number, "distill", here / "model", *sources, "-m", start, "-o", here, *root, *flags(training))
@@ -131,8 +151,9 @@ def _round(
         if not _is_done(step, out, config):
             path.unlink(missing_ok=True)  # it would tell of the work before
             story.note(f"Round {step.round}: {step.stage}")
-            _run_step(step, out, children)
+            _run_step(step, out, children, _rests_on(step, out, config))
         if step.stage == "filter" and not _survivors(here):
+            _set_later_work_aside(out, number)
             break
     if not path.exists():
         tables.write_json(_metrics(number, here, out), path)
@@ -149,10 +170,56 @@ def _is_done(step: Step, out: Path, config: Config) -> bool:
     return done and step.output.exists() and not again.get(step.stage)
 
 
-def _run_step(step: Step, out: Path, children: Children) -> None:
-    """Run a step and record it, with the seconds of all its attempts."""
+def _rests_on(step: Step, out: Path, config: Config) -> str:
+    """A digest of what the steps before made for this one; another one where they have made something else."""
+    here, last = out / _round_name(step.round), out / _round_name(step.round - 1)
+    used: list[Path] = []
+    made: Any = None
+    if step.stage == "generate":
+        used = [last / "distill.json"]
+    elif step.stage == "filter":  # more traces of the same are no other traces
+        made = folders.read_manifest(here).get("generate", {}).get("identity")
+    elif step.stage == "distill":
+        rounds = range(1 if config.run.cumulate else step.round, step.round + 1)
+        used = [out / _round_name(number) / "survivors.parquet" for number in rounds]
+        used += [last / "distill.json"] if config.run.distill_from == "last" else []
+    else:
+        used = [here / "distill.json"]
+    whole = hashlib.blake2b(json.dumps(made, sort_keys=True).encode(), digest_size=16)
+    for path in used:
+        whole.update(path.read_bytes() if path.exists() else b"")
+    return whole.hexdigest()
+
+
+def _set_later_work_aside(out: Path, number: int) -> None:
+    """Set aside what an earlier attempt made of round `number`, when traces of it had survived."""
+    here = out / _round_name(number)
+    stale = [here / part for part in folders.PARTS["distill"]]
+    stale += [here / "eval" / part for part in folders.PARTS["eval"]]
+    stale += [out / _round_name(later) for later in folders.rounds_of(out) if later > number]
+    for path in stale:
+        if path.exists():
+            folders.set_aside(path)
+
+
+def _run_step(step: Step, out: Path, children: Children, rests_on: str) -> None:
+    """Run a step and record it, with the seconds of all its attempts.
+
+    What it made of other work, before a step that it rests on was made again, is set aside first.
+    """
     before = folders.read_manifest(out).get("stages", {}).get(step.name, {})
-    record = {"done": False, "seconds": before.get("seconds", 0.0), "command": list(step.command)}
+    if before.get("rests_on", rests_on) != rests_on:
+        folder = step.output.parent
+        for part in folders.PARTS[step.stage]:
+            if (folder / part).exists():
+                folders.set_aside(folder / part)
+        before = {}
+    record = {
+        "done": False,
+        "seconds": before.get("seconds", 0.0),
+        "command": list(step.command),
+        "rests_on": rests_on,
+    }
     _record(out, step, record)
     started = time.monotonic()
     try:

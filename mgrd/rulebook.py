@@ -85,7 +85,7 @@ class Example:
             "predicted": resolved.value,
             "unresolved": None if resolved.value is not None else resolved.why,
             "correct": is_correct(resolved.value, fields.get("answer"), fields.get("choices")),
-            "claims": verified_claims(think, fields.get("language"), measured),
+            "claims": verified_claims(think, measured),
             "measurements": measured,
             "heard_s": [one.duration_s for one in measured],
         }
@@ -154,12 +154,12 @@ class Check:
         return None if reason is None else " ".join(reason.split())
 
 
-def verified_claims(think: str, language: str | None, measurements: Sequence[Measurements]) -> list[Claim]:
+def verified_claims(think: str, measurements: Sequence[Measurements]) -> list[Claim]:
     """What `think` asserts about the clips, each claim with its verdict."""
     from mgrd.claims.extract import extract
     from mgrd.claims.verify import verify
 
-    return verify(extract(think, language), measurements)
+    return verify(extract(think), measurements)
 
 
 def judge(trace: Trace, checks: Iterable[Check]) -> list[Objection]:
@@ -208,7 +208,7 @@ def fingerprint(checks: Sequence[Check]) -> str:
         settings = json.dumps([check.rule, check.name, check.options], sort_keys=True, default=list)
         digest.update(settings.encode() + b"\0" + check.path.read_bytes() + b"\0")
     code = [PACKAGE / name for name in ("answers.py", "choices.py", "numerals.py", "traces.py")]
-    cues = sorted(path for folder in _roots(checks) for path in (folder / "cues").glob("*.toml"))
+    cues = sorted((built_in() / "cues").glob("*.toml"))
     for path in (*code, *sorted((PACKAGE / "claims").glob("*.py")), *cues):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
@@ -221,10 +221,6 @@ def describe(check: Check) -> str:
     for title, examples in (("Keeps:", check.keep), ("Objects to:", check.drop)):
         lines += ["", title, *(f"  {_shown(entry)}" for entry in examples)]
     return "\n".join(lines) + "\n"
-
-
-def _roots(checks: Sequence[Check]) -> list[Path]:
-    return sorted({built_in(), *(check.path.parent.parent for check in checks)})
 
 
 def _files(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -46,14 +47,30 @@ class Source:
         return resolve_audio(given, self.base, self.audio_out)
 
 
-def open_traces(path: Path, audio_root: Path | None = None) -> Source:
-    """Open a run, round or stage folder, one of its Parquet files, or JSONL (JSON, CSV) made elsewhere.
+def open_traces(path: Path, audio_root: Path | None = None, *, audio_out: Path) -> Source:
+    """Open a run, round or stage folder, one of its Parquet files, or JSONL (JSON, CSV, Parquet) made elsewhere.
 
-    A foreign file is checked whole: InputError names the lines that are wrong before any clip is touched.
+    A foreign file is checked whole: InputError names the lines that are wrong before any clip is touched. The clips
+    that are embedded in it are written to `audio_out`.
     """
     if path.is_dir() or (path.suffix == ".parquet" and _is_ours(path)):
         return _generated(path, audio_root)
-    return _foreign(path, audio_root)
+    return _foreign(path, audio_root, audio_out)
+
+
+def audio_notes(folder: Path, base: Path, audio_out: Path) -> dict[str, str]:
+    """What the manifest of `folder` keeps of where audio lies: relative to it, so that both may move together."""
+    here = folder.resolve()
+    # not resolved itself: the `audio` of a round is a link into its run
+    embedded = audio_out.parent.resolve() / audio_out.name
+    return {"audio_root": os.path.relpath(base.resolve(), here), "audio_out": os.path.relpath(embedded, here)}
+
+
+def noted_audio(folder: Path, entry: Mapping[str, Any]) -> tuple[Path | None, Path]:
+    """What audio paths are relative to (None: not noted), and where embedded clips lie, as `audio_notes` noted it."""
+    here = folder.resolve()
+    base = Path(os.path.normpath(here / entry["audio_root"])) if "audio_root" in entry else None
+    return base, Path(os.path.normpath(here / entry.get("audio_out", "audio")))
 
 
 def _is_ours(path: Path) -> bool:
@@ -67,13 +84,12 @@ def _generated(path: Path, audio_root: Path | None) -> Source:
     found = folders.find(path, "traces")
     stage = found.parent if found.is_dir() or found.parent.name != "traces" else found.parent.parent
     made = folders.read_manifest(stage).get("generate", {})
-    noted = made.get("audio_root")
-    base = audio_root or (Path(noted) if noted else stage)
+    noted, audio_out = noted_audio(stage, made)
     names = tables.parts(found)
     if not names:
         raise InputError(f"{found}: holds no complete part of traces; run `mgrd generate` first")
     identity = _hash(json.dumps(made.get("identity", found.name), sort_keys=True, ensure_ascii=False).encode())
-    return Source(base, stage / "audio", identity, partial(_own_frames, found))
+    return Source(audio_root or noted or stage, audio_out, identity, partial(_own_frames, found))
 
 
 def _own_frames(found: Path) -> Frames:
@@ -81,18 +97,18 @@ def _own_frames(found: Path) -> Frames:
         yield part.name, tables.read_table(part, tables.TRACES)
 
 
-def _foreign(path: Path, audio_root: Path | None) -> Source:
+def _foreign(path: Path, audio_root: Path | None, audio_out: Path) -> Source:
     base = audio_root or path.parent
-    audio_out = path.parent / "audio"
     problems: list[tuple[int, str]] = []
     seen: dict[str, int] = {}
-    for number, row in _rows(path):
+    for number, row in _rows(path, audio_out):
         if isinstance(row, str):
             problems.append((number, row))
         elif (first := seen.setdefault(row["trace_id"], number)) != number:
             problems.append((number, f"repeats the id {short(row['trace_id'])} of line {first}"))
         else:
-            problems += [(number, why) for given in row["audio"] if (why := _outside(given, base, audio_root))]
+            reasons = (_outside(given, base, audio_root, audio_out) for given in row["audio"])
+            problems += [(number, why) for why in reasons if why]
     if problems:
         told = "; ".join(f"line {number}: {text}" for number, text in problems[:3])
         more = f"; and {len(problems) - 3:,} more lines" if len(problems) > 3 else ""
@@ -101,22 +117,22 @@ def _foreign(path: Path, audio_root: Path | None) -> Source:
         raise InputError(f"{path}: holds no traces")
     with path.open("rb") as handle:
         identity = hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
-    return Source(base, audio_out, identity, partial(_foreign_frames, path))
+    return Source(base, audio_out, identity, partial(_foreign_frames, path, audio_out))
 
 
-def _outside(given: str, base: Path, audio_root: Path | None) -> str | None:
+def _outside(given: str, base: Path, audio_root: Path | None, audio_out: Path) -> str | None:
     if audio_root is None and Path(given).is_absolute():
         return f"audio {short(given)} is an absolute path; give an --audio-root that contains it"
     try:
-        resolve_audio(given, base)
+        resolve_audio(given, base, audio_out)
     except InputError as error:
         return str(error)
     return None
 
 
-def _foreign_frames(path: Path) -> Frames:
+def _foreign_frames(path: Path, audio_out: Path) -> Frames:
     counts: Counter[str] = Counter()
-    for part, rows in enumerate(_batched(row for _, row in _rows(path) if isinstance(row, dict))):
+    for part, rows in enumerate(_batched(row for _, row in _rows(path, audio_out) if isinstance(row, dict))):
         for row in rows:
             row["sample"] = counts[row["question_id"]]
             counts[row["question_id"]] += 1
@@ -139,20 +155,20 @@ _GIVEN = ("completion", "model", "engine", "prompt", "finish_reason", "error")
 _WANTED = {"id", "question_id", "heard_s", *_ASKED, *_GIVEN}
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+def _rows(path: Path, audio_out: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Rows of tables.TRACES with the line each came from, or in its place what is wrong with it."""
     for number, raw in open_source(str(path), _WANTED).rows:
         if isinstance(raw, str):
             yield number, raw
             continue
         try:
-            yield number, _row(raw)
+            yield number, _row(raw, audio_out)
         except Wrong as problem:
             yield number, str(problem)
 
 
-def _row(raw: Mapping[str, Any]) -> dict[str, Any]:
-    asked = question_of({name: raw.get(name) for name in _ASKED} | {"id": raw.get("question_id")}, None)
+def _row(raw: Mapping[str, Any], audio_out: Path) -> dict[str, Any]:
+    asked = question_of({name: raw.get(name) for name in _ASKED} | {"id": raw.get("question_id")}, audio_out)
     given = {name: raw.get(name) for name in _GIVEN}
     for name, value in given.items():
         if value is not None and not isinstance(value, str):

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from mgrd.errors import InputError
+from mgrd.errors import InputError, MgrdError
 
 QUESTIONS: dict[str, pl.DataType] = {
     "id": pl.String(),
@@ -148,7 +148,10 @@ def iter_parts(
 
 
 class atomic:  # noqa: N801  (reads as a verb: `with atomic(path) as partial`)
-    """A path to write to that replaces `path` only when the block ends without an error."""
+    """A path to write to that replaces `path` only when the block ends without an error.
+
+    Raises MgrdError, naming `path`, when the system does not let it be written: a full disk, no permission.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -158,13 +161,20 @@ class atomic:  # noqa: N801  (reads as a verb: `with atomic(path) as partial`)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return self.partial
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            self.partial.unlink(missing_ok=True)
-            return
-        with self.partial.open("rb") as handle:
-            os.fsync(handle.fileno())
-        self.partial.replace(self.path)
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            if error is None:
+                with self.partial.open("rb") as handle:
+                    os.fsync(handle.fileno())
+                self.partial.replace(self.path)
+                return
+        except OSError as late:  # some file systems tell of a full disk only here
+            error = late
+        self.partial.unlink(missing_ok=True)
+        if isinstance(error, OSError | pl.exceptions.PolarsError):
+            raise MgrdError(
+                f"{self.path}: cannot be written ({_cause(error)}); what was finished is saved, mend it and rerun"
+            ) from error
 
 
 def write_json(value: Any, path: Path) -> None:
@@ -186,6 +196,12 @@ def read_json(path: Path) -> Any:
 def rows_of(frame: pl.DataFrame) -> Iterable[dict[str, Any]]:
     """The rows as dictionaries."""
     return frame.iter_rows(named=True)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{_first_line(error)}; is the disk full?"  # polars does not say what the system told it
 
 
 def _first_line(error: BaseException) -> str:

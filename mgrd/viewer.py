@@ -128,7 +128,13 @@ def _checks() -> pl.Expr:
 
 
 def _check_exists(judged: Path, wanted: Wanted) -> None:
-    """A name that occurs nowhere is a mistake, not an empty answer."""
+    """A name that occurs nowhere is a mistake, not an empty answer; a check may have found nothing to object to."""
+    if wanted.check is not None:
+        asked = folders.read_manifest(judged.parent).get("filter", {}).get("identity", {}).get("checks", [])
+        objected = tables.read_table(judged, tables.JUDGED, ["objections"]).select(_checks().explode().unique())
+        known = {name.rpartition(".")[2] for name in asked} | set(objected.to_series().drop_nulls())
+        if wanted.check not in known:
+            raise InputError(f"{judged}: no check {wanted.check} judged it; there are {', '.join(sorted(known))}")
     looked_up = {"question_id": wanted.question, "trace_id": wanted.trace}
     for column, name in looked_up.items():
         if name is not None and name not in tables.read_table(judged, tables.JUDGED, [column]).get_column(column):

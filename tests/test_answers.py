@@ -1,6 +1,7 @@
 """One response, one answer: what is resolved, what is left unresolved, and what counts as right."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,11 @@ MOODS = ["calm", "excited"]
         "It is excited rather than calm.",
         "It is not calm but excited.",
         "The pitch jumps. I'd go with excited",
+        "B. A is wrong.",
+        "The answer is B since A is wrong.",
+        "It is excited; calm is wrong.",
+        "The incorrect answer is A, so the answer is B.",
+        "不应选A，应选B",
         "选B",
         "答案是：excited",
         "所以选B。",
@@ -63,6 +69,28 @@ def test_one_endorsed_choice_is_resolved_to_its_text(response):
         ("A. calm\nB. excited", "a line of its own names both 'calm' and 'excited'"),
         ("The answer is bored. She is not calm.", "the stated answer names none of the choices"),
         ("The answer isn't calm.", "names none of the choices"),
+        ("<answer>A, B</answer>", "the stated answer names both 'calm' and 'excited'"),
+        ("Answer: A, B", "the stated answer names both 'calm' and 'excited'"),
+        ("\\boxed{A, B}", "the stated answer names both 'calm' and 'excited'"),
+        ("(A) calm and (B) excited", "a line of its own names both 'calm' and 'excited'"),
+        ("A) calm, B) excited", "a line of its own names both 'calm' and 'excited'"),
+        ("A: wrong", "names none of the choices"),
+        ("(A) wrong", "names none of the choices"),
+        ("(A) and (B)", "a line of its own names both 'calm' and 'excited'"),
+        ("A, B and C", "a line of its own names both 'calm' and 'excited'"),
+        ("<answer>calm, excited</answer>", "the stated answer names both 'calm' and 'excited'"),
+        ("The wrong answer is calm.", "names none of the choices"),
+        ("The least likely answer is calm.", "names none of the choices"),
+        ("Calm is the least likely.", "names none of the choices"),
+        ("Option A is wrong", "names none of the choices"),
+        ("(A) is wrong.", "names none of the choices"),
+        ("She sounds anything but calm.", "names none of the choices"),
+        ("The voice is far from calm.", "names none of the choices"),
+        ("不选A", "names none of the choices"),
+        ("我不会选A", "names none of the choices"),
+        ("没有选A", "names none of the choices"),
+        ("我不应该选A。", "names none of the choices"),
+        ("错误的答案是A", "names none of the choices"),
         ("I cannot hear the audio.", "names none of the choices"),
         ("C", "names none of the choices"),
     ],
@@ -101,6 +129,22 @@ def test_two_choices_or_none_leave_a_response_unresolved(response, why):
         ("No one speaks in this 10 second clip.", ["1", "2"], None),
         ("Yes, she does.", ["Yes", "No"], "Yes"),
         ("There is no sign of joy.", ["Yes", "No"], None),
+        ("No doubt: yes", ["Yes", "No"], None),
+        ("Yes and no", ["Yes", "No"], None),
+        ("Yes, but also no.", ["Yes", "No"], None),
+        ("No, there are none.", ["Yes", "No"], "No"),
+        ("(A) false", ["True", "False"], None),
+        ("(B) false", ["True", "False"], "False"),
+        ("没错，是平静。", ["平静", "激动"], "平静"),
+        ("没错是平静的", ["平静", "激动"], "平静"),
+        ("是的。", ["是", "否"], "是"),
+        ("1,000", ["1000", "1"], "1000"),
+        ("A hundred and one, I think.", ["1", "101"], "101"),
+        ("1, 2 and 3", ["1, 2 and 3", "1"], "1, 2 and 3"),
+        ("A. A dog barks, B is too quiet.", ["A dog barks", "a cat"], "A dog barks"),
+        ("A, because B is too quiet.", ["a dog", "a cat"], "a dog"),
+        ("nothing but the cat", ["a dog", "a cat"], "a cat"),
+        ("<answer><answer>B</answer></answer>", ["a dog", "a cat"], "a cat"),
         ("No", ["Yes, it is the second.", "No, it is not present."], "No, it is not present."),
         (
             "first is joy, second is fear",
@@ -129,6 +173,22 @@ def test_choices_that_contain_each_other_letters_or_numbers_are_told_apart(respo
         ("No.", "yes", False),
         ("是的", "是", True),
         ("不是", "是", False),
+        ("是的，有人说话。", "是", True),
+        ("不是，没有人说话。", "否", True),
+        ("No", "no", True),
+        ("No it does not.", "no", True),
+        ("Not sure", "no", False),
+        ("no idea", "no", False),
+        ("valid point, but no", "yes", False),
+        ("Yes and no", "yes", False),
+        ("对不起，我不知道", "是", False),
+        ("不知道", "否", False),
+        ("不错，是的", "否", False),
+        ("The answer is 1,000", "1000", True),
+        ("There are 1,000, more or less.", "1000", True),
+        ("a hundred and one", "1", False),
+        ("a hundred and one", "101", True),
+        ("a thousand", "1000", True),
         ("The speaker sounds excited.", "excited", True),
         ("The speaker is not excited.", "excited", False),
         ("calm or excited", "excited", False),
@@ -166,12 +226,43 @@ def test_gold_may_be_a_text_or_a_letter_but_not_something_else():
         ("It jumps up, so the speaker is most likely excited.", "excited"),
         ("音调升高，所以她很excited。", "excited"),
         ("音调升高，所以选B。", "excited"),
+        ("音调升高，所以不选B。", None),
+        ("It jumps up. So the wrong answer is excited.", None),
     ],
 )
 def test_the_conclusion_of_a_trace_is_what_it_states_last_and_never_takes_back(think, value):
     found = conclusion(think, MOODS)
 
     assert (found and found.value) == value
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "not calm, ",
+        "x calm ",
+        "final ",
+        "the answer is ",
+        "<answer>",
+        "\\boxed{",
+        "A, ",
+        "(A) and ",
+        " ",
+        "\n",
+        "1,000,",
+        "so. ",
+    ],
+)
+def test_an_answer_is_resolved_in_time_proportional_to_its_text(unit):
+    def seconds(characters):
+        text = "x" + unit * (characters // len(unit)) + "x."
+        start = time.process_time()
+        resolve(text, MOODS)
+        resolve(f"<answer>{text}", None, "3")
+        conclusion(text, MOODS)
+        return time.process_time() - start
+
+    assert seconds(80_000) < 8 * max(seconds(20_000), 0.05)
 
 
 words = st.text(st.characters(categories=("L", "N")), min_size=2, max_size=12).filter(lambda text: text.strip())

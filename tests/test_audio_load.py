@@ -128,6 +128,21 @@ def test_samples_that_are_no_numbers_are_named_with_their_time():
         assert "NaN or infinite, at 0.250 s" in refusal(wav(samples))
 
 
+@pytest.mark.parametrize("peak", [1.1e4, 1e20, 1e30, -1e30])
+def test_samples_that_were_never_sound_are_named_with_their_time(peak):
+    samples = sine(220, 0.5)
+    samples[4000] = peak
+    message = refusal(wav(samples))
+    assert (
+        message
+        == f"clip.wav: holds a sample of {np.float32(peak):.3g}, and full scale is 1, at 0.250 s; export it again"
+    )
+
+
+def test_samples_far_over_full_scale_are_sound():
+    assert load(wav(sine(220, 0.5) / 0.2 * 9e3)).samples.max() == pytest.approx(9e3 * 0.1414 / 0.2, rel=0.01)
+
+
 def test_a_click_is_too_short():
     assert "is 10.0 ms long; at least 20 ms are needed" in refusal(wav(sine(220, 0.01)))
     assert load(wav(sine(220, 0.02))).duration_s == 0.02

@@ -194,6 +194,19 @@ def test_a_sine_has_its_level():
     assert value(measured, "loudness_lufs") == pytest.approx(-20, abs=0.1)  # 0 dBFS at 997 Hz is -3.01 LUFS, BS.1770
 
 
+@pytest.mark.parametrize("sr", [1000, 2000, 2001, 3000, 4000, 6000, 8000, 16000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_sine_is_as_loud_at_any_rate(sr, channels):
+    samples = np.tile(sine(400, 2, -20, sr=sr), (channels, 1))
+    loudness = of(samples, sr).figure("loudness_lufs")
+    assert loudness.value == pytest.approx(-20.75 + 10 * np.log10(channels), abs=0.15)
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.1, 0.5])
+def test_a_short_clip_of_a_low_rate_has_its_loudness(seconds):
+    assert value(of(sine(400, seconds, -20, sr=4000), 4000), "loudness_lufs") == pytest.approx(-20.75, abs=1.5)
+
+
 def test_a_fade_has_its_trend():
     fade = np.geomspace(1, 0.1, 3 * SR)  # 20 dB over three thirds
     for samples, sign in ((noise(3) * fade, -1), (noise(3) * fade[::-1], 1)):

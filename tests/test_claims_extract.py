@@ -1,12 +1,16 @@
 """Sentences in, claims out: every kind of claim, and every kind of sentence that is none."""
 
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mgrd.claims import extract as extract_module
 from mgrd.claims.extract import extract
+from mgrd.claims.vocabulary import LANGUAGES, cues
 
 ABOUT = ("asserted", "hedged")
 GLIDE = [("pitch.value", "start", 300.0, "Hz"), ("pitch.value", "end", 520.0, "Hz")]
@@ -180,6 +184,84 @@ def test_what_is_no_observation_says_so(think, modality):
 )
 def test_words_that_are_not_about_the_sound_are_no_claims(think):
     assert said(think) == []
+
+
+@pytest.mark.parametrize(
+    ("think", "modality"),
+    [
+        ("Unlike a high voice, this one sounds.", "hypothetical"),
+        ("I hear the opposite of a rising pitch.", "hypothetical"),
+        ("I thought the pitch rises.", "hypothetical"),
+        ("Someone might say the pitch rises.", "hypothetical"),
+        ("The voice must be high for excitement.", "hypothetical"),
+        ("Excited speech is fast and loud, and I listen to the audio.", "general"),
+        ("1. The pitch rises", "option"),
+        ("2) The pitch falls", "option"),
+        ("Option A: the pitch rises.", "option"),
+        ("选项A：音高上升。", "option"),
+        ("Judging by the words, the voice is low.", "quoted"),
+        ("根据歌词，声音低沉。", "quoted"),
+    ],
+)
+def test_what_is_compared_thought_weighed_or_read_is_no_observation(think, modality):
+    assert modality in modalities(think)
+    assert said(think) == []
+
+
+@pytest.mark.parametrize(
+    "think",
+    [
+        "It is false that the pitch rises.",
+        "The pitch fails to rise in pitch.",
+        "I can exclude a rising pitch.",
+    ],
+)
+def test_a_denial_in_other_words_is_a_negation(think):
+    assert said(think) == [("pitch.contour", "whole", "-rising")]
+
+
+def test_what_follows_too_is_what_it_is_not():
+    assert said("The voice is too low for a female voice.") == [("pitch.level", "whole", "low")]
+
+
+@pytest.mark.parametrize(
+    ("think", "trend"),
+    [
+        ("Its pitch at the start is lower than at the end.", "rising"),
+        ("The pitch at the end is lower than at the start.", "falling"),
+        ("The pitch is higher at the start than at the end.", "falling"),
+    ],
+)
+def test_a_comparison_of_two_places_is_read_from_the_first(think, trend):
+    assert ("pitch.contour", "whole", trend) in said(think)
+
+
+@pytest.mark.parametrize(
+    ("think", "meant"),
+    [
+        ("The second tone is 120 Hz higher than the first.", []),
+        ("The voice is at 110 Hz, give or take 3 Hz.", [110.0]),
+        ("The voice has a vibrato of 6 Hz.", []),
+        ("The voice is below the usual 200 Hz of a woman.", []),
+        ("The voice is within the 85 to 180 Hz of men.", []),
+        ("The overtones of the voice lie above 1000 Hz.", []),
+    ],
+)
+def test_a_figure_that_is_no_pitch_of_the_sound_is_not_read_as_one(think, meant):
+    assert [one.claimed_value for one in extract(think) if one.cue == "pitch.value"] == meant
+
+
+def test_every_mark_and_list_of_the_vocabulary_is_read_by_the_code():
+    source = "".join(path.read_text() for path in Path(extract_module.__file__).parent.glob("*.py"))
+    blockers = {"marks.even", "marks.not_negation", "values.gaps", "values.comparing"}
+    files = [tomllib.loads((cues() / f"{language}.toml").read_text(encoding="utf-8")) for language in LANGUAGES]
+    for data in files:
+        for name in data["lists"]:
+            assert f'"{name}"' in source, name
+        for group in ("marks", "degree", "events", "values"):
+            for name in data.get(group, {}):
+                assert f'"{name}"' in source or f'"{group}.{name}"' in source or f"{group}.{name}" in blockers, name
+        assert {key for head in data["heads"].values() for key in head} <= {"needs", "words", "is", "same_as"}
 
 
 def test_how_something_was_said_is_a_claim_beside_what_was_said():

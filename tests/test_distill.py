@@ -1,7 +1,9 @@
 """Training on survivors, with a Qwen2-Audio of random weights and sines for clips."""
 
 import json
+import os
 import resource
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -199,6 +201,25 @@ def test_a_resumed_training_equals_one_that_was_never_stopped(survivors, model, 
     assert figures | {"seconds": 0} == expected | {"seconds": 0}
     whole, resumed = weights(tmp_path / "whole" / "model"), weights(tmp_path / "out" / "model")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_ctrl_c_saves_a_checkpoint_and_the_training_goes_on_from_there(survivors, model, tmp_path, monkeypatch):
+    options = replace(FAST, epochs=3)
+    expected = run(survivors(), model, tmp_path / "whole", options)
+    count = progress.Steps.__call__
+
+    def counted(self, n=1):
+        count(self, n)
+        if self.unit == "steps" and self.done == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(progress.stop, "signal_name", None)
+        patch.setattr(progress.Steps, "__call__", counted)
+        run(survivors(), model, tmp_path / "out", options)
+    assert [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()] == ["checkpoint-4"]
+
+    assert run(survivors(), model, tmp_path / "out", options) | {"seconds": 0} == expected | {"seconds": 0}
 
 
 def stop_after(steps, monkeypatch):

@@ -17,7 +17,10 @@ SR = 16000
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    return open_engine("transformers", build(tmp_path_factory.mktemp("model")))
+    folder = build(tmp_path_factory.mktemp("model"))
+    engine = open_engine("transformers", folder)
+    engine.folder = folder
+    return engine
 
 
 def requests(samples=4, clips=5):
@@ -64,6 +67,49 @@ def test_greedy_is_what_the_model_itself_generates(engine):
         theirs = engine.model.generate(**inputs, do_sample=False, max_new_tokens=12, pad_token_id=engine.pad)
         new = theirs[0, inputs["input_ids"].shape[1] :]
         assert ours[request.key, 0] == tokenizer.decode([token for token in new.tolist() if token not in engine.stops])
+
+
+def test_a_penalty_in_the_models_own_generation_config_does_not_act(engine, tmp_path):
+    import json
+    import shutil
+
+    folder = shutil.copytree(engine.folder, tmp_path / "model")
+    config = json.loads((folder / "generation_config.json").read_text()) | {"repetition_penalty": 1.8}
+    (folder / "generation_config.json").write_text(json.dumps(config))
+    sampling = Sampling(temperature=0, max_tokens=12)
+
+    penalised = open_engine("transformers", folder)
+
+    assert texts(penalised, requests(1, 2), sampling, 2) == texts(engine, requests(1, 2), sampling, 2)
+
+
+def test_one_odd_question_is_failed_samples_and_the_others_go_on(engine):
+    odd = [
+        Request("special", "Is <|AUDIO|> it?", *_clip(), {0: 1, 1: 2}),
+        Request("long", "word " * 2000, *_clip(), {0: 3}),
+    ]
+    engine.batch = 5
+    done = list(engine.sample([*requests(1, 2), *odd], Sampling(max_tokens=4)))
+
+    errors = {(one.key, one.sample): one.error for one in done if one.error}
+    assert sorted((one.key, one.sample) for one in done if not one.error) == [("q0", 0), ("q1", 0)]
+    assert set(errors) == {("special", 0), ("special", 1), ("long", 0)}
+    assert "special token <|AUDIO|>" in errors["special", 0]
+    assert "positions" in errors["long", 0]
+
+
+def test_told_to_stop_it_ends_at_once_and_hands_over_only_what_was_finished(engine, monkeypatch):
+    from mgrd.progress import stop
+
+    monkeypatch.setattr(stop, "signal_name", "SIGTERM")
+    engine.batch = 5
+    done = list(engine.sample(requests(), Sampling(temperature=1, max_tokens=500)))
+
+    assert all(one.finish_reason == "stop" and one.completion_tokens == 1 for one in done)
+
+
+def _clip():
+    return [(0.1 * np.sin(np.arange(SR))).astype(np.float32)], ["c"]
 
 
 def test_a_completion_says_why_it_ended_and_what_was_heard(engine):

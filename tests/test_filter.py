@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 
 import numpy as np
+import polars as pl
 import pytest
 import soundfile as sf
 from hypothesis import HealthCheck, given, settings
@@ -13,10 +14,13 @@ from hypothesis import strategies as st
 from mgrd import filter as stage
 from mgrd import tables
 from mgrd.audio.load import survey
+from mgrd.distill.survivors import read
 from mgrd.errors import InputError, SettingsError, Stopped
 from mgrd.filter import filter_traces
-from mgrd.options import Filter
+from mgrd.options import Filter, Select
 from mgrd.progress import Story
+from mgrd.selection import select
+from mgrd.sources import audio_notes
 
 SR = 16000
 QUIET = Story(quiet=True)
@@ -217,6 +221,27 @@ def test_no_gold_is_an_objection_unless_it_is_kept(stage_folder, clips, tmp_path
 PARTS = [[trace(2 * i + j, think=f"The pitch is low, {i}{j}.") for j in range(2)] for i in range(4)]
 
 
+@pytest.mark.parametrize("together", [1, 2, 16])
+def test_a_part_is_judged_with_the_measurements_of_its_own_clips(stage_folder, clips, monkeypatch, together):
+    parts = [[trace(0)], [trace(1, audio=["high.wav"])], [trace(2, audio=["gone.wav"]), trace(3)]]
+    folder = stage_folder(*parts)
+    given = []
+    judge = stage.judge_rows
+    monkeypatch.setattr(stage, "PARTS_HEARD", together)
+    monkeypatch.setattr(
+        stage, "judge_rows", lambda frame, heard, checks: (given.append(heard), judge(frame, heard, checks))[1]
+    )
+
+    counts = run(folder, folder, clips)
+
+    assert [sorted(heard) for heard in given] == [["low.wav"], ["high.wav"], ["gone.wav", "low.wav"]]
+    assert [heard[name].audio_sha for heard, name in zip(given, ("low.wav", "high.wav", "low.wav"), strict=True)] == [
+        survey(clips / name).sha for name in ("low.wav", "high.wav", "low.wav")
+    ]
+    assert "no such audio file" in given[2]["gone.wav"]
+    assert (counts["traces"], counts["unreadable"]) == (4, 1)
+
+
 def test_a_stop_loses_no_finished_part(stage_folder, clips, monkeypatch):
     folder = stage_folder(*PARTS)
     asked = iter([False] * 4 + [True] * 9)  # once while measuring, then before each part
@@ -360,6 +385,35 @@ def test_an_absolute_path_is_read_under_a_given_audio_root(jsonl, clips, tmp_pat
     path = jsonl(foreign(0, audio=str(clips / "low.wav")))
 
     assert run(path, tmp_path / "out", clips, audio_root=clips)["passed"] == 1
+
+
+def test_clips_embedded_in_traces_made_elsewhere_are_written_out_and_heard(clips, tmp_path):
+    row = foreign(0) | {"audio": {"bytes": (clips / "low.wav").read_bytes(), "path": None}}
+    pl.DataFrame([row]).write_parquet(tmp_path / "traces.parquet")
+
+    assert run(tmp_path / "traces.parquet", tmp_path / "out", clips)["passed"] == 1
+
+    (given,) = judged(tmp_path / "out")["audio"].item()
+    assert (tmp_path / "out" / given).read_bytes() == (clips / "low.wav").read_bytes()
+
+
+def test_what_filter_notes_leads_distill_to_the_clips_also_after_all_moved_together(stage_folder, clips, tmp_path):
+    name = f"audio/{'a' * 64}.wav"
+    data = tmp_path / "data"
+    folder = stage_folder([trace(0), trace(1, audio=[name], think="The pitch is low, it hums.")], name="data/run")
+    shutil.copytree(clips, data / "clips")
+    (folder / "audio").mkdir()
+    shutil.copy(clips / "low.wav", folder / name)
+    tables.write_json({"generate": audio_notes(folder, data / "clips", folder / "audio")}, folder / "manifest.json")
+    assert run(folder, data / "filtered", clips)["passed"] == 2
+    select(data / "filtered", data / "filtered", Select())
+    moved = data.rename(tmp_path / "moved")
+    shutil.copytree(clips, data / "clips")  # what lies at the old place is not used
+
+    rows = read([moved / "filtered"], None)
+
+    assert [row["files"] for row in rows] == [[moved / "clips" / "low.wav"], [moved / "run" / name]]
+    assert run(moved / "run", moved / "again", clips)["passed"] == 2
 
 
 def test_other_traces_are_refused_in_the_same_folder(jsonl, clips, tmp_path):

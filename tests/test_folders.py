@@ -1,15 +1,19 @@
 """Folders: work under another identity is never mixed in, and nothing is deleted."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from mgrd import folders, tables
-from mgrd.errors import InputError, SettingsError
+from mgrd.errors import InputError, MgrdError, SettingsError
+from mgrd.progress import Story
 
 
 def contents(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name != folders.MANIFEST)
+    ours = (folders.MANIFEST, folders.LOCK)
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name not in ours)
 
 
 def test_a_new_folder_is_made_and_the_same_identity_reopens_it(tmp_path):
@@ -108,3 +112,49 @@ def test_what_another_stage_recorded_stays(tmp_path):
     tables.write_json({"stages": {"round-01/filter": {"done": True}}}, tmp_path / folders.MANIFEST)
     folders.open_stage(tmp_path, "run", {"seed": 1})
     assert folders.read_manifest(tmp_path)["stages"] == {"round-01/filter": {"done": True}}
+
+
+OPEN = "import sys, pathlib, mgrd.folders as f; f.open_stage(pathlib.Path(sys.argv[1]), sys.argv[2], {})"
+
+
+def open_elsewhere(folder, stage):
+    """Open a stage in another process; the error that it ends with, or nothing."""
+    done = subprocess.run([sys.executable, "-c", OPEN, folder, stage], capture_output=True, text=True, check=False)
+    return done.stderr.strip().rpartition("\n")[2]
+
+
+def test_a_folder_in_which_a_stage_works_is_refused_to_every_other_process(tmp_path):
+    """Two that sample into one folder would make every sample twice."""
+    folders.open_stage(tmp_path / "out", "generate", {})
+    folders.open_stage(tmp_path / "out", "filter", {})  # the same process goes on, as `mgrd eval` does
+    refused = f"mgrd.errors.MgrdError: {tmp_path / 'out'}: another mgrd works in this folder; wait for it or stop it"
+    for stage in ("generate", "filter", "distill"):
+        assert open_elsewhere(tmp_path / "out", stage) == refused
+    assert sorted(folders.read_manifest(tmp_path / "out")) == ["filter", "generate"]
+
+
+def test_a_stage_works_in_a_round_of_a_run_that_has_its_own_folder(tmp_path):
+    with folders.lock(tmp_path):
+        assert open_elsewhere(tmp_path / "round-01", "generate") == ""
+
+
+def test_a_folder_is_free_when_the_process_that_worked_there_has_ended(tmp_path):
+    assert open_elsewhere(tmp_path, "generate") == ""
+    folders.open_stage(tmp_path, "generate", {})
+
+
+def test_waiting_for_a_folder_is_said_once_and_at_once(tmp_path, capsys):
+    with folders.lock(tmp_path), pytest.raises(MgrdError, match="works in this folder"):
+        folders.lock(tmp_path, 0.3, Story())
+    said = f"{tmp_path}: another mgrd works in this folder; waiting up to 0.3 s for it to end\n"
+    assert capsys.readouterr().err == said
+    folders.lock(tmp_path).close()
+
+
+def test_a_file_system_without_locks_is_told_and_worked_on(tmp_path, capsys, monkeypatch):
+    def no_locks(*_):
+        raise OSError(folders.errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(folders.fcntl, "flock", no_locks)
+    folders.open_stage(tmp_path, "generate", {})
+    assert capsys.readouterr().err == f"{tmp_path}: its file system has no locks; start no second mgrd in it\n"

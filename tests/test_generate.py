@@ -54,7 +54,7 @@ def job(tmp_path, monkeypatch):
     def job(engine=None, **options):
         engine = engine or FakeEngine()
         monkeypatch.setattr(engines, "open_engine", lambda *_, **__: engine)
-        flags = {key: options.pop(key) for key in ("overwrite", "audio_root") if key in options}
+        flags = {key: options.pop(key) for key in ("overwrite", "audio_root", "only_these") if key in options}
         settings = Generate(samples=2, engine="transformers", **options)
         questions = str(tmp_path / "questions.jsonl")
         return generate(questions, tmp_path / "out", tmp_path / "model", settings, story=QUIET, **flags)
@@ -113,6 +113,14 @@ def test_more_questions_extend_a_job(job):
     job(engine)
 
     assert [request.key for request in engine.heard] == ["c"]
+
+
+def test_other_questions_are_refused_where_the_figures_are_over_these(job):
+    job(only_these=True)
+    write_questions(job.folder, "ab")
+
+    with pytest.raises(SettingsError, match="questions"):
+        job(only_these=True)
 
 
 def test_a_partial_file_of_a_killed_process_is_never_read(job):
@@ -218,6 +226,32 @@ def test_controls_replace_what_is_heard_and_keep_what_is_asked(job):
     assert all(peak != own for peak, own in zip(peaks, [0.2, 0.4, 0.6], strict=True))
     assert job.traces()["audio"].to_list() == [["a.wav"]] * 2 + [["b.wav"]] * 2 + [["c.wav"]] * 2
     assert set(job.traces()["control"]) == {"swap"}
+
+
+def test_a_resumed_swap_job_gives_every_question_the_clip_it_would_have_had(job):
+    whole = FakeEngine()
+    job(whole, control="swap")
+    (job.folder / "out").rename(job.folder / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        job(FakeEngine(2), control="swap")
+    rest = FakeEngine()
+    job(rest, control="swap")
+
+    heard = {request.key: float(request.clips[0].max()) for request in whole.heard}
+    assert {request.key: float(request.clips[0].max()) for request in rest.heard}.items() <= heard.items()
+    write_questions(job.folder, "ab")
+    with pytest.raises(SettingsError, match="swapped among"):
+        job(control="swap")
+
+
+def test_overwrite_samples_again_what_is_complete_under_the_same_settings(job):
+    job()
+    write_questions(job.folder, "abc", answer="no")
+
+    job(overwrite=True)
+
+    assert set(job.traces()["answer"]) == {"no"}
+    assert (job.folder / "out" / "traces.old-1").is_dir()
 
 
 def test_noise_has_the_clips_length_and_level_and_is_the_same_each_time():

@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 
 import pytest
 
@@ -60,6 +61,24 @@ REVISIONS = [
 @pytest.mark.parametrize("think", REVISIONS)
 def test_an_honest_revision_is_reasoning(think):
     assert objected(trace(think, "Something else altogether.")) == set()
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        " ", "\t", "\n", "low, ", "x. ", "low," + " " * 40, "The pitch is high. ", "The pitch is low, so ", "zbzbé",
+        "beep ", "marked ", "hmm, wait ", "So the answer is ", '{"', "the prompt says ",
+    ],
+)  # fmt: skip
+def test_the_logic_checks_take_time_in_proportion_to_the_text(unit):
+    def seconds(characters):
+        think = "The voice is low," + unit * (characters // len(unit)) + "x."
+        one = trace(think, "x", choices=["calm", "excited"])
+        start = time.process_time()
+        judge(one, LOGIC)
+        return time.process_time() - start
+
+    assert seconds(160_000) < 8 * max(seconds(40_000), 0.05)
 
 
 def read(path):

@@ -6,7 +6,19 @@ import math
 import pytest
 
 from mgrd.errors import MisusedError
-from mgrd.options import Distill, Eval, Filter, Generate, Run, Select, check_ranges, fields, from_table, identity
+from mgrd.options import (
+    Distill,
+    Eval,
+    Filter,
+    Generate,
+    Run,
+    Select,
+    check_ranges,
+    fields,
+    from_table,
+    identity,
+    mapping,
+)
 
 ALL = (Generate, Filter, Select, Distill, Run, Eval)
 
@@ -52,6 +64,7 @@ def test_a_table_is_converted_to_the_types_of_its_options():
         (Select, {"pass_rate": ["a", "b"]}, "c [generate] pass_rate = ['a', 'b']: must be a list of 2 numbers"),
         (Select, {"pass_rate": [0.9, 0.1]}, "c [generate] pass_rate 0.9 0.1: the lower bound comes first"),
         (Select, {"pass_rate": [0.1, 1.1]}, "c [generate] pass_rate 1.1: must be from 0 to 1"),
+        (Distill, {"seed": 2**32}, "c [generate] seed 4294967296: must be from 0 to 4294967295"),
         (Distill, {"lr": 0}, "c [generate] lr 0: must be from 1e-09 to 1"),
         (Distill, {"epochs": math.inf}, "c [generate] epochs inf: must be at least 0.01"),
         (Run, {"questions": "q"}, "c [generate]: model is missing (The model that round 1 samples from.)"),
@@ -74,3 +87,14 @@ def test_a_command_line_is_held_to_the_same_ranges():
 def test_the_identity_is_what_was_asked_and_not_how_it_ran():
     assert identity(Generate(samples=3, batch=4, engine="vllm")) == identity(Generate())
     assert set(identity(Generate())) == {"temperature", "top_p", "max_tokens", "seed", "prompt", "control"}
+
+
+def test_columns_are_mapped_by_pairs_and_a_pair_that_is_none_is_named():
+    assert mapping(["question=prompt", "audio=a=b"]) == {"question": "prompt", "audio": "a=b"}
+    for pairs, message in (
+        (["question"], "--map question: write OURS=THEIRS"),
+        (["=prompt"], "--map =prompt: write OURS=THEIRS"),
+        (["question=a", "question=b"], "--map question=b: question is a already"),
+    ):
+        with pytest.raises(MisusedError, match=message):
+            mapping(pairs)

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -69,3 +71,42 @@ def test_a_signal_sets_the_flag_with_its_name_and_says_so(number, capfd):
     assert flag
     assert flag.signal_name == number.name
     assert capfd.readouterr().err == f"{number.name}: saving what is done, then stopping\n"
+
+
+def test_a_reader_of_stderr_that_died_stops_no_work():
+    """As when `mgrd run` is killed: its stage gets SIGTERM, and has to live to save what it did."""
+    work = (
+        "import os, signal, sys\n"
+        "from mgrd.progress import Story, stop\n"
+        "stop.listen()\n"
+        "sys.stdin.read()\n"  # until the reader of stderr is gone
+        "if sys.argv[1] == 'signal':\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "Story().note('x')\n"
+        "with Story().steps('Training', 2) as done:\n    done(1)\n"
+        "print('written by a library', file=sys.stderr, flush=True)\n"
+        "print('saved', bool(stop))\n"
+    )
+    for first, terminal in (("signal", "0"), ("note", "0"), ("signal", "1"), ("note", "1")):
+        running = subprocess.Popen(
+            [sys.executable, "-c", work, first],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"TTY_COMPATIBLE": terminal},
+        )
+        running.stderr.close()
+        running.stdin.close()
+        with running.stdout as answer:
+            assert (answer.read(), running.wait()) == (f"saved {first == 'signal'}\n".encode(), 0)
+
+
+def test_where_ctrl_c_asks_to_stop_a_second_one_interrupts(capfd):
+    flag = StopFlag()
+    before = signal.getsignal(signal.SIGINT)
+    with flag.interruptible():
+        os.kill(os.getpid(), signal.SIGINT)
+        assert flag.signal_name == "SIGINT"
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) == before
+    assert capfd.readouterr().err == "SIGINT: saving what is done, then stopping\n"

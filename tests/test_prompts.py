@@ -25,5 +25,8 @@ def test_a_prompt_file_that_asks_nothing_is_misuse(tmp_path):
 
     with pytest.raises(MisusedError, match="no question would be asked"):
         render(str(path), "Why?", None)
+    path.write_bytes(b"{question}\xff")
+    with pytest.raises(MisusedError, match="byte 11 is no UTF-8"):
+        template(str(path))
     with pytest.raises(MisusedError, match="no such file"):
         render(str(tmp_path / "none.txt"), "Why?", None)

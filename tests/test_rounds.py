@@ -1,5 +1,6 @@
 """Rounds: the stages in order, each as a process, and a run that goes on wherever it was stopped."""
 
+import contextlib
 import json
 import os
 import signal
@@ -54,6 +55,8 @@ FAKE = """
     for part, made in wrote.items():
         if not os.path.lexists(f"{out}/{part}"):
             os.symlink(f"{home}/made/{made}", f"{out}/{part}")
+    if stage == "distill" and not os.path.exists(f"{out}/distill.json"):
+        open(f"{out}/distill.json", "wb").write(os.urandom(8).hex().encode())
     print(f"{name} said this", file=sys.stderr)
     print("a library prints this")
     print(json.dumps({"made": name}))
@@ -174,11 +177,12 @@ def test_training_may_start_from_the_last_model_and_on_the_survivors_of_all_roun
     assert (words[:2], after(words, "-m")) == (["out/round-01", "out/round-02"], "out/round-01/model")
 
 
-def test_rounds_draw_with_different_seeds_and_evaluations_with_the_same(home):
+def test_rounds_are_trained_with_different_seeds_and_sampled_with_that_of_the_run_and_their_number(home):
     configure(home, generate={"seed": 7}, distill={"seed": 70}, eval={"seed": 700})
     run(home)
     seeds = {name: after(words_of(home, name), "--seed") for name in ALL if "filter" not in name}
-    assert [seeds[f"round-0{n}/generate"] for n in (1, 2)] == ["8", "9"]
+    assert [seeds[f"round-0{n}/generate"] for n in (1, 2)] == ["7", "7"]
+    assert [after(words_of(home, f"round-0{n}/generate"), "--round") for n in (1, 2)] == ["1", "2"]
     assert [seeds[f"round-0{n}/distill"] for n in (1, 2)] == ["71", "72"]
     assert {seeds[f"round-0{n}/eval"] for n in (0, 1, 2)} == {"700"}
 
@@ -326,6 +330,29 @@ def test_a_stage_has_its_own_process_group_and_holds_the_lock_of_the_folder(home
     assert str(home / "out" / ".lock") in found["files"]
 
 
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ("print('loading\\nError: a.wav: is empty', file=sys.stderr); sys.exit(1)", "loading\n"),
+        ("print('Interrupted: what was done is saved', file=sys.stderr); sys.exit(130)", ""),
+        ("print('Error: rate 3.0\\ngoing on', file=sys.stderr); sys.exit(1)", "Error: rate 3.0\ngoing on\n"),
+        ("print('Error: it seemed', file=sys.stderr); print('{}')", "Error: it seemed\n"),
+        ("print('Error: it seemed', file=sys.stderr, flush=True); os.kill(os.getpid(), 11)", "Error: it seemed\n"),
+    ],
+)
+def test_the_error_that_a_stage_ends_with_is_told_once_and_all_else_is_passed_on(home, capfd, ends, told):
+    with Children(home / "out") as crew, contextlib.suppress(MgrdError, KeyboardInterrupt):
+        crew.call([sys.executable, "-SEc", f"import os, sys; {ends}"], "round 1, filter")
+    assert capfd.readouterr().err == told
+
+
+def test_a_stage_that_crashed_is_told_in_sentences(home):
+    with Children(home / "out") as crew, pytest.raises(MgrdError) as raised:
+        crew.call([sys.executable, "-SEc", "import os; os.kill(os.getpid(), 11)"], "round 1, filter")
+    told = "round 1, filter: was ended by SIGSEGV; what is done is saved, the same command goes on"
+    assert str(raised.value) == told
+
+
 def test_a_stage_that_answers_no_json_is_an_error(home):
     with Children(home / "out") as crew:
         with pytest.raises(MgrdError, match="printed no JSON object: 'hello'"):
@@ -367,6 +394,67 @@ def test_how_it_runs_may_change(home):
     assert calls(home) == ALL[:5]
 
 
+def test_other_weights_in_the_models_folder_are_another_run_and_the_same_elsewhere_are_not(home):
+    (home / "start" / "model.safetensors").write_bytes(b"one")
+    run(home, 1)
+    (home / "start").rename(home / "moved")
+    configure(home, run={"model": "moved"})
+    run(home, 1)
+    assert calls(home) == ALL[:5]
+    (home / "moved" / "model.safetensors").write_bytes(b"two")
+    with pytest.raises(SettingsError, match=r"run.model"):
+        run(home, 1)
+
+
+def test_what_rests_on_work_that_was_made_again_is_set_aside_and_made_again(home):
+    run(home)
+    here = home / "out" / "round-01"
+    (here / "survivors.parquet").unlink()
+    tables.write_table([trace("q2", 0)], here / "survivors.parquet", tables.JUDGED)  # a clip was repaired
+    configure(home, generate={"retry_failed": True})
+    run(home)
+    aside = sorted(str(path.relative_to(home / "out")) for path in (home / "out").rglob("*.old-*"))
+    assert aside == [
+        "round-01/distill.json.old-1",
+        "round-01/eval/metrics.json.old-1",
+        "round-01/model.old-1",
+        "round-02/traces.old-1",
+    ]
+
+
+def test_work_that_was_made_again_with_the_same_result_sets_nothing_aside(home):
+    rows = run(home)
+    configure(home, generate={"retry_failed": True})
+    again = run(home)
+    assert len(calls(home)) == 2 * len(ALL) - 1  # the first model's evaluation rests on nothing
+    assert list((home / "out").rglob("*.old-*")) == []
+    assert [row["eval"] for row in again] == [row["eval"] for row in rows]
+
+
+def test_a_round_in_which_nothing_survives_any_more_keeps_no_model_and_no_later_round(home):
+    run(home)
+    (home / "out/round-01/survivors.parquet").unlink()
+    behave(home, round_01__filter="nothing")
+    rows = run(home)
+    assert [(row["round"], row["model"]) for row in rows] == [(0, None), (1, None)]
+    assert (rows[1]["eval"], (home / "out/round-02").exists()) == (None, False)
+    assert (home / "out/round-01/model.old-1").exists() and (home / "out/round-02.old-1").exists()
+
+
+def test_columns_of_a_runs_questions_may_have_other_names_and_an_audio_root_be_given(home):
+    for name in ("train", "heldout"):
+        path = home / f"{name}.jsonl"
+        path.write_text(path.read_text().replace('"question"', '"ask"'))
+    (home / "clips").mkdir()
+    (home / "a.wav").rename(home / "clips" / "a.wav")
+    configure(home, generate={"map": ["question=ask"]}, eval={"map": ["question=ask"]})
+    rounds.run(Path("config.toml"), Path("out"), rounds=1, audio_root=Path("clips"), overwrite=False, story=QUIET)
+    asked = tables.read_table(home / "out/round-01/questions.parquet", tables.QUESTIONS)
+    assert sorted(asked["question"]) == [f"What is {i}?" for i in range(5)]
+    roots = {after(words_of(home, name), "--audio-root") for name in ALL[:5]}
+    assert roots == {str(home / "clips")}
+
+
 def test_overwrite_sets_the_rounds_aside_and_starts_again(home):
     run(home, 1)
     (home / "out" / "measurements.parquet").touch()
@@ -393,6 +481,7 @@ def test_overwrite_sets_the_rounds_aside_and_starts_again(home):
         ({"filter": {"without": ["absent"]}}, r"\[filter\]: there is no check absent"),
         ({"filter": {"checks": {"length": {"absent": 1}}}}, r"\[filter\]: .*has no option absent"),
         ({"filter": {"checks": 3}}, r"checks must be tables"),
+        ({"generate": {"map": ["question"]}}, r"--map question: write OURS=THEIRS"),
     ],
 )
 def test_what_is_wrong_with_the_config_is_said_before_any_work(home, changed, message):
@@ -409,6 +498,8 @@ def test_what_is_wrong_with_the_config_is_said_before_any_work(home, changed, me
 def test_a_config_that_is_no_toml_or_absent_is_misuse(home):
     with pytest.raises(MisusedError, match="no such config"):
         read_config(home / "absent.toml")
+    with pytest.raises(MisusedError, match="cannot be read as a config"):
+        read_config(home)
     (home / "config.toml").write_text("[run\n")
     with pytest.raises(MisusedError, match="is not TOML"):
         read_config(home / "config.toml")
@@ -420,7 +511,8 @@ def test_paths_of_a_config_are_relative_to_its_folder(home, monkeypatch):
     made = read_config(Path("../config.toml"))
     assert made.run.model == str(home / "elsewhere" / ".." / "start")
     assert Path(made.eval.questions).samefile(home / "heldout.jsonl")
-    assert made.identity["run.model"] == "start"
+    assert made.identity["filter.rules"] is None
+    assert str(home) not in json.dumps(made.identity)
 
 
 def test_every_command_of_a_plan_is_one_that_the_command_line_accepts(home):
@@ -431,18 +523,26 @@ def test_every_command_of_a_plan_is_one_that_the_command_line_accepts(home):
     configure(
         home,
         run={"cumulate": True, "audio_root": "."},
-        generate={"control": "swap", "retry_failed": True, "limit": 3},
-        filter={"without": ["no_leaks", "fluent"], "workers": 2, "recheck": True, "checks": {"length": {}}},
+        generate={"control": "swap", "retry_failed": True, "limit": 3, "map": ["question=ask"]},
+        filter={"without": ["no_leaks", "fluent"], "workers": 2, "recheck": True, "checks": {"length": {"most": 9}}},
+        eval={"map": ["question=ask"]},
         select={"pass_rate": [0.1, 0.9], "per_question": 2},
         distill={"lora": 8},
     )
+    checks = ["length.most=9"]
     commands = typer.main.get_command(app).commands
-    for step in rounds.plan(read_config(Path("config.toml")), Path("out"), 2, home, quiet=True):
+    for step in rounds.plan(read_config(Path("config.toml")), Path("out"), 2, home, ["--quiet", "--verbose"]):
         stage, *words = step.command[step.command.index("mgrd") + 1 :]
         context = commands[stage].make_context(stage, list(words))
-        assert context.params["json_"] and context.params["quiet"]
+        assert context.params["json_"] and context.params["quiet"] and context.params["verbose"]
+        if stage in ("filter", "eval"):
+            assert (context.params["without"], context.params["check_option"]) == (["no_leaks", "fluent"], checks)
         if stage == "filter":
-            assert (context.params["pass_rate"], context.params["without"]) == ((0.1, 0.9), ["no_leaks", "fluent"])
+            assert context.params["pass_rate"] == (0.1, 0.9)
+        if stage == "generate":
+            assert context.params["map"] == []
+        if stage == "eval":
+            assert context.params["map"] == ["question=ask"]
 
 
 def test_options_become_flags():

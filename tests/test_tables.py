@@ -1,10 +1,14 @@
 """Tables that are whole or absent."""
 
+import errno
+import os
+import resource
+
 import polars as pl
 import pytest
 
 from mgrd import tables
-from mgrd.errors import InputError
+from mgrd.errors import InputError, MgrdError
 
 ROW = {"trace_id": "q.1.0", "question_id": "q", "kept": True, "why": "ok"}
 
@@ -57,3 +61,36 @@ def test_missing_damaged_and_foreign_tables_are_errors_by_name(tmp_path):
         tables.read_table(tmp_path / "other.parquet", tables.SELECTION)
     with pytest.raises(InputError, match="no such file"):
         tables.read_json(tmp_path / "none.json")
+
+
+@pytest.fixture
+def full_disk():
+    """Make the system refuse files over 2,000 bytes, as a full disk would."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, usual[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+def test_a_full_disk_is_one_line_with_the_file_and_leaves_no_partial_one(tmp_path, full_disk):
+    rows = [ROW | {"why": str(hash(("why", number)))} for number in range(2000)]
+    for name, write in (
+        ("table.parquet", lambda path: tables.write_table(rows, path, tables.SELECTION)),
+        ("x.json", lambda path: tables.write_json(rows, path)),
+    ):
+        with pytest.raises(MgrdError, match=rf"{name}: cannot be written \(.*; what was finished is saved") as refused:
+            write(tmp_path / name)
+        assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_tells_only_at_the_end_that_it_is_full_is_heard(tmp_path, monkeypatch):
+    tables.write_json({"a": 1}, tmp_path / "x.json")
+
+    def no_space(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(MgrdError, match=r"x\.json: cannot be written \(No space left on device\)"):
+        tables.write_json({"a": 2}, tmp_path / "x.json")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ['{\n  "a": 1\n}\n']

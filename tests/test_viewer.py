@@ -83,6 +83,14 @@ def test_a_name_that_is_nowhere_is_an_error_and_not_an_empty_answer(judged):
             list(pages(judged, None, wanted))
 
 
+def test_a_check_that_judged_nothing_is_an_error_but_one_that_objected_to_nothing_is_not(judged):
+    with pytest.raises(InputError, match=r"no check nonsense judged it; there are cites_sound, length, true_to_wave"):
+        printed(judged, wanted=Wanted(check="nonsense"))
+    made_with = {"filter": {"identity": {"checks": ["logic.fluent"]}}}
+    tables.write_json(made_with, judged.parent / "manifest.json")
+    assert list(json_rows(judged, None, Wanted(check="fluent"))) == []
+
+
 def test_the_first_page_counts_traces_and_draws_objections_as_bars(judged, selection):
     top = printed(judged, selection, Wanted(limit=0)).splitlines()
     assert [line.rstrip() for line in top] == [

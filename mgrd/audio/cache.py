@@ -1,16 +1,17 @@
 """Measurements on disk, and measuring many clips: each distinct sound once, whatever its path.
 
-`measurements.parquet` has one row per sound and extractor version; tracks are little-endian float16. Knows nothing
-about questions, traces or claims.
+`measurements.parquet` has one row per sound, in the order of measuring; tracks are little-endian float16. While clips
+are measured, new rows go to numbered parts beside it, which are appended in one pass at the end: memory holds one part,
+and the table is rewritten once a run. Knows nothing about questions, traces or claims.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import shutil
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +23,8 @@ import polars as pl
 from mgrd.audio.load import survey
 from mgrd.audio.measure import EXTRACTOR, Figure, Measurements, Segment, measure_file
 from mgrd.errors import InputError
-from mgrd.tables import read_table, rows_of, write_table
+from mgrd.tables import atomic, parts, rows_of, write_table
+from mgrd.workers import pool
 
 MEASUREMENTS: dict[str, pl.DataType] = {
     "audio_sha": pl.String(),
@@ -40,9 +42,11 @@ MEASUREMENTS: dict[str, pl.DataType] = {
 }
 
 SAVE_EVERY = 500
-"""Clips between two saves: what an interruption can cost is some minutes of measuring."""
+"""Rows of a part: what a kill can cost is some minutes of measuring."""
 
 Answer: TypeAlias = Measurements | InputError
+Sound: TypeAlias = str | InputError
+"""The audio_sha that a clip is measured under, or why it cannot be measured."""
 
 
 def to_row(measured: Measurements) -> dict[str, Any]:
@@ -73,47 +77,79 @@ def from_row(row: Mapping[str, Any]) -> Measurements:
     )
 
 
-def read_cache(path: Path) -> dict[str, Measurements]:
-    """Measurements by audio_sha, of this extractor only; none when there is no file yet."""
-    return {row["audio_sha"]: from_row(row) for row in rows_of(_current(path))}
+def read_cache(path: Path, shas: Collection[str]) -> dict[str, Measurements]:
+    """Measurements of these sounds by audio_sha; one pass over the table, of which only their rows are held."""
+    rows = _scan([path]).filter(pl.col("audio_sha").is_in(sorted(shas))).collect()
+    return {row["audio_sha"]: from_row(row) for row in rows_of(rows)}
 
 
-def add_to_cache(path: Path, measured: Iterable[Measurements]) -> None:
-    """Add rows for sounds that have none; the file is replaced whole. Rows of other extractors go."""
-    new = pl.DataFrame([to_row(m) for m in measured], schema=MEASUREMENTS, orient="row")
-    table = pl.concat([_current(path), new]).unique("audio_sha", keep="first").sort("audio_sha")
-    write_table(table, path, MEASUREMENTS)
-
-
-def measure_files(paths: Iterable[Path], cache_path: Path, workers: int = 1) -> Iterator[tuple[Path, Answer]]:
-    """Measure clips, those in the cache excepted, and yield (path, measurements) in the order of the paths.
+def measure_files(paths: Iterable[Path], table: Path, workers: int = 1) -> Iterator[tuple[Path, Sound]]:
+    """Measure clips, those in the table excepted, and yield (path, audio_sha) in the order of the paths.
 
     A clip that cannot be read is its InputError, not an exception. `workers` processes of one thread each; with 1 the
-    work is done in this process. What is new is saved every so often and at the end, also when the caller stops early.
+    work is done in this process. The table is complete when the iterator ends or is closed; what a killed process
+    had measured is found again. Rows of other extractors go when something is added.
     """
-    known = read_cache(cache_path)
+    spill = table.with_suffix(".parts")
+    _append(spill, table)
+    known = _shas(table)
     fresh: list[Measurements] = []
     try:
         for path, answer in _answers(paths, frozenset(known), workers):
-            if isinstance(answer, str):
-                yield path, known[answer]
+            if not isinstance(answer, Measurements):
+                yield path, answer
                 continue
-            if isinstance(answer, Measurements) and answer.audio_sha not in known:
-                known[answer.audio_sha] = answer
+            if answer.audio_sha not in known:
+                known.add(answer.audio_sha)
                 fresh.append(answer)
-            yield path, answer
-            if len(fresh) >= SAVE_EVERY:
-                add_to_cache(cache_path, fresh)
+            if len(fresh) == SAVE_EVERY:
+                _save(fresh, spill)
                 fresh = []
+            yield path, answer.audio_sha
     finally:
         if fresh:
-            add_to_cache(cache_path, fresh)
+            _save(fresh, spill)
+        _append(spill, table)
 
 
-def _current(path: Path) -> pl.DataFrame:
-    if not path.exists():
-        return pl.DataFrame(schema=MEASUREMENTS)
-    return read_table(path, MEASUREMENTS).filter(pl.col("extractor") == EXTRACTOR)
+def _save(fresh: Sequence[Measurements], spill: Path) -> None:
+    write_table([to_row(one) for one in fresh], spill / f"part-{len(parts(spill)):06d}.parquet", MEASUREMENTS)
+
+
+def _append(spill: Path, table: Path) -> None:
+    """Append the parts to the table, which is replaced whole, row group by row group; then remove them."""
+    if found := parts(spill):
+        # what was killed after replacing the table left parts that are in it
+        new = _scan(found).filter(~pl.col("audio_sha").is_in(sorted(_shas(table))))
+        with atomic(table) as partial:
+            pl.concat([_scan([table]), new]).sink_parquet(
+                partial, compression="zstd", compression_level=3, row_group_size=SAVE_EVERY
+            )
+        for part in found:
+            part.unlink()
+    if spill.is_dir():
+        shutil.rmtree(spill)
+
+
+def _shas(table: Path) -> set[str]:
+    return set(_scan([table]).select("audio_sha").collect()["audio_sha"])
+
+
+def _scan(found: Sequence[Path]) -> pl.LazyFrame:
+    """The rows of this extractor in files of MEASUREMENTS, in order; none of a file that is not there yet."""
+    frames = [pl.LazyFrame(schema=MEASUREMENTS)]
+    for path in found:
+        if not path.exists():
+            continue
+        try:
+            frame = pl.scan_parquet(path, glob=False)
+            columns = frame.collect_schema()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise InputError(f"{path}: cannot be read as Parquet; remove it and rerun") from error
+        if columns != pl.Schema(MEASUREMENTS):
+            raise InputError(f"{path}: is not a table of measurements; remove it and rerun")
+        frames.append(frame)
+    return pl.concat(frames).filter(pl.col("extractor") == EXTRACTOR)
 
 
 def _answers(paths: Iterable[Path], known: frozenset[str], workers: int) -> Iterator[tuple[Path, Answer | str]]:
@@ -121,19 +157,14 @@ def _answers(paths: Iterable[Path], known: frozenset[str], workers: int) -> Iter
     if workers <= 1:
         yield from ((path, _answer(path, known)) for path in paths)
         return
-    context = multiprocessing.get_context("spawn")
     waiting: deque[tuple[Path, Future[Answer | str]]] = deque()
-    with _one_thread_each(), ProcessPoolExecutor(workers, context, _start, (known,)) as pool:
-        try:
-            for path in paths:
-                waiting.append((path, pool.submit(_answer_known, path)))
-                if len(waiting) >= 4 * workers:  # enough to keep all busy, few enough that results do not pile up
-                    yield waiting[0][0], waiting.popleft()[1].result()
-            while waiting:
+    with _one_thread_each(), pool(workers, _start, known) as processes:
+        for path in paths:
+            waiting.append((path, processes.submit(_answer_known, path)))
+            if len(waiting) >= 4 * workers:  # enough to keep all busy, few enough that results do not pile up
                 yield waiting[0][0], waiting.popleft()[1].result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting[0][0], waiting.popleft()[1].result()
 
 
 def _answer(path: Path, known: frozenset[str]) -> Answer | str:

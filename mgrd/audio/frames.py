@@ -30,6 +30,8 @@ CONTEXT_FRAMES = 32
 """0.5 s: the receptive field of swift-f0 is 0.18 s a side, silero settles within 0.3 s."""
 VAD_WINDOW = 512
 SILENT_DB = -120.0
+LOUDNESS_SR = 8000
+"""Below it the shelf of the K-weighting, at 1.7 kHz, meets the Nyquist frequency, and silences everything at 2 kHz."""
 TRACKS = (
     "level_db", "f0_hz", "voicing", "tone_hz", "tone_periodicity", "periodicity", "speech", "syllable_db", "onset",
     "centroid_hz", "bandwidth_hz", "flatness",
@@ -198,7 +200,9 @@ def _loudness_blocks(samples: Samples, sr: int) -> Floats:
 
     # the standard weights at most five channels; more are taken as one
     channels = samples if len(samples) <= 5 else samples.mean(axis=0, keepdims=True)
-    duration_s = samples.shape[1] / sr
+    if sr < LOUDNESS_SR:
+        channels, sr = np.stack([resample(channel, sr, VOICE_SR) for channel in channels]), VOICE_SR
+    duration_s = channels.shape[1] / sr
     meter = pyloudnorm.Meter(sr, block_size=min(0.4, 0.9 * duration_s))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # log of zero for silence, which is what is meant

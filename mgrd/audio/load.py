@@ -33,6 +33,8 @@ CANCELLED_DB = 20.0
 """A mix this far below its loudest channel is cancellation, not mixing: independent or equal channels lose at most
 10 log10(channels) dB."""
 READ_FRAMES = 2**18
+LARGEST = 1e4
+"""Samples beyond this, 80 dB over full scale, are no sound: unscaled integers, or garbage whose power overflows."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def probe(source: Source, name: str | None = None) -> tuple[float, int, int]:
 def load(source: Source, name: str | None = None) -> Clip:
     """Decode a whole clip; `name` stands for embedded bytes in messages.
 
-    InputError names the clip and one reason: missing, empty, not audio, truncated, not finite, too short, too long.
+    InputError names the clip and one reason: missing, empty, not audio, truncated, samples that are no sound, too
+    short, too long.
     """
     name = _name(source, name)
     with open_stream(source, name) as stream:
@@ -225,12 +228,14 @@ def _read(file: Any, name: str) -> Iterator[Samples]:
 
 
 def _checked(blocks: Iterator[Samples], sr: int, frames: int, name: str) -> Iterator[Samples]:
-    """Pass the blocks on; object to samples that are not finite and, at the end, to a length that is wrong."""
+    """Pass the blocks on; object to samples that are no sound and, at the end, to a length that is wrong."""
     done = 0
     for block in blocks:
-        if not np.isfinite(block).all():
-            where = done + int(np.flatnonzero(~np.isfinite(block).all(axis=1))[0])
-            raise InputError(f"{name}: holds a sample that is NaN or infinite, at {where / sr:.3f} s; export it again")
+        if not (good := np.abs(block) <= LARGEST).all():
+            frame, channel = np.argwhere(~good)[0]
+            sample, at_s = block[frame, channel], (done + int(frame)) / sr
+            wrong = f"of {sample:.3g}, and full scale is 1" if np.isfinite(sample) else "that is NaN or infinite"
+            raise InputError(f"{name}: holds a sample {wrong}, at {at_s:.3f} s; export it again")
         done += len(block)
         yield block
     if done == 0:

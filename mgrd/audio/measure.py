@@ -20,7 +20,7 @@ from mgrd.audio.load import READ_FRAMES, Clip, Samples, Source, Survey, channel_
 
 __all__ = ["EXTRACTOR", "Figure", "Measurements", "Segment", "measure", "measure_file"]
 
-EXTRACTOR = "1"
+EXTRACTOR = "2"
 """Changes whenever a figure may change: part of the key of cached measurements."""
 
 Track: TypeAlias = NDArray[np.float16]

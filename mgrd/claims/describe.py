@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from mgrd.claims import Claim
-from mgrd.claims.scene import Scene
+from mgrd.claims.scene import Kind, Scene
 from mgrd.claims.vocabulary import Term
 
-KINDS = {
+KINDS: dict[str, Kind] = {
     "pitch.contour": "trend",
     "loudness.trend": "trend",
     "pause.presence": "presence",
@@ -205,11 +205,23 @@ def _described(scene: Scene, term: Term, head: Head | None, cue: str, asserts: s
         place = scene.place(term.i)
         if ordinal is not None:
             claim = replace(claim, scope=ordinal)
+        elif kind == "trend" and _of_each(scene, term):
+            claim = replace(claim, scope="span")
         elif place is not None:
             claim = replace(claim, scope=place)
         elif _of_one_event(scene, term, head):
             claim = replace(claim, scope="span")
     return [claim]
+
+
+def _of_each(scene: Scene, term: Term) -> bool:
+    """`each tone is steady`: true of every part by itself, and of no stretch that is measured."""
+    begin, _ = scene.clause(term.i)
+    nouns = {t.i for t in scene.sound if t.entry.heads}
+    return any(
+        scene.listed("each", k) and (scene.listed("of", k + 1) or not nouns.isdisjoint((k + 1, k + 2)))
+        for k in range(max(begin, term.i - _REACH), term.i)
+    )
 
 
 def _is_concluded(scene: Scene, term: Term) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mgrd.claims import Claim
+from mgrd.claims.counts import counts
 from mgrd.claims.describe import Head, descriptions, heads
 from mgrd.claims.modality import breaks, stance
 from mgrd.claims.scene import Scene
@@ -23,11 +24,10 @@ _WORDS_PER_SIGN = 120
 """A text is about sound when at least one word in so many says so; a chain of pure logic has one in thousands."""
 
 
-def extract(think: str, language: str | None = None) -> list[Claim]:
+def extract(think: str) -> list[Claim]:
     """All spans of `think` that speak of sound, in order, each with its modality; `think[start:end] == text`.
 
-    Only `asserted` and `hedged` ones are claims about the clip. `language` is a hint that the built-in vocabularies do
-    not need: they read English and Chinese at once.
+    Only `asserted` and `hedged` ones are claims about the clip. English and Chinese are read at once.
     """
     return [claim for sentence in _scenes(think) for claim in _claims(*sentence)]
 
@@ -75,7 +75,7 @@ def _claims(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
     if any(one.cue == "pitch.contour" and one.kind == "trend" for one in described):
         # the words name the direction that two figures only imply
         figures = [one for one in figures if one.kind != "trend"]
-    found = figures + described + list(_presences(scene, described)) + list(_sexes(scene, here))
+    found = figures + counts(scene, before) + described + list(_presences(scene, described)) + list(_sexes(scene, here))
     kept: dict[tuple[object, ...], Claim] = {}
     for claim in sorted(found, key=lambda one: (one.start, one.end, one.cue, one.asserts)):
         kept.setdefault(_identity(claim), claim)

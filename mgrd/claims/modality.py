@@ -30,14 +30,18 @@ _FORWARD: dict[str, Modality] = {
     "answer": "option",  # an answer that is announced is an option that is taken, not something heard
     "question": "question",
     "conditional": "hypothetical",
+    "apart": "hypothetical",  # what this clip is compared with, or said to be the opposite of
 }
 _CLAUSE: dict[str, Modality] = {
     "hedged": "hedged",
     "hypothetical": "hypothetical",
     "general": "general",
     "fitting": "option",
+    "only_words": "quoted",
 }
 _BULLETS = frozenset("-*•")
+_STEP_TOKENS = 14
+"""A numbered line no longer than this may be an option; a longer one is a step of the reasoning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +74,21 @@ def stance(
         put(sentence.i, sentence.j, "question")
     for i, j in text.quoted_in(sentence.i, sentence.j):
         put(i, j, "quoted")
-    if (head := _option_head(text, sentence)) is not None:
+    if (head := _option_head(text, sentence, frame)) is not None:
         put(sentence.i, head, "option")
     for term in frame:
         i, j = _clause_of(clauses, term.i, sentence)
         for mark in term.entry.marks:
             name = mark.removeprefix("marks.")
             if name in _CLAUSE:
-                put(i, j, _CLAUSE[name])
+                alone = name == "only_words" and j - term.j <= 1
+                put(i, _clause_of(clauses, j + 1, sentence)[1] if alone else j, _CLAUSE[name])
             elif name in _FORWARD:
-                put(term.i, sentence.j if name == "conditional" else j, _FORWARD[name])
+                put(term.i, _forward_end(text, name, term, sentence, j), _FORWARD[name])
+            elif name == "too":
+                put(_purpose(text, term, j), j, "hypothetical")
+            elif name == "kinds" and term.i == i:
+                put(i, _comma(text, term.j, j), "general")
             elif name == "report":
                 put(term.j, _report_end(text, term, frame, j), "quoted")
             elif name == "generic" and _is_generic(text, i, term.i, vocabulary):
@@ -110,13 +119,32 @@ def _clause_of(clauses: list[tuple[int, int]], token: int, sentence: Sentence) -
     return sentence.i, sentence.j
 
 
-def _option_head(text: Text, sentence: Sentence) -> int | None:
-    """Where the option ends in `- Calm: ...`, `(B) calm`, `A) calm` or `[calm, excited]`, else None."""
+def _comma(text: Text, i: int, end: int) -> int:
+    """The first comma in tokens [i, end), or the end."""
+    return next((k for k in range(i, end) if text.words[k] in ",，"), end)
+
+
+def _forward_end(text: Text, name: str, term: Term, sentence: Sentence, clause_end: int) -> int:
+    if name == "conditional":
+        return sentence.j
+    return _comma(text, term.j, clause_end) if name == "apart" else clause_end
+
+
+def _purpose(text: Text, term: Term, clause_end: int) -> int:
+    """Where the thing begins that something is too high `for`, or too low `to` be."""
+    near = range(term.j, min(term.j + 5, clause_end))
+    return next((k for k in near if text.words[k] in ("for", "to")), clause_end)
+
+
+def _option_head(text: Text, sentence: Sentence, frame: list[Term]) -> int | None:
+    """Where the option ends in `- Calm: ...`, `(B) calm`, `A) calm`, `Option A: calm`, `[calm, excited]`, else None."""
     words = text.words[sentence.i : sentence.i + 30]
     if len(words) < 2:
         return None
-    if words[0] == "[":
+    if words[0] == "[" or _is_named_option(words, sentence, frame):
         return sentence.j
+    if words[0].isdecimal() and len(words[0]) <= 2 and words[1] in (")", "."):
+        return sentence.j if len(words) <= _STEP_TOKENS else None
     lettered = (words[0] == "(" and len(words) > 2 and len(words[1]) == 1 and words[2] == ")") or (
         len(words[0]) == 1 and words[0].isalpha() and words[1] in (")", ".", ":")
     )
@@ -126,6 +154,18 @@ def _option_head(text: Text, sentence: Sentence) -> int | None:
         if words[k] in (":", "：", "—", "–"):
             return sentence.i + k
     return sentence.j if lettered or (words[0] in _BULLETS and sentence.j - sentence.i <= 6) else None
+
+
+def _is_named_option(words: list[str], sentence: Sentence, frame: list[Term]) -> bool:
+    """`Option A: ...`, `Choice 2) ...`."""
+    named = frame[0].j - sentence.i if frame and frame[0].i == sentence.i else len(words)
+    return (
+        named + 1 < len(words)
+        and "marks.option" in frame[0].entry.marks
+        and len(words[named]) == 1
+        and words[named].isalnum()
+        and words[named + 1] in (":", "：", ")", ".")
+    )
 
 
 def _report_end(text: Text, term: Term, frame: list[Term], clause_end: int) -> int:

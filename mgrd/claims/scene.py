@@ -6,6 +6,7 @@ Holds the look-ups that several readers share (which clause, which ordinal, whic
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from mgrd.claims import Claim
 from mgrd.claims.modality import Stance
@@ -15,6 +16,7 @@ from mgrd.claims.vocabulary import Term, Vocabulary
 ORDINALS = ("first", "second", "third", "fourth", "last", "span")
 """`span` is a part that the words name and nothing places: the first sentence, the second speaker."""
 PLACES = ("start", "middle", "end")
+Kind = Literal["level", "value", "trend", "comparison", "presence", "count"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,12 @@ class Scene:
         """`start`, `middle` or `end` when the clause says so near a token; the nearest such word wins."""
         begin, end = self.clause(i)
         near = [t for t in self.frame if begin <= t.i < end and abs(t.i - i) <= reach and _named(t, "places")]
+        # `than at the end` is what is compared against
+        near = [t for t in near if not any(self.word(k) == "than" for k in range(i + 1, t.i))]
         return _named(min(near, key=lambda t: (abs(t.i - i), t.i)), "places") if near else None
 
-    def claim(self, i: int, j: int, cue: str, kind: str, asserts: str, **fields: object) -> Claim:
-        """A claim over tokens [i, j), with the modality and polarity that they stand in."""
+    def claim(self, i: int, j: int, cue: str, kind: Kind, asserts: str, *, at: int | None = None, **more: Any) -> Claim:
+        """A claim over tokens [i, j), with the modality that they stand in and the polarity of the token `at`."""
         start, end = self.text.starts[i], self.text.ends[j - 1]
         first = self.sentence.i
         made = Claim(
@@ -80,14 +84,14 @@ class Scene:
             end=end,
             text=self.text.raw[start:end],
             cue=cue,
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
             scope="whole",
-            polarity=-1 if self.stance.negated[int(str(fields.pop("at", i))) - first] else 1,
+            polarity=-1 if self.stance.negated[(i if at is None else at) - first] else 1,
             modality=self.stance.between(i - first, j - first),
             asserts=asserts,
             claimed=asserts,
         )
-        return replace(made, **fields)  # type: ignore[arg-type]
+        return replace(made, **more)
 
     def _which(self, ordinal: Term) -> str | None:
         """The ordinal, or `span` for `the first speaker`, `the second half`: parts that no measurement tells apart."""

@@ -73,7 +73,7 @@ def sentences(text: Text) -> list[Sentence]:
             begin = i + 1
         elif word in _ENDS and not (q < len(quotes) and quotes[q][0] <= i):
             after = text.raw[text.ends[i] : text.ends[i] + 1]
-            inside = word == "." and (after.isalnum() or (i > 0 and len(words[i - 1]) == 1 and words[i - 1].isalpha()))
+            inside = word == "." and (after.isalnum() or (i > 0 and _is_label(words[i - 1], i - 1 == begin)))
             if not inside:
                 _close(found, begin, i, "?" if word in "?？" else ".")
                 begin = i + 1
@@ -82,6 +82,11 @@ def sentences(text: Text) -> list[Sentence]:
             begin = i
     _close(found, begin, n, "")
     return found
+
+
+def _is_label(word: str, opens: bool) -> bool:
+    """`A` of `A. calm`, an initial, or the number that opens `1. calm`."""
+    return (len(word) == 1 and word.isalpha()) or (opens and len(word) <= 2 and word.isdecimal())
 
 
 def clauses(text: Text, sentence: Sentence, breaks: frozenset[int]) -> list[tuple[int, int]]:

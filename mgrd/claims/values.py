@@ -1,12 +1,12 @@
-"""Numbers in a sentence: figures with units, ranges, positions in time and counts.
+"""Numbers in a sentence: figures with units, ranges and positions in time.
 
-Turns `from about 300 Hz to 520 Hz`, `at 0:04`, `three beeps` into claims; knows no levels or trends.
+Turns `from about 300 Hz to 520 Hz`, `at 0:04`, `a pause of 0.6 s` into claims; knows no counts, levels or trends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from mgrd.claims import Claim
 from mgrd.claims.scene import Scene
@@ -30,7 +30,7 @@ class Quantity:
 
 
 def values(scene: Scene) -> list[Claim]:
-    """Every figure with a unit, every time and every count."""
+    """Every figure with a unit and every time."""
     found: list[Claim] = []
     quantities = _quantities(scene)
     k = 0
@@ -43,7 +43,7 @@ def values(scene: Scene) -> list[Claim]:
         else:
             found += _single(scene, this, quantities, k)
             k += 1
-    return found + list(_counts(scene))
+    return found
 
 
 def _quantities(scene: Scene) -> list[Quantity]:
@@ -51,9 +51,11 @@ def _quantities(scene: Scene) -> list[Quantity]:
     numbers = {t.i: t for t in scene.sound if t.entry.number is not None}
     raw: list[tuple[int, int, float]] = []
     found: list[Quantity] = []
-    for i in range(scene.sentence.i, scene.sentence.j):
-        word = scene.word(i)
-        if ":" in word and word[0].isdigit():
+    begin, end = scene.sentence.i, scene.sentence.j
+    for i, word in enumerate(scene.text.words[begin:end], begin):
+        if i not in numbers and not word[0].isdigit():
+            continue
+        if ":" in word:
             if (scene.anchored or word[0] == "0") and _is_position(scene, i):
                 minutes, seconds = word.split(":")
                 found.append(Quantity(i, i + 1, int(minutes) * 60 + float(seconds), "s", "s"))
@@ -75,7 +77,16 @@ def _quantities(scene: Scene) -> list[Quantity]:
             found.append(_quantity(i, unit.j, value, unit, scene))
         elif k + 1 < len(raw) and raw[k + 1][0] - j <= 3 and raw[k + 1][1] in units and _to(scene, j, raw[k + 1][0]):
             found.append(_quantity(i, j, value, units[raw[k + 1][1]], scene))
-    return [one for one in found if _meaning(scene, one) != "sampling"]
+    meanings = [_meaning(scene, one) for one in found]
+    for k in range(len(found) - 1):
+        one, other = found[k], found[k + 1]
+        if meanings[k + 1] in _NOT_OF_IT and one.unit == other.unit and _joined(scene, one, other):
+            meanings[k] = meanings[k + 1]  # "the 85 to 180 Hz of men"
+    return [one for one, meaning in zip(found, meanings, strict=True) if meaning not in _NOT_OF_IT]
+
+
+_NOT_OF_IT = ("sampling", "reference")
+"""Figures that are not of this sound."""
 
 
 def _unit(term: Term) -> str | None:
@@ -158,6 +169,8 @@ def _single(scene: Scene, one: Quantity, quantities: list[Quantity], k: int) -> 
     asserts = "value"
     if bounds and not (one.unit == "s" and _is_position(scene, one.i)):
         asserts = bounds[-1]
+    elif _cue(scene, one) == "pitch.value":
+        asserts = _EXTREMES.get(_meaning(scene, one) or "", asserts)
     return [_figure(scene, one, asserts, scope=scope)]
 
 
@@ -168,8 +181,30 @@ def _value_scope(scene: Scene, one: Quantity, quantities: list[Quantity], k: int
     alike = [other for other in quantities if other.unit == one.unit]
     if one.unit == "hz" and len(alike) == 2 and _sequenced(scene, *alike):
         return "first" if one is alike[0] else "second"
-    place = scene.place(one.i, reach=4)
-    return place or "whole"
+    return scene.place(one.i, reach=4) or _wider_place(scene, one, alike)
+
+
+def _wider_place(scene: Scene, one: Quantity, alike: list[Quantity]) -> str:
+    """The place that the clause of a figure names anywhere, when the figure is the only one of its kind there."""
+    begin, end = scene.clause(one.i)
+    alone = sum(begin <= other.i < end for other in alike) == 1
+    place = scene.place(one.i, reach=end - begin) if alone else None
+    if place is not None:
+        return place
+    # of a pitch that moves, the figure is one of many, and the text does not say where
+    return "span" if one.unit == "hz" and _meaning(scene, one) is None and _moves(scene) else "whole"
+
+
+def _moves(scene: Scene) -> bool:
+    """Whether the sentence says that the pitch rises or falls."""
+    return any(_MOVING & {(cue, asserts) for cue, asserts, *_ in _said(t)} for t in scene.sound)
+
+
+def _said(term: Term) -> list[tuple[str, ...]]:
+    return [*term.entry.phrases, *(pair for pairs in term.entry.says.values() for pair in pairs)]
+
+
+_MOVING = {("pitch.contour", "rising"), ("pitch.contour", "falling")}
 
 
 def _sequenced(scene: Scene, this: Quantity, after: Quantity) -> bool:
@@ -182,17 +217,19 @@ def _figure(scene: Scene, one: Quantity, asserts: str, *, scope: str = "whole") 
     i = _about(scene, one)
     words = {"at_least": f"at least {_shown(one)}", "at_most": f"at most {_shown(one)}"}
     claimed = words.get(asserts, f"about {_shown(one)}")
-    fields = {"scope": scope, "claimed": claimed, "claimed_value": one.value, "unit": one.spoken, "at": one.i}
+    fields: dict[str, Any] = {"scope": scope, "claimed": claimed, "claimed_value": one.value, "unit": one.spoken}
     if cue == "time.position":
         fields |= {"scope": "span", "t0_s": one.value, "t1_s": one.value, "claimed": f"at {one.value:g} s"}
-        asserts = "value"
+        asserts = "at_most" if scene.listed("until", i - 1) or scene.listed("until", one.j) else "value"
     if cue == "time.duration" and not _of_the_clip(scene, one):
         fields["scope"] = "span"
-    return scene.claim(i, one.j, cue, "value", asserts, **fields)
+    return scene.claim(i, one.j, cue, "value", asserts, at=one.i, **fields)
 
 
 def _meaning(scene: Scene, one: Quantity) -> str | None:
     """What the nearest naming word of the clause makes of a figure: `snr`, `gaps`, `brightness`, ..."""
+    if (beside := _beside(scene, one)) is not None:
+        return beside
     begin, end = scene.clause(one.i)
     near = [
         (abs(t.i - one.i) + (2 if t.i > one.i else 0), t.i, mark.removeprefix("values."))
@@ -205,8 +242,25 @@ def _meaning(scene: Scene, one: Quantity) -> str | None:
     return min(fitting)[2] if fitting else None
 
 
-_MEANINGS = {
-    "hz": ("brightness", "sampling"),
+def _beside(scene: Scene, one: Quantity) -> str | None:
+    """What the words beside a figure make of it: `120 Hz higher`, `± 3 Hz`, `the usual -23 LUFS`."""
+    if one.unit not in ("hz", "db"):
+        return None
+    i = _about(scene, one)
+    for t in scene.sound:
+        marks = t.entry.marks
+        if "values.reference" in marks and (0 <= i - t.j <= 2 or 0 <= t.i - one.j <= 2):
+            return "reference"
+        before = "values.difference_before" in marks and t.j == i
+        after = "values.difference_after" in marks and t.i == one.j
+        if one.unit == "hz" and (before or after):
+            return "difference"
+    return None
+
+
+_EXTREMES = {"extreme_high": "highest", "extreme_low": "lowest", "reached": "reached"}
+_MEANINGS: dict[str, tuple[str, ...]] = {
+    "hz": ("brightness", "sampling", "modulation", "overtones", *_EXTREMES),
     "db": ("snr", "noise", "comparing"),
     "s": ("gaps", "lasting", "reverb"),
     "bpm": (),
@@ -214,9 +268,13 @@ _MEANINGS = {
     "syl_s": (),
     "wpm": (),
 }
-_CUES = {
+_CUES: dict[tuple[str, str | None], str] = {
     ("hz", None): "pitch.value",
     ("hz", "brightness"): "timbre.brightness",
+    ("hz", "overtones"): "timbre.brightness",
+    ("hz", "modulation"): "pitch.range",
+    ("hz", "difference"): "pitch.range",
+    **{("hz", extreme): "pitch.value" for extreme in _EXTREMES},
     ("db", None): "loudness.level",
     ("db", "snr"): "noise.level",
     ("db", "noise"): "noise.level",
@@ -259,55 +317,3 @@ def _is_lasting(scene: Scene, i: int) -> bool:
 def _of_the_clip(scene: Scene, one: Quantity) -> bool:
     begin, end = scene.clause(one.i)
     return any(scene.listed("clip", k) for k in range(begin, end)) and _meaning(scene, one) == "lasting"
-
-
-def _counts(scene: Scene) -> Iterator[Claim]:
-    """`three beeps`, `two distinct tones`, `the beep sounds four times`."""
-    for term in scene.sound:
-        if term.entry.number is None or term.entry.number != int(term.entry.number):
-            continue
-        count = int(term.entry.number)
-        yield from _count(scene, term.i, term.j, count)
-    for i in range(scene.sentence.i, scene.sentence.j):
-        word = scene.word(i)
-        if word.isascii() and word.isdecimal() and len(word) <= 2:
-            yield from _count(scene, i, i + 1, int(word))
-
-
-def _count(scene: Scene, i: int, j: int, count: int) -> Iterator[Claim]:
-    noun = next((t for t in scene.sound if j <= t.i <= j + 3 and _counted(t)), None)
-    if noun is None or any(scene.listed("stop", k) or not scene.word(k)[:1].isalpha() for k in range(j, noun.i)):
-        return
-    if scene.listed("nth", i - 1) or (count == 1 and not _is_count_of_one(scene, i)):
-        return
-    if not scene.allowed("trace") or (scene.listed("of", j) and count == 1):
-        return
-    what = _raw(scene, noun)
-    cue = "event.count"
-    if noun.j - noun.i == 1 and scene.listed("times", noun.i):
-        subject = [t for t in scene.sound if t.j <= i and _counted(t) and t.i >= scene.clause(i)[0]]
-        if not subject:
-            return
-        what, noun_marks = _raw(scene, subject[-1]), subject[-1].entry.marks
-    else:
-        noun_marks = noun.entry.marks
-    if "pause" in noun.entry.heads:
-        cue = "pause.presence"
-    # any other sound than a bare tone is told from its neighbours by no measurement
-    unit = "events" if "events.countable" in noun_marks else "others"
-    yield scene.claim(i, noun.j, cue, "count", str(count), at=i, claimed=f"{count} {what}",
-                      claimed_value=float(count), unit=unit)  # fmt: skip
-
-
-def _raw(scene: Scene, term: Term) -> str:
-    return scene.text.raw[scene.text.starts[term.i] : scene.text.ends[term.j - 1]].lower()
-
-
-def _counted(term: Term) -> bool:
-    return not term.entry.marks.isdisjoint(("events.countable", "events.counted"))
-
-
-def _is_count_of_one(scene: Scene, i: int) -> bool:
-    """`one` counts only when it is stressed: `only one beep`, `there is one beep`, `I hear one beep`."""
-    near = range(i - 2, i)
-    return any(scene.listed("only", k) or scene.listed("some", k) for k in near) or scene.listed("only", i)

@@ -45,7 +45,7 @@ def distill(
     the last tenth of the steps), target_tokens (per epoch), padding (share of the tokens computed), parameters,
     trainable, precision, seconds. A model that is there already, made of the same, is not made again.
     Raises MgrdError when there is nothing to train on, InputError for a trace or a model folder that is not as it
-    should be, and Stopped after SIGTERM, with a checkpoint saved.
+    should be, and Stopped after SIGTERM or KeyboardInterrupt after Ctrl-C, with a checkpoint saved.
     """
     story = story or Story()
     if options.batch_size % options.accumulate:

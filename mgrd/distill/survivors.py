@@ -11,6 +11,7 @@ from typing import Any
 from mgrd import folders, tables
 from mgrd.errors import InputError, MgrdError
 from mgrd.questions import resolve_audio
+from mgrd.sources import noted_audio
 from mgrd.traces import blocks, join
 
 TABLE = "survivors.parquet"
@@ -69,7 +70,8 @@ def _check(row: dict[str, Any], table: Path) -> None:
 def _audio_of(folder: Path, audio_root: Path | None) -> tuple[Path, Path]:
     """What audio paths are relative to, and where embedded clips were written."""
     manifest = folders.read_manifest(folder)
-    noted = manifest.get("generate", {}) | manifest.get("filter", {})
-    if audio_root is None and "audio_root" not in noted:
+    noted, audio_out = noted_audio(folder, manifest.get("generate", {}) | manifest.get("filter", {}))
+    base = audio_root or noted
+    if base is None:
         raise InputError(f"{folder / folders.MANIFEST} does not say where the audio is; give --audio-root")
-    return audio_root or Path(noted["audio_root"]), Path(noted.get("audio_out", folder / "audio"))
+    return base, audio_out

@@ -114,7 +114,10 @@ def try_longest(model: Any, examples: Sequence[Example], ears: Ears) -> None:
 
 
 def train(model: Any, examples: Sequence[Example], ears: Ears, options: Distill, folder: Path, story: Story) -> Trained:
-    """Train for `options.epochs`; checkpoints go to `folder`, and the last whole one there is gone on from."""
+    """Train for `options.epochs`; checkpoints go to `folder`, and the last whole one there is gone on from.
+
+    Raises Stopped after SIGTERM and KeyboardInterrupt after Ctrl-C, both with a checkpoint saved.
+    """
     import torch
     from transformers import PrinterCallback, TrainingArguments
 
@@ -154,7 +157,7 @@ def train(model: Any, examples: Sequence[Example], ears: Ears, options: Distill,
     if checkpoint:
         story.note(f"going on from {checkpoint.name}")
     steps = math.ceil(math.ceil(len(examples) / batch) * options.epochs)
-    with story.steps("Training", steps, "steps") as step:
+    with story.steps("Training", steps, "steps") as step, stop.interruptible():
         trainer.add_callback(watch_class()(step))
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -162,6 +165,8 @@ def train(model: Any, examples: Sequence[Example], ears: Ears, options: Distill,
             more = f"raise --accumulate (now {options.accumulate})" + ("" if options.lora else ", or train with --lora")
             raise MgrdError(f"the GPU's memory does not hold a step; {more}") from error
     if trainer.state.global_step < trainer.state.max_steps:
+        if stop.signal_name == "SIGINT":
+            raise KeyboardInterrupt
         raise Stopped(
             f"stopped by {stop.signal_name} at step {trainer.state.global_step} of {trainer.state.max_steps}; "
             "a checkpoint is saved, the same command goes on"

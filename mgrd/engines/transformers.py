@@ -16,6 +16,7 @@ import numpy as np
 
 from mgrd.engines import Completion, Request, Sampling
 from mgrd.engines.chat import render_chat, window_s
+from mgrd.progress import stop
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +29,7 @@ class TransformersEngine:
 
     def __init__(self, model: Path, *, batch: int = 16) -> None:
         import torch
+        from transformers import GenerationConfig
 
         from mgrd.engines.models import load_audio_lm
 
@@ -41,6 +43,9 @@ class TransformersEngine:
         stops = self.model.generation_config.eos_token_id
         self.stops = {*([stops] if isinstance(stops, int) else stops or []), tokenizer.eos_token_id} - {None}
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        # Nothing else of the model's own: a repetition penalty, say, would make temperature and logprob untrue.
+        self.model.generation_config = GenerationConfig(eos_token_id=sorted(self.stops), pad_token_id=self.pad)
+        self.positions = int(self.model.config.get_text_config().max_position_embeddings)
 
     def sample(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """Yield every wanted sample, a batch of questions at a time, in the order of the requests."""
@@ -54,17 +59,24 @@ class TransformersEngine:
 
     def _sample_group(self, group: list[Request], sampling: Sampling) -> Iterator[Completion]:
         import torch
-        from transformers import LogitsProcessorList
+        from transformers import LogitsProcessorList, StoppingCriteriaList
 
+        try:
+            with torch.inference_mode():
+                inputs, cache = self._prefill(group, sampling)
+        except (ValueError, RuntimeError) as error:  # what processors and models raise about prompts and clips
+            if len(group) == 1:
+                yield from _failures(group[0], error)
+            else:  # one odd question must not end the others
+                for request in group:
+                    yield from self._sample_group([request], sampling)
+            return
         # One row a sample, each a copy of its question's row.
-        wanted = [
-            (index, sample, seed) for index, request in enumerate(group) for sample, seed in request.seeds.items()
-        ]
-        rows = torch.tensor([index for index, _, _ in wanted], device=self.device)
+        wanted = [(request, index, *one) for index, request in enumerate(group) for one in request.seeds.items()]
+        rows = torch.tensor([index for _, index, _, _ in wanted], device=self.device)
         with torch.inference_mode():
-            inputs, cache = self._prefill(group)
             cache.batch_select_indices(rows)
-            draw = _Draw([seed for _, _, seed in wanted], sampling, self.stops)
+            draw = _Draw([seed for *_, seed in wanted], sampling, self.stops)
             prompt_width = inputs["input_ids"].shape[1]
             tokens = self.model.generate(
                 input_ids=inputs["input_ids"][rows],
@@ -73,16 +85,17 @@ class TransformersEngine:
                 max_new_tokens=sampling.max_tokens,
                 do_sample=False,  # _Draw has drawn: all but one score are -inf
                 logits_processor=LogitsProcessorList([draw]),
-                eos_token_id=sorted(self.stops),
-                pad_token_id=self.pad,
+                stopping_criteria=StoppingCriteriaList([_told_to_stop]),
             )[:, prompt_width:].tolist()
         prompt_tokens = inputs["attention_mask"].sum(-1).tolist()
-        for row, (index, sample, seed) in enumerate(wanted):
+        for row, (request, index, sample, seed) in enumerate(wanted):
             count = next((n for n, token in enumerate(tokens[row], 1) if token in self.stops), None)
             length = count or len(tokens[row])
+            if count is None and length < sampling.max_tokens:
+                continue  # told to stop in the middle of it: the next call samples it again
             text = tokens[row][: length - 1] if count else tokens[row]
             yield Completion(
-                key=group[index].key,
+                key=request.key,
                 sample=sample,
                 seed=seed,
                 text=self.processor.tokenizer.decode(text, skip_special_tokens=False),
@@ -90,13 +103,19 @@ class TransformersEngine:
                 prompt_tokens=int(prompt_tokens[index]),
                 completion_tokens=length,
                 logprob=float(draw.logprob[row]),
-                heard_s=tuple(len(clip) / self.sr for clip in group[index].clips),
+                heard_s=tuple(len(clip) / self.sr for clip in request.clips),
             )
 
-    def _prefill(self, group: list[Request]) -> tuple[Any, Any]:
-        """The prompts' tokens, and their key-value cache less the last token: `generate` starts from that one."""
+    def _prefill(self, group: list[Request], sampling: Sampling) -> tuple[Any, Any]:
+        """The prompts' tokens, and their key-value cache less the last token: `generate` starts from that one.
+
+        Raises ValueError for a prompt that holds the model's special tokens, or that leaves no room for `max_tokens`.
+        """
         from mgrd.engines.window import short_window
 
+        for request in group:
+            if found := [token for token in self.processor.tokenizer.all_special_tokens if token in request.text]:
+                raise ValueError(f"the question holds the model's special token {found[0]}")
         clips = [clip for request in group for clip in request.clips]
         longest_s = max(len(clip) for clip in clips) / self.sr
         with short_window(self.model, self.processor, longest_s) as padded:
@@ -108,9 +127,26 @@ class TransformersEngine:
                 return_tensors="pt",
             ).to(self.device)
             positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
+            prompt_tokens = int(positions.max()) + 1
+            if prompt_tokens + sampling.max_tokens > self.positions:
+                raise ValueError(
+                    f"a prompt of {prompt_tokens} tokens and {sampling.max_tokens} more are beyond the model's "
+                    f"{self.positions} positions; lower --max-tokens"
+                )
             cache = self.model(**inputs, position_ids=positions, use_cache=True).past_key_values
         cache.crop(-1)
         return inputs, cache
+
+
+def _failures(request: Request, error: Exception) -> Iterator[Completion]:
+    reason = " ".join(str(error).split())[:300]
+    for sample, seed in request.seeds.items():
+        yield Completion(request.key, sample, seed, text="", finish_reason="error", error=f"{request.key}: {reason}")
+
+
+def _told_to_stop(tokens: torch.Tensor, _scores: torch.Tensor, **_: Any) -> torch.Tensor:
+    """A transformers stopping criterion: all rows end when the process was told to stop."""
+    return tokens.new_full((tokens.shape[0],), bool(stop)).bool()
 
 
 class _Draw:

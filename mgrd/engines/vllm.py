@@ -18,6 +18,7 @@ from typing import Any
 from mgrd.engines import Completion, FinishReason, Request, Sampling
 from mgrd.engines.chat import render_chat, window_s
 from mgrd.errors import InputError, MgrdError
+from mgrd.progress import stop
 
 _FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "abort": "abort"}
 _MAX_CLIPS = 8
@@ -90,12 +91,15 @@ class VllmEngine:
         self.slots = int(self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs)
 
     def sample(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
-        """Yield every wanted sample as soon as it is finished; a question that vLLM refuses is a failed sample each."""
+        """Yield every wanted sample as soon as it is finished; a question that vLLM refuses is a failed sample each.
+
+        After a signal to stop, samples that are not finished are given up: another call makes them again, the same.
+        """
         engine = self.llm.llm_engine
         queue = iter(requests)
         running: dict[str, tuple[Request, int, int]] = {}
         try:
-            while True:
+            while not stop:
                 # Twice the slots: the next prompts wait inside vLLM, so that a slot is never idle between two steps.
                 while len(running) < 2 * self.slots and (request := next(queue, None)) is not None:
                     yield from self._admit(request, sampling, running)
@@ -107,6 +111,7 @@ class VllmEngine:
         except GeneratorExit:  # the caller has stopped listening
             engine.abort_request(list(running))
             raise
+        engine.abort_request(list(running))
 
     def close(self) -> None:
         """Free the model."""

@@ -9,27 +9,31 @@ import re
 
 from mgrd.rulebook import Trace, example
 
-_THING = r"(?:audio|clip|recording|sound|audio file|sound file|sound clip|file|attachment)"
+_THING = r"(?:audio|clip|recording|audio file|sound file|sound clip|file|attachment)"
+"""What was given, not `sound`: whatever is absent in the clip is a sound."""
 _SOME = r"[^\S\n]++(?:[\w'’-]++[^\S\n]++){0,3}?"
 """At most three words, to stay linear in the text."""
 
 _UNABLE = (
     r"\b(?:cannot|can['’]?t|can not|could not|couldn['’]t|unable to|not able to|no way to|not have the ability to)"
 )
-_PART = r"(?! (?:of|effect|event|from|in the|quality|like|that|coming))"
-"""`the sound of rain` is something in the clip, not the clip."""
+_PART = r"(?! (?:of|effect|event|from|in the|quality|like|that|coming|after|before|behind|between|during|clearly))"
+"""`the recording of rain` is something in the clip, not the clip."""
 
 _DENIALS = (
     # I cannot actually listen to the recording
     rf"{_UNABLE}{_SOME}(?:hear|listen to|access|process|play|perceive|open|receive|analy[sz]e)"
     rf"[^\S\n]++(?:(?:the|this|that|any|an|actual|your|provided|given|raw|attached)[^\S\n]++){{0,2}}"
     rf"{_THING}s?(?: files?| clips?)?{_PART}\b",
-    rf"{_UNABLE}{_SOME}(?:listen|hear it|hear this)\b",
+    rf"{_UNABLE}{_SOME}listen\b",
+    # "it" may be a bell in the clip
+    rf"{_UNABLE}[^\S\n]++(?:actually|directly|physically|literally)[^\S\n]++hear (?:it|this)\b",
+    rf"\b(?:since|because|as) (?:i|we) {_UNABLE}{_SOME}hear (?:it|this)\b",
     # no audio was provided, the user did not provide the audio, I have no access to it
     rf"\bno (?:actual )?{_THING}s? (?:was|were|is|are|has been|have been) (?:actually )?"
-    r"(?:provided|given|attached|available|included|uploaded|present|supplied)",
+    rf"(?:provided|given|attached|available|included|uploaded|supplied|present{_PART})\b",
     rf"\b(?:did|does|has|have|do)(?: not|n['’]t){_SOME}(?:provided?|attach(?:ed)?|upload(?:ed)?|shared?|included?)"
-    rf"[^\S\n]++(?:(?:the|an|any|actual)[^\S\n]++){{0,2}}{_THING}s?\b",
+    rf"[^\S\n]++(?:(?:the|an|any|actual)[^\S\n]++){{0,2}}{_THING}s?(?! (?:of|effect|event|quality))\b",
     rf"\b(?:no|not have|don['’]t have|without|lack|lacking) (?:direct |any |actual ){{0,2}}access to "
     rf"(?:the |any |this )?(?:actual )?{_THING}",
     r"\b(?:absence|lack) of (?:the |any )?(?:actual )?(?:audio|clip|recording|file)s?(?: files?| clips?)?(?=[\s,.;]|$)"
@@ -50,15 +54,20 @@ _DENIALS = (
     "(?:只能|仅能|只)(?:根据|依靠|依据|通过)所?(?:提供的)?(?:文本|文字)",
 )
 _DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _DENIALS), re.IGNORECASE)
+_REPORTED = re.compile(
+    r"\b(?:speaker|man|woman|girl|boy|child|caller|host|singer|narrator|announcer|person|he|she|they)\s(?:\w+\s){0,2}?"
+    r"(?:say|said|claim|complain|mention|explain|repl(?:y|ie)|add|tell|told|admit|apologi[sz]e)\w*\b[^.!?\n]*$",
+    re.IGNORECASE,
+)
 _QUOTED = re.compile(r"“[^”\n]{0,300}”|\"[^\"\n]{0,300}\"|「[^」\n]{0,300}」")
 
 
 def check(trace: Trace) -> str | None:
-    """Object to the first denial, in the reasoning or in the response; quoted speech is nobody's denial."""
+    """Object to the first denial, in the reasoning or in the response; what a speaker says is nobody's denial."""
     for name, text in (("reasoning", trace.think), ("response", trace.response)):
-        denial = _DENIAL.search(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), text))
-        if denial is not None:
-            return f"the {name} denies hearing the clip: {text[denial.start() : denial.end()][:120]!r}"
+        for denial in _DENIAL.finditer(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)):
+            if not _REPORTED.search(text[max(denial.start() - 80, 0) : denial.start()]):
+                return f"the {name} denies hearing the clip: {text[denial.start() : denial.end()][:120]!r}"
     return None
 
 
@@ -67,6 +76,15 @@ KEEP = [
     example("I can't hear the words clearly, but the voice is low."),
     example("There is no sound of rain."),
     example('He says "I can\'t hear the audio" in an annoyed tone.'),
+    example("No sound is present after two seconds."),
+    example("I cannot hear any sound after the beep."),
+    example("I can't hear any sound behind the voice."),
+    example("I cannot hear the sound clearly."),
+    example("I can't hear it rise, so it falls."),
+    example("The audio does not include any sound of rain."),
+    example("The speaker says that no recording was provided."),
+    example("There may be a bell, but I can't hear it."),
+    example("No audio is present after two seconds."),
     example("No audio effects were used; the voice is dry."),
     example("声音里听不到背景音乐。"),
     example(""),
@@ -78,6 +96,10 @@ DROP = [
     example("As a text-based model, I cannot process sound."),
     example("In the absence of actual audio, the second option is more plausible."),
     example("I am unable to hear the clip.", response="calm"),
+    example("No audio was provided in the prompt."),
+    example("The user did not attach the audio in the message."),
+    example("Since I can't hear it, I have to guess."),
+    example("I cannot process sounds, but no recording is available anyway."),
     example("The voice is calm.", response="I cannot actually listen to the recording, but calm."),
     example("我无法听取音频，只能猜测。"),
     example("用户没有提供音频，所以根据常识判断。"),

@@ -30,6 +30,16 @@ _CLAUSE = re.compile(r"[^.!?。！？\n;；]+[.!?。！？\n;；]*")
 _CONTRAST = re.compile(
     r"\b(?:but|however|yet|although|though|still|nevertheless|instead)\b|但|然而|不过", re.IGNORECASE
 )
+_CONCLUDES = re.compile(
+    r"\b(?:so|therefore|thus|hence|means?|suggests?|indicates?|impl(?:y|ies)|conclu\w+|answer|must be|decid\w+|"
+    r"calm|excited|happy|sad|angry|afraid|scared|fearful|nervous|anxious|tired|bored|joyful|cheerful|gentle|annoyed|"
+    r"sarcastic|serious|neutral|disgusted|surprised|sadness|joy|anger|fear|excitement)\b"
+    r"|所以|因此|说明|表明|意味|应该|平静|激动|高兴|开心|悲伤|难过|生气|愤怒|害怕",
+    re.IGNORECASE,
+)
+"""Words that make evidence decide; a short message or a last word beside the sound decides nothing."""
+_TURNS = re.compile(r"\s*(?:But|However|Yet)\b.*(?:[\"“]|\bmention)", re.DOTALL)
+"""A sentence of its own that turns to what was said."""
 _DECIDES = re.compile(
     r"\b(?:based on|judging by|going by|according to|given|by|from) (?:only |just )?"
     rf"(?:the |her |his |their |these )?(?:spoken )?{_TEXT}\b"
@@ -51,7 +61,14 @@ def check(trace: Trace) -> str | None:
     if all(kind == "words" for kind, _, _ in evidence):
         return f"the question is about the sound, and the only evidence is words: {_short(evidence[-1][1])}"
     kind, text, contrasted = evidence[-1]
-    if kind == "words" and (contrasted or _DECIDES.search(text)):
+    if kind != "words":
+        return None
+    concludes = (
+        _CONCLUDES.search(text)
+        or _TURNS.match(text)
+        or any(choice.casefold() in text.casefold() for choice in trace.choices or ())
+    )
+    if _DECIDES.search(text) or (contrasted and concludes):
         return f"the question is about the sound, and what decides is words: {_short(text)}"
     return None
 
@@ -97,13 +114,17 @@ KEEP = [
     example("The words are cheerful, but the voice is low and slow, so calm.", question=_MOOD),
     example('He says "what a day" in a high, fast voice. So he is excited.', question=_MOOD),
     example("The voice is high. She also says 'great'. Excited.", question=_MOOD),
+    example("The pitch rises, but by the last word the sentence has ended.", question=_MOOD),
+    example("The pitch is low and the pace slow, but she says little.", question=_MOOD),
+    example("The voice is low, though the message is short.", question=_MOOD),
     example("The transcript says the fee is ten dollars.", question="How much is the fee?"),
     example("", question=_MOOD),
 ]
 DROP = [
-    example('The words "a little window" are gentle, so the speaker is calm.', question=_MOOD),
+    example('The words "a warm evening" are gentle, so the speaker is calm.', question=_MOOD),
     example("The lyrics mention sadness, so the mood is sad.", question="What is the mood of the music?"),
     example('The voice is low, but the words "what a win" are excited, so excited.', question=_MOOD),
+    example('The voice is low. However, she says "what a win" twice.', question=_MOOD),
     example("The pitch is low and the pace is slow. Going by the words, she is excited.", question=_MOOD),
     example("歌词内容很悲伤，所以情绪是悲伤。", question="这段歌声的情绪是什么？"),
 ]

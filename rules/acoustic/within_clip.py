@@ -17,6 +17,8 @@ def check(trace: Trace, *, slack_s: float = 0.5) -> str | None:
     for claim in trace.claims:
         if claim.cue != "time.position" or claim.modality not in ("asserted", "hedged") or claim.t1_s is None:
             continue
+        if claim.polarity < 0 or claim.asserts == "at_most":
+            continue  # "not after 6 s", "before 5 s": nothing is placed there
         if claim.t1_s > heard_s + max(slack_s, 0.05 * heard_s):
             late_s = claim.t1_s - heard_s
             return f"says {claim.text!r}, {late_s:.1f} s after the end of the {heard_s:.1f} s that were heard"
@@ -28,6 +30,9 @@ KEEP = [
     example("At 0:04 a male voice starts speaking.", clip={"duration_s": 4.2}),
     example("The first bark comes at 4.3 seconds.", clip={"duration_s": 4.2}),  # rounding
     example("He says the train leaves in 40 seconds.", clip={"duration_s": 4.2}),
+    example("The clip ends before 5 s.", clip={"duration_s": 2.0}),
+    example("By 3 s it is over, and the sound is gone.", clip={"duration_s": 2.0}),
+    example("The tone stops after 2 s, not after 6 s.", clip={"duration_s": 2.1}),
     example("A dog barks at 45 s."),  # nobody knows how long the clip is
 ]
 DROP = [

@@ -31,6 +31,8 @@ KEEP = [
     example("I would expect excited, but the voice is flat. Therefore it is calm.", response="calm", choices=MOODS),
     example("音调突然升高，所以选B。", response="激动", choices=["平静", "激动"]),
     example("Three knocks, so the answer is three.", response="3"),
+    example("The second jumps. So the wrong answer is second.", response="first", choices=["first", "second"]),
+    example("音调平稳，所以不选B。", response="平静", choices=["平静", "激动"]),
 ]
 DROP = [
     example("The pitch jumps up, so the answer is excited.", response="calm", choices=MOODS),

@@ -31,13 +31,25 @@ _NO_NOUN = "of is are was were be and or but to at for with from by into it he s
 _NEVER_NEXT = (
     ("the their its my your", f"{_NO_NOUN} the an a this these those which who"),
     ("a an", "of is are was were and the a an it he she they because therefore this which who"),
-    ("of with from into for to", "is are was were and of or because therefore he she they"),
-    ("is are was were", "is are was were of"),
-    ("and or but", "and or of"),
+    ("of into", "is are was were and of or because therefore he she they"),
+    ("with from for to", "of therefore"),
+    ("is are was were", "is are was were"),
+    ("and or but", "and or"),
     ("the a an and or because their my your", ". ! ?"),
     ("the an of", ","),
 )
-"""Words, and what no grammar puts after them. Case counts on the right: "the A" and "a And" are names."""
+"""Words, and what no grammar puts after them. Case counts on the right: "the A" and "a And" are names.
+
+Not "the note it starts with is low", nor "the voice is of a man and of a mourner".
+"""
+_SPELT_SOUND = re.compile(r".*(.)\1\1.*|psst|pfft|hmph|tsktsk|shht", re.IGNORECASE)
+_SOUNDING = frozenset(
+    """beep bip bleep blip boop boing bang beat boom buzz bzz chirp choo chug clack clang clap click clink clip clop coo
+    crack creak cuckoo ding dong drip drum dum ha haha hee hey ho honk hoo hoot hum knock la meow moo na neigh oink
+    patter peep ping plink plop pop pow pum quack rap ring roar rumble slap snap splash squeak squeal step swish tap
+    thud thump tick ting tock toot tweet whirr whoosh woof yip zap""".split()  # noqa: SIM905  (a list of words to read)
+)
+"""Words that stand for a sound, and are said as often as it comes."""
 
 _STUTTERS = frozenset(_NEVER_TWICE.split())
 _PAIRS = frozenset((a, b) for first, second in _NEVER_NEXT for a in first.split() for b in second.split())
@@ -86,12 +98,12 @@ def _slips(tokens: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _row(tokens: list[str], most: int = 7) -> tuple[str, int] | None:
-    """An English word that is said more than `most` times in a row; sounds may be spelt out in one-letter words."""
+    """An English word that is said more than `most` times in a row, but for sounds, spelt out or in one letter."""
     run = 1
     for first, second in pairwise([*tokens, ""]):
         if first.lower() == second.lower():
             run += 1
-        elif run > most and len(first) > 1 and first.isalpha() and first.isascii():
+        elif run > most and len(first) > 1 and first.isalpha() and first.isascii() and first.lower() not in _SOUNDING:
             return first, run
         else:
             run = 1
@@ -100,7 +112,7 @@ def _row(tokens: list[str], most: int = 7) -> tuple[str, int] | None:
 
 @lru_cache(maxsize=65536)  # a trace repeats most of its words
 def _is_unspeakable(word: str) -> bool:
-    return _UNSPEAKABLE.fullmatch(word) is not None
+    return word.isascii() and _UNSPEAKABLE.fullmatch(word) is not None and not _SPELT_SOUND.fullmatch(word)
 
 
 KEEP = [
@@ -108,6 +120,11 @@ KEEP = [
     example("What it is is a bell. It rings ha ha ha, la la la, and so on.", response="A bell."),
     example("他说的是：“是是是，好的好的。”语速很快，所以他很着急。", response="着急"),
     example("Chords: Am7, D7, Gmaj7. So it is G major, and the A of the melody is a ninth.", response="G major"),
+    example("The note it starts with is low and the note it moves to is high.", response="It rises."),
+    example("The chord it resolves to is C and the one it starts from is G.", response="C"),
+    example("The voice is of a man and the tone is of sadness.", response="A man."),
+    example("I hear hmmm and then shhh, brrr and psst, so someone is cold and hiding.", response="Hiding."),
+    example("I hear beep beep beep beep beep beep beep beep, eight beeps.", response="8"),
     example("The guzheng and the guqin play, then a mahjong tile is put down.", response="China"),
 ]
 DROP = [

@@ -6,6 +6,7 @@ A voice that is low at first and high later is no contradiction, and a report of
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from mgrd.rulebook import Trace, example
@@ -38,7 +39,7 @@ _SIDES = {
     word: (i, side) for i, pair in enumerate(OPPOSITES) for side, words in enumerate(pair) for word in words.split("|")
 }
 _ATTRIBUTE = "|".join(sorted(map(re.escape, _SIDES), key=len, reverse=True))
-_CLAUSE = r"(?:^|[,;:]\s*(?:and|so|because|but)?\s*)"
+_CLAUSE = r"(?:^|[,;:]\s*+(?:(?:and|so|because|but)\b)?+\s*+)"
 _SAYS = (
     re.compile(
         rf"{_CLAUSE}(?P<subject>(?:the|her|his|its|their|this|that)\s+(?:[\w'-]+\s+){{0,2}}?[\w'-]+)\s+"
@@ -82,17 +83,19 @@ _REVISED = re.compile(
 
 def check(trace: Trace) -> str | None:
     """Object to two plain statements about one subject that exclude each other, with no revision between them."""
-    said: list[tuple[str, int, bool, int, str]] = []
+    # the latest of each kind, because a revision after it comes after the earlier ones too
+    said: dict[tuple[str, int, bool], tuple[int, str]] = {}
+    revised = [match.start() for match in _REVISED.finditer(trace.think)]
     for sentence in _SENTENCE.finditer(trace.think):
         if _QUALIFIED.search(sentence[0]):
             continue
         for subject, side, holds, words in _statements(sentence[0].strip()):
-            for other, other_side, other_holds, start, other_words in said:
-                # "not high" leaves low open, so only a thing and its own negation, or both opposites, exclude
-                excludes = holds != other_holds if side == other_side else holds and other_holds
-                if other == subject and excludes and not _REVISED.search(trace.think[start : sentence.end()]):
-                    return f"says {other_words!r} and {words!r}, and takes neither back"
-            said.append((subject, side, holds, sentence.start(), words))
+            # "not high" leaves low open, so only a thing and its own negation, or both opposites, exclude
+            excluded = [(subject, side, not holds), *([(subject, 1 - side, True)] if holds else [])]
+            for start, other in sorted(said[one] for one in excluded if one in said):
+                if bisect_left(revised, start) == bisect_left(revised, sentence.end()):
+                    return f"says {other!r} and {words!r}, and takes neither back"
+            said[subject, side, holds] = sentence.start(), words
     return None
 
 

@@ -24,15 +24,18 @@ _MARKUP = re.compile(
 _RIGHT = r"(?:correct|right|gold|true|intended)"
 _ANSWER = re.compile(
     r"\b(?:bold(?:ed|face)?|highlighted|underlined|starred|asterisked)\s+(?:option|choice|answer|one|text)\b"
-    r"|\b(?:is|was|are|has been|appears?)\s+(?:in bold|highlighted|starred|bolded|marked)\b[^.]{0,40}\b"
+    r"|\b(?:is|was|are|has been|appears?)\s+(?:in bold|highlighted|starred|bolded|marked)\b[^.,;]{0,40}\b"
     + _RIGHT
-    + r"\b"
+    + r"\b(?! (?:hand|foot|ear|side|channel|speaker)\b)"
     r"|\bdouble asterisks?\b|\bmarked as (?:the )?" + _RIGHT + r"\b"
     r"|\b(?:answer key|ground[- ]truth|gold(?:en)? (?:answer|label)|reference answer)\b"
     r"|\b(?:metadata|file ?name|prompt|instructions?|dataset|annotations?)\s+(?:\w+\s+){0,3}?"
-    r"(?:says?|states?|shows?|gives?|indicates?|lists?|contains?|reveals?)\s+(?:\w+\s+){0,3}?(?:the|that the|"
+    r"(?:says?|states?|shows?|gives?|indicates?|lists?|contains?|reveals?)\s+(?:that\s+)?(?:the\s+)?(?:"
     + _RIGHT
-    + r")\s+(?:\w+\s+)?answer\b"
+    + r"\s+)?answer\s+(?:is|was|as)\b(?!\s+(?:one|either|among)\b)"
+    r"|\b(?:metadata|file ?name|dataset|annotations?)\s+(?:gives?|lists?|contains?|reveals?|shows?)\s+the\s+"
+    + _RIGHT
+    + r"\s+answer\b"
     r"|\bthe (?:provided|given) (?:correct )?answer is\b"
     r"|标准答案|参考答案|正确答案(?:已经?)?(?:被)?(?:标|给出|提供|加粗)|加粗的?(?:选项|答案|那个|部分)|标(?:记|注)为正确"
     r"|元数据(?:中)?(?:显示|写|标)|文件名(?:中)?(?:显示|写|标|包含)",
@@ -56,6 +59,11 @@ def check(trace: Trace) -> str | None:
 KEEP = [
     example("The bold brass entry at the start tells me it is a march.", response="A march."),
     example("The speaker reads a line of code with a curly brace.", response="A programmer."),
+    example("The instructions say to give the answer. The prompt says to choose the best answer."),
+    example("The prompt gives two options and the answer is the louder one.", response="the louder one"),
+    example("The prompt says the answer is one of two, calm or excited.", response="calm"),
+    example("The beat is marked by a snare, so the right answer is a march.", response="A march."),
+    example("The melody is marked by runs of the right hand.", response="A piano."),
     example("She marks every beat with her foot, which gives the right tempo.", response="<RESPONSE>march</RESPONSE>"),
     example("正确的节奏很稳定，所以是进行曲。", response='{"answer": "进行曲"}'),
 ]
@@ -63,6 +71,8 @@ DROP = [
     example("The bold option must be right, so it is a march.", response="A march."),
     example("C is shown with a double asterisk, maybe indicating it's correct.", response="C"),
     example("The metadata says the correct answer is a march.", response="A march."),
+    example("The prompt states that the answer is calm.", response="calm"),
+    example("The file name contains the correct answer.", response="calm"),
     example("", completion='\n</think>\n{"model":"some-vision-provider","prompt":"listen to the audio"}'),
     example("Let me measure it. <tool_call> pitch </tool_call>", response="High."),
     example('{"error": {"code": 429, "message": "slow down"}}', response="High."),

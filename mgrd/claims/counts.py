@@ -1,0 +1,140 @@
+"""Counts in a sentence: `three beeps`, `at least two tones`, `the beep sounds four times`, `there are four of them`.
+
+Only a count of all that sounds can be held against the clip; one of a part, of a kind or in proportion is marked so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mgrd.claims import Claim
+from mgrd.claims.describe import Head
+from mgrd.claims.scene import Scene
+from mgrd.claims.vocabulary import Term
+
+_EXACTLY = frozenset(
+    {"at least", "at most", "no less than", "no more than", "no fewer than", "not less than", "not more than"}
+    | {"not fewer than", "as many as", "up to", "至 少", "至 多", "不 超 过"}
+)
+"""Bounds that hold for the number itself; `more than two` begins at three."""
+
+
+def counts(scene: Scene, before: list[Head]) -> list[Claim]:
+    """Every count of sounds; `before` are the heads of the sentence before, which `of them` may mean."""
+    numbered = [(i, j, count, _noun(scene, j)) for i, j, count in _numbers(scene)]
+    named = sum(noun is not None for *_, noun in numbered)
+    several = named > 1 or (named == 1 and _goes_on(scene))
+    found: list[Claim] = []
+    for i, j, count, noun in numbered:
+        if noun is not None:
+            found += _count(scene, i, j, count, noun, several)
+        elif _of_them(scene, i, j) and any(head.name in _COUNTED_HEADS for head in before):
+            found.append(_claim(scene, i, j + 2, count, "events", f"{count} of them"))
+    return found
+
+
+_COUNTED_HEADS = ("note", "music_note", "tone_of_voice")
+
+
+def _numbers(scene: Scene) -> Iterator[tuple[int, int, int]]:
+    for term in scene.sound:
+        if term.entry.number is not None and term.entry.number == int(term.entry.number):
+            yield term.i, term.j, int(term.entry.number)
+    begin, end = scene.sentence.i, scene.sentence.j
+    for i, word in enumerate(scene.text.words[begin:end], begin):
+        if word.isdecimal() and word.isascii() and len(word) <= 2:
+            yield i, i + 1, int(word)
+
+
+def _noun(scene: Scene, j: int) -> Term | None:
+    """What the number before token j counts."""
+    noun = next((t for t in scene.sound if j <= t.i <= j + 3 and _counted(t)), None)
+    if noun is None or any(scene.listed("stop", k) or not scene.word(k)[:1].isalpha() for k in range(j, noun.i)):
+        return None
+    return noun
+
+
+def _goes_on(scene: Scene) -> bool:
+    """`one tone is followed by another`, `two beeps, then one more`."""
+    return any(
+        scene.listed("added", k) and not scene.listed("than", k + 1) for k in range(scene.sentence.i, scene.sentence.j)
+    )
+
+
+def _of_them(scene: Scene, i: int, j: int) -> bool:
+    """`there are four of them`, but not `four of them are low`."""
+    whole = not scene.word(j + 2)[:1].isalnum()
+    return whole and scene.listed("of", j) and scene.listed("them", j + 1) and scene.listed("some", i - 1)
+
+
+def _count(scene: Scene, i: int, j: int, count: int, noun: Term, several: bool) -> Iterator[Claim]:
+    if scene.listed("nth", i - 1) or (count == 1 and not _is_count_of_one(scene, i)):
+        return
+    if not scene.allowed("trace") or (scene.listed("of", j) and count == 1):
+        return
+    what, noun_marks = _raw(scene, noun), noun.entry.marks
+    if noun.j - noun.i == 1 and scene.listed("times", noun.i):
+        subject = [t for t in scene.sound if t.j <= i and _counted(t) and t.i >= scene.clause(i)[0]]
+        times_more = any(0 <= t.i - noun.j <= 1 and "degree.comparative" in t.entry.marks for t in scene.sound)
+        if not subject or times_more:
+            return
+        what, noun_marks = _raw(scene, subject[-1]), subject[-1].entry.marks
+    # any other sound than a bare tone is told from its neighbours by no measurement
+    unit = "events" if "events.countable" in noun_marks else "others"
+    if unit == "events" and (several or _is_partial(scene, i, j, noun)):
+        unit = "part"
+    if "pause" in noun.entry.heads:
+        yield _claim(scene, i, noun.j, count, unit, f"{count} {what}", "pause.presence")
+    else:
+        yield _claim(scene, i, noun.j, count, unit, f"{count} {what}")
+
+
+def _claim(scene: Scene, i: int, j: int, count: int, unit: str, claimed: str, cue: str = "event.count") -> Claim:
+    bound, count = _bound(scene, i, count)
+    if bound is not None:
+        claimed = f"{bound.replace('_', ' ')} {count} {claimed.partition(' ')[2]}"
+    return scene.claim(i, j, cue, "count", bound or str(count), claimed=claimed, claimed_value=float(count), unit=unit)
+
+
+def _bound(scene: Scene, i: int, count: int) -> tuple[str | None, int]:
+    """`at_least` or `at_most` with the number that it begins or ends at."""
+    term = _bounding(scene, i)
+    if term is None:
+        return None, count
+    bound = "at_least" if "bounds.at_least" in term.entry.marks else "at_most"
+    words = " ".join(scene.word(k) for k in range(term.i, term.j))
+    return bound, count + (0 if words in _EXACTLY else 1 if bound == "at_least" else -1)
+
+
+def _bounding(scene: Scene, i: int) -> Term | None:
+    """The bound before a number: `at least two`, `至少有两声`."""
+    ends = (i, i - 1) if scene.listed("some", i - 1) else (i,)
+    return next((t for t in scene.frame if t.j in ends and any(m.startswith("bounds.") for m in t.entry.marks)), None)
+
+
+def _is_partial(scene: Scene, i: int, j: int, noun: Term) -> bool:
+    """`the last two beeps`, `two low tones`, `two clicks per second`, `two beeps at the start`."""
+    bound = _bounding(scene, i)
+    if bound is not None and scene.listed("each", i):
+        return True  # "below both tones" bounds no number
+    begin = i if bound is None else bound.i
+    beside = [*range(begin - 3, begin), *range(j, noun.i), *range(noun.j, noun.j + 2)]
+    if any(scene.listed("partial", k) for k in beside) or (bound is None and scene.place(i, reach=6)):
+        return True
+    described = any(j <= t.i < noun.i and not t.entry.says.keys().isdisjoint(_COUNTED_HEADS) for t in scene.sound)
+    in_a_time = any(t.i - noun.j in (1, 2) and "units.s" in t.entry.marks for t in scene.sound)
+    return described or in_a_time
+
+
+def _raw(scene: Scene, term: Term) -> str:
+    return scene.text.raw[scene.text.starts[term.i] : scene.text.ends[term.j - 1]].lower()
+
+
+def _counted(term: Term) -> bool:
+    return not term.entry.marks.isdisjoint(("events.countable", "events.counted"))
+
+
+def _is_count_of_one(scene: Scene, i: int) -> bool:
+    """`one` counts only when it is stressed: `only one beep`, `there is one beep`, `I hear one beep`."""
+    near = range(i - 2, i)
+    return any(scene.listed("only", k) or scene.listed("some", k) for k in near) or scene.listed("only", i)

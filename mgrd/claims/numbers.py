@@ -1,0 +1,257 @@
+"""Figures and counts that a text states against those of the clip, and the claims that have rules of their own.
+
+Says how far a clip is from what was claimed, or why that cannot be said; the verdict is for `verify`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mgrd.audio.segments import PAUSE_S
+from mgrd.claims import Claim
+from mgrd.claims.readings import (
+    CONTRADICTED_Z,
+    OF_ONE_SOURCE,
+    ORDINALS,
+    SCALES,
+    SPEECHLESS_SHARE,
+    THIRDS,
+    Z_LIMIT,
+    Finding,
+    Reading,
+    apart_shown,
+    content_of,
+    events_of,
+    figure_of,
+    said,
+    shown,
+    sigma_on,
+    value_of,
+    why_absent,
+)
+from mgrd.claims.vocabulary import norms
+
+if TYPE_CHECKING:
+    from mgrd.audio.measure import Measurements
+
+_SATURATED_HZ = 7.0
+"""Above about 7 syllables/s the count of envelope peaks falls behind the true rate."""
+
+_OCTAVES = (12.0, 24.0, 19.0)
+"""Semitones between a pitch and its octaves and twelfth, which trackers and ears confuse."""
+
+_UNHEARD_Z = -1.9
+"""No contradiction: listeners hear pauses where no silence is, at hesitations, drawn-out sounds and short gaps."""
+
+_EXTREMES = ("highest", "lowest", "reached")
+_EXTREME_ST = 5.0
+"""Semitones between the 90th percentile of a pitch and its peak that nobody need wonder at."""
+
+_SYLLABLES_PER_WORD = 1.4
+"""English running text, about (conversation 1.3, prose 1.5)."""
+
+
+def numbers(claim: Claim, clip: Measurements) -> Finding:
+    """How far a stated figure or count is from the measured one."""
+    norm = next((one for one in norms()["value"] if one["cue"] == claim.cue), None)
+    if norm is None or claim.claimed_value is None:
+        return Finding(None, "no measurement for it")
+    refused = _refused(claim, clip)
+    if refused is not None:
+        return Finding(None, refused)
+    claimed = claim.claimed_value
+    if claim.unit == "wpm":
+        claimed *= _SYLLABLES_PER_WORD / 60
+    measured = _value_figure(claim, clip, norm)
+    if isinstance(measured, str):
+        return Finding(None, measured)
+    value, sigma = measured
+    if norm["scale"] != "linear" and claimed <= 0:
+        return Finding(None, f"{claimed:g} is no value for it")
+    scale = SCALES[norm["scale"]]
+    tolerance = max(norm["tolerance"], norm.get("tolerance_share", 0.0) * abs(claimed))
+    if claim.unit == "wpm" or (norm["cue"] == "pitch.value" and claim.scope in ("start", "end")):
+        tolerance *= 2  # syllables per word vary; a glide has no single first or last pitch
+    low, high = scale(claimed) - tolerance, scale(claimed) + tolerance
+    if claim.asserts in ("at_least", "at_most"):
+        low, high = (low, math.inf) if claim.asserts == "at_least" else (-math.inf, high)
+    error = norm.get("sigma") or sigma_on(norm["scale"], value, sigma)
+    past_low, past_high = _beyond(claim, low, high)
+    reading = Reading(scale(value), math.hypot(error, norm["edge"]), low, high, past_low, past_high)
+    z = reading.z(claim.polarity)
+    apart = scale(value) - scale(claimed)
+    why = f"{said(claim)}, measured {shown(norm['figure'], value)}" + apart_shown(norm["scale"], apart)
+    if z <= CONTRADICTED_Z and claim.asserts == "value":
+        related = _related(claim, apart, norm["scale"])
+        if related is not None:
+            return Finding(None, f"{why}: {related}")
+        if claim.cue == "rate.value" and claimed > value > 0.5 * _SATURATED_HZ:
+            return Finding(None, f"{why}: the count falls behind in fast speech and saturates at {_SATURATED_HZ:g}")
+    if claim.cue == "pause.presence" and value < claimed:
+        z = max(z, _UNHEARD_Z) if claim.polarity > 0 else z
+    return Finding(z, why, value)
+
+
+def _beyond(claim: Claim, low: float, high: float) -> tuple[float | None, float | None]:
+    """Where contradiction starts for an extreme: how far a peak lies above the 90th percentile of the pitch varies."""
+    if claim.asserts == "highest":
+        return low - _EXTREME_ST, high
+    if claim.asserts == "lowest":
+        return low, high + _EXTREME_ST
+    return (low - _EXTREME_ST, high + _EXTREME_ST) if claim.asserts == "reached" else (None, None)
+
+
+def _refused(claim: Claim, clip: Measurements) -> str | None:
+    """Why a figure cannot be put to the clip at all."""
+    if claim.cue in OF_ONE_SOURCE and content_of(clip) == "mixed":
+        return "speech among other sounds, whose pitch and pace are not told apart"
+    if claim.cue == "event.count":
+        if claim.unit == "part":
+            return "it counts a part of what sounds, or is a count in proportion"
+        if claim.unit != "events":
+            return "such sounds are not told apart by any measurement"
+        if value_of(clip, "speech_s", 0.0) > SPEECHLESS_SHARE * clip.duration_s:
+            return "speech, whose sounds are not counted"
+    if claim.cue == "loudness.level" and claim.unit == "dB" and (claim.claimed_value or 0) >= 0:
+        return "decibels against an unknown reference"
+    if claim.cue == "time.duration" and claim.scope == "span":
+        return "the length of a part that nothing in the text places"
+    return None
+
+
+def _value_figure(claim: Claim, clip: Measurements, norm: Mapping[str, Any]) -> tuple[float, float] | str:
+    if claim.cue == "pitch.value":
+        return _pitch(claim, clip)
+    if claim.cue == "loudness.level":
+        name = "level_dbfs" if claim.unit == "dBFS" else "loudness_lufs"
+        return figure_of(claim, clip, name)
+    if claim.cue == "pause.duration":
+        lengths = [one.t1_s - one.t0_s for one in clip.segments if one.kind == "pause"]
+        if lengths and claim.claimed_value is not None:
+            claimed = claim.claimed_value
+            return min(lengths, key=lambda length: abs(length - claimed)), 0.15
+    return figure_of(claim, clip, norm["figure"])
+
+
+def _pitch(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
+    """The pitch that a claim is about: of the clip, of one of its sounds, or of its first or last voiced frames."""
+    if claim.scope in ORDINALS:
+        events = events_of(clip)
+        if isinstance(events, str):
+            return events
+        index = ORDINALS[claim.scope]
+        if index >= len(events):
+            return f"{len(events)} separate sounds found"
+        f0_hz = events[index].f0_hz
+        return "that sound has no pitch" if f0_hz is None else (f0_hz, 0.02 * f0_hz)
+    if claim.asserts in _EXTREMES and claim.scope == "whole":
+        return _extreme(claim, clip)
+    if claim.scope in THIRDS:
+        track = clip.tracks.get("f0_hz")
+        voiced = [float(value) for value in track if math.isfinite(value)] if track is not None else []
+        if len(voiced) < 8:
+            return "too short: fewer than 8 voiced frames"
+        edge = max(3, len(voiced) // 12)
+        half = len(voiced) // 2
+        near = {"start": voiced[:edge], "end": voiced[-edge:], "middle": voiced[half - 1 : half + 2]}[claim.scope]
+        median = sorted(near)[len(near) // 2]
+        return median, 0.03 * median
+    whole = figure_of(claim, clip, "f0_median_hz")
+    if isinstance(whole, str) or claim.claimed_value is None or content_of(clip) != "tones":
+        return whole
+    # of several tones or a glide, any of their pitches may be meant
+    pitches = [one.f0_hz for one in clip.segments if one.kind == "event" and one.f0_hz]
+    low, high = value_of(clip, "f0_p10_hz"), value_of(clip, "f0_p90_hz")
+    if low and high and claim.claimed_value > 0 and len(pitches) < 2:
+        return min(max(claim.claimed_value, low), high), whole[1]
+    wanted = math.log(claim.claimed_value) if claim.claimed_value > 0 else 0.0
+    nearest = min([*pitches, whole[0]], key=lambda f0_hz: abs(math.log(f0_hz) - wanted))
+    return nearest, 0.02 * nearest
+
+
+def _extreme(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
+    """The pitch that `peaks at`, `the lowest` or `reaches` means: an end of its range, or any pitch within."""
+    low, high = figure_of(claim, clip, "f0_p10_hz"), figure_of(claim, clip, "f0_p90_hz")
+    if isinstance(low, str) or isinstance(high, str):
+        return low if isinstance(low, str) else str(high)
+    if claim.asserts == "reached" and claim.claimed_value is not None:
+        return min(max(claim.claimed_value, low[0]), high[0]), high[1]
+    return high if claim.asserts == "highest" else low
+
+
+def _related(claim: Claim, apart: float, scale: str) -> str | None:
+    if claim.cue == "pitch.value" and any(abs(abs(apart) - octave) <= 1.0 for octave in _OCTAVES):
+        return "octave related"
+    if claim.cue == "tempo.value" and scale == "ratio":
+        factor = math.exp(abs(apart) / 100)
+        if any(abs(factor / multiple - 1) <= 0.06 for multiple in (2, 3, 1.5, 4)):
+            return "a multiple of the beat"
+    return None
+
+
+def _position(claim: Claim, clip: Measurements) -> Finding:
+    at_s = claim.t1_s if claim.t1_s is not None else claim.claimed_value
+    if at_s is None:
+        return Finding(None, "no measurement for it")
+    if claim.polarity < 0 or claim.asserts == "at_most":
+        return Finding(None, f"not placed at {at_s:g} s, but before it or elsewhere")
+    late = at_s - clip.duration_s
+    slack = max(0.5, 0.05 * clip.duration_s)
+    why = f"{said(claim)}, the clip lasts {clip.duration_s:.2f} s"
+    if late > slack:
+        return Finding(max(-Z_LIMIT, -2.0 * late / slack), why, clip.duration_s)
+    return Finding(None, f"within the clip of {clip.duration_s:.2f} s; what sounds there is not measured")
+
+
+def _pause_presence(claim: Claim, clip: Measurements) -> Finding:
+    measured = figure_of(claim, clip, "pause_count")
+    if isinstance(measured, str):
+        return Finding(None, measured)
+    count, sigma = measured
+    reading = Reading(count, max(sigma, 0.3), low=0.5)
+    z = reading.z(claim.polarity)
+    why = f"{said(claim)}, measured {count:.0f} pauses of {PAUSE_S:g} s or more"
+    return Finding(max(z, _UNHEARD_Z) if claim.polarity > 0 else z, why, count)
+
+
+def _mode(claim: Claim, clip: Measurements) -> Finding:
+    mode, margin = value_of(clip, "mode"), value_of(clip, "key_margin", 0.0)
+    if mode is None:
+        return Finding(None, why_absent(clip, "mode"))
+    agrees = (mode == 1) == (claim.asserts == "major")
+    why = f"{said(claim)}, measured {'major' if mode == 1 else 'minor'} (margin {margin:.2f})"
+    if not agrees or claim.polarity < 0:
+        return Finding(None, f"{why}: the relative key has the same notes")
+    return Finding(2.0 if margin >= 0.1 else 0.5, why, mode)
+
+
+def _source(claim: Claim, clip: Measurements) -> Finding:
+    speech_s = value_of(clip, "speech_s")
+    if claim.asserts == "speech" and claim.polarity > 0 and speech_s is not None and speech_s >= 0.5:
+        return Finding(2.0, f"{said(claim)}, measured {speech_s:.1f} s of speech", speech_s)
+    return Finding(None, "no measurement for it")
+
+
+def _change(claim: Claim, clip: Measurements) -> Finding:
+    """So many semitones up or down; the text gives the size, not always the direction."""
+    measured = figure_of(replace(claim, scope="whole"), clip, "f0_change_st")
+    if isinstance(measured, str):
+        return Finding(None, measured)
+    if content_of(clip) != "tones":
+        return Finding(None, "speech moves in many steps, and the text does not say which is meant")
+    value, sigma = abs(measured[0]), measured[1]
+    size = abs(claim.claimed_value or 0.0)
+    reading = Reading(value, math.hypot(sigma, 0.5), low=size - max(1.0, 0.3 * size), high=size + max(1.0, 0.3 * size))
+    return Finding(reading.z(claim.polarity), f"{said(claim)}, measured {measured[0]:+.1f} st", measured[0])
+
+
+SPECIAL: dict[tuple[str, str], Callable[[Claim, Any], Finding]] = {
+    ("time.position", "value"): _position,
+    ("pause.presence", "presence"): _pause_presence,
+    ("music.mode", "level"): _mode,
+    ("source.presence", "presence"): _source,
+    ("pitch.contour", "value"): _change,
+}

@@ -1,0 +1,137 @@
+"""How a function becomes a command: its options, the folders it is given, its signals, its exit codes.
+
+Knows nothing of what a command does. Only this module and mgrd.cli import typer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import functools
+import inspect
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mgrd import options as opts
+from mgrd.errors import EXIT_CANNOT, EXIT_INTERRUPTED, MgrdError, MisusedError
+from mgrd.progress import stop
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes on stderr.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Log messages of libraries, and where in the code an error arose.")
+]
+
+EVERYWHERE = {"quiet": Quiet, "verbose": Verbose}
+"""Options that every command accepts; a command that does something with one has a parameter of its own for it."""
+
+STOPPABLE = ("generate", "filter", "distill", "eval", "run")
+"""Commands that save what is done when a signal asks them to stop; the others end at once."""
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
+
+
+def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a command: a parameter of an options class becomes its options, an error its exit code.
+
+    An option that the function has a parameter of its own for (the questions of `eval`) is that parameter.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        annotations = inspect.get_annotations(function, eval_str=True)
+        own = inspect.signature(function).parameters
+        parameters: list[inspect.Parameter] = []
+        classes: dict[str, tuple[type, list[str]]] = {}
+        for key, parameter in own.items():
+            kind = annotations[key]
+            if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+                fields = [field for field in opts.fields(kind) if field.name not in own]
+                classes[key] = kind, [field.name for field in fields]
+                parameters += map(_parameter, fields)
+            else:
+                parameters.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+        parameters += [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+            for key, kind in EVERYWHERE.items()
+            if key not in own
+        ]
+
+        @functools.wraps(function)
+        def run(**given: Any) -> None:
+            for key, (kind, names) in classes.items():
+                given[key] = kind(**{option: given.pop(option) for option in names})
+            with _exit_codes(verbose=given["verbose"]):
+                if name in STOPPABLE:
+                    stop.listen()
+                for key in classes:
+                    opts.check_ranges(given[key])
+                _check_folders(given)
+                function(**{key: value for key, value in given.items() if key in own})
+
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        app.command(name=name)(run)
+        return run
+
+    return register
+
+
+def _parameter(field: opts.Field) -> inspect.Parameter:
+    flags = [f"--{field.name.replace('_', '-')}", *([field.opt.short] if field.opt.short else [])]
+    option = typer.Option(
+        *flags,
+        help=field.opt.help,
+        show_default=not (field.default is None or field.default is False or field.default == []),
+    )
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=Annotated[field.type, option]
+    )
+
+
+class _exit_codes:  # noqa: N801  (reads as a phrase: `with _exit_codes()`)
+    """Turn what a user can fix into one line on stderr and its exit code; a bug keeps its traceback."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self.verbose = verbose
+
+    def __enter__(self) -> None:
+        if self.verbose:
+            logging.basicConfig(level=logging.INFO)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None or isinstance(error, typer.Exit):
+            return
+        if self.verbose and isinstance(error, MgrdError):
+            typer.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        if isinstance(error, KeyboardInterrupt):
+            typer.echo("Interrupted: what was done is saved, the same command goes on", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        if isinstance(error, MgrdError):
+            typer.secho(f"Error: {error}", fg="red", err=True)
+            raise typer.Exit(error.exit_code) from None
+        if isinstance(error, OSError) and error.errno in _FULL_DISK:
+            where = f"{error.filename}: " if error.filename else ""
+            typer.secho(f"Error: {where}{error.strerror}; what was done before is saved", fg="red", err=True)
+            raise typer.Exit(EXIT_CANNOT) from None
+
+
+def _check_folders(given: dict[str, Any]) -> None:
+    """Refuse a folder to read that is none, and a folder to write that cannot be one, before any work."""
+    for flag, folder in (("--audio-root", given.get("audio_root")), ("--rules", _rules_of(given))):
+        if folder is not None and not Path(folder).is_dir():
+            raise MisusedError(f"{flag} {folder}: no such folder")
+    if out := given.get("out"):
+        above = next(path for path in (out, *out.absolute().parents) if path.exists())
+        if not above.is_dir():
+            raise MisusedError(f"-o {out}: {above} is a file; give a folder")
+
+
+def _rules_of(given: dict[str, Any]) -> str | None:
+    chosen = [options.rules for options in given.values() if isinstance(options, opts.Filter)]
+    return chosen[0] if chosen else given.get("rules")

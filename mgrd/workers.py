@@ -1,0 +1,63 @@
+"""Worker processes of a stage: they leave signals to it, end with it, and their loss is told in one line.
+
+Knows nothing about what they work on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from mgrd.errors import MgrdError, Stopped
+from mgrd.progress import stop
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    # what a scheduler or `taskset` allows is known on Linux alone
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def pool(count: int, start: Callable[..., None], *given: Any) -> Iterator[ProcessPoolExecutor]:
+    """`count` processes, each of which calls `start(*given)` first; what waits when the block ends is not begun.
+
+    Raises Stopped when a process was lost after a signal asked to stop, and MgrdError when it was lost otherwise.
+    """
+    # spawn: a forked child would inherit the locks of polars' threads
+    found = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start, (start, given))
+    try:
+        yield found
+    except BrokenProcessPool as error:
+        if stop:  # the signal met one that was just starting
+            raise Stopped(
+                f"stopped by {stop.signal_name}; what is finished is saved, the same command goes on"
+            ) from error
+        raise MgrdError(
+            "a worker process was lost; is there enough memory? What is finished is saved: rerun with fewer --workers"
+        ) from error
+    finally:
+        found.shutdown(wait=True, cancel_futures=True)
+
+
+def _start(start: Callable[..., None], given: tuple[Any, ...]) -> None:
+    # A terminal, or a scheduler, sends them to the whole group; the stage decides.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    start(*given)
+
+
+def _end_with_parent() -> None:
+    """A worker whose stage was killed would wait for work forever: it holds both ends of the queue itself."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

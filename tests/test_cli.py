@@ -1,0 +1,156 @@
+"""The command line as a shell sees it: exit codes, one line for what a user can fix, and who listens to signals."""
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from mgrd import engines, tables
+from mgrd.engines import Completion
+from mgrd.evaluate import default_folder
+
+
+class FakeEngine:
+    """Answers every question with the same words."""
+
+    name, sr, window_s = "fake", 16000, 30.0
+
+    def sample(self, requests, sampling):
+        for request in requests:
+            for sample, seed in request.seeds.items():
+                text = "<think>The pitch is low, it hums.</think>low"
+                yield Completion(request.key, sample, seed, text, "stop", 5, 4, -1.5, (1.0,))
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A working folder with a low tone, a question about it, a model folder, and the engine that only talks."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(engines, "open_engine", lambda *_, **__: FakeEngine())
+    seconds = np.arange(16000) / 16000
+    sf.write("low.wav", 0.2 * sum(np.sin(2 * np.pi * 110 * k * seconds) / k for k in range(1, 6)), 16000)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    write_question("q.jsonl", question="Is the pitch low or high?")
+    return tmp_path
+
+
+def write_question(path, **given):
+    row = {"id": "q1", "audio": "low.wav", "choices": ["low", "high"], "answer": "low"} | given
+    Path(path).write_text(json.dumps(row) + "\n")
+
+
+NEVER_HUMS = '''
+"""Object to a trace that hums."""
+from mgrd.rulebook import example
+
+def check(trace):
+    """Object."""
+    return "it hums" if "hums" in trace.think else None
+
+KEEP = [example("the pitch falls")]
+DROP = [example("it hums")]
+'''
+
+GENERATE = ("generate", "q.jsonl", "-m", "model", "-k", "1", "--engine", "transformers", "--quiet", "-o", "out")
+EVAL = ("eval", "q.jsonl", "-m", "model", "-k", "1", "--engine", "transformers", "--quiet", "--workers", "1")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ((*GENERATE, "--audio-root", "/nope"), "--audio-root /nope: no such folder"),
+        ((*EVAL, "--audio-root", "q.jsonl"), "--audio-root q.jsonl: no such folder"),
+        (("run", "q.jsonl", "-o", "out", "--audio-root", "/nope"), "--audio-root /nope: no such folder"),
+        (("filter", "q.jsonl", "-o", "out", "--rules", "/nope"), "--rules /nope: no such folder"),
+        ((*EVAL, "--rules", "/nope"), "--rules /nope: no such folder"),
+        (("rules", "--rules", "/nope"), "--rules /nope: no such folder"),
+        (("run", "model", "-o", "out"), "model: cannot be read as a config (Is a directory); give a TOML file"),
+        ((*GENERATE, "-o", "low.wav"), "-o low.wav: low.wav is a file; give a folder"),
+        ((*GENERATE, "-o", "low.wav/x"), "low.wav is a file; give a folder"),
+        ((*GENERATE, "--prompt", "low.wav"), "is no UTF-8; save it as UTF-8 text"),
+        (("distill", "model", "-m", "model", "-o", "out", "--seed", "4294967296"), "must be from 0 to 4294967295"),
+        ((*GENERATE, "--map", "question"), "--map question: write OURS=THEIRS"),
+        ((*GENERATE, "--map", "words=ask"), "--map words=...: there is no such column"),
+    ],
+)
+def test_misuse_is_one_line_and_exit_code_2(home, run, args, said):
+    code, out, err = run(*args)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+    assert said in err
+
+
+def test_verbose_shows_where_an_error_arose_and_changes_neither_its_line_nor_its_code(home, run):
+    code, _, err = run("rules", "--rules", "/nope", "-v")
+    assert (code, err.splitlines()[0]) == (2, "Traceback (most recent call last):")
+    assert err.splitlines()[-1] == "Error: --rules /nope: no such folder"
+
+
+def test_every_command_accepts_json_quiet_and_verbose(run):
+    for name in ("generate", "filter", "distill", "eval", "run", "inspect", "rules"):
+        code, out, _ = run(name, "--help")
+        assert (code, [flag for flag in ("--json", "--quiet", "--verbose") if flag not in out]) == (0, [])
+    assert run("rules", "fluent", "--quiet", "-v", "--json")[0] == 0
+
+
+def test_only_commands_that_save_their_work_take_signals_over(home, run):
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL), signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    try:
+        run("rules", "fluent")
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        run("filter", "absent", "-o", "out")
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGUSR1, before[1])
+
+
+def test_columns_of_the_questions_may_have_other_names(home, run):
+    write_question("q.jsonl", ask="Is the pitch low or high?")
+    code, _, err = run(*GENERATE)
+    assert (code, "name the right one with --map question=COLUMN" in err) == (1, True)
+    assert run(*GENERATE, "--map", "question=ask")[0] == 0
+    assert tables.read_table(home / "out" / "traces", tables.TRACES)["question"].item() == "Is the pitch low or high?"
+
+
+def test_filter_answers_with_the_keys_that_the_docs_list(home, run):
+    assert run(*GENERATE)[0] == 0
+    code, out, _ = run("filter", "out", "-o", "out", "--workers", "1", "--quiet", "--json")
+    page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
+    listed = re.search(r"^\| `filter` \| `(.*)` \|$", page, re.MULTILINE)[1].split(", ")
+    assert (code, sorted(json.loads(out))) == (0, sorted(listed))
+
+
+def test_an_evaluation_names_its_own_folder_and_rerun_leaves_the_same_bytes(home, run):
+    assert run(*EVAL)[0] == 0
+    here = home / f"eval-q-{home.name}"
+    made = {path.name: path.read_bytes() for path in here.rglob("*") if path.suffix in (".json", ".parquet")}
+    code, out, _ = run(*EVAL, "--json")
+    again = {path.name: path.read_bytes() for path in here.rglob("*") if path.suffix in (".json", ".parquet")}
+    assert (code, "seconds" in json.loads(out), "seconds" in json.loads(made["metrics.json"])) == (0, True, False)
+    assert {**again, "manifest.json": None} == {**made, "manifest.json": None}
+    assert list(here.glob("*.old-*")) == []
+
+
+def test_an_evaluation_judges_by_the_rules_it_is_given_and_sets_nothing_aside_unasked(home, run):
+    own = home / "mine" / "logic" / "never_hums.py"
+    own.parent.mkdir(parents=True)
+    own.write_text(NEVER_HUMS)
+    objected = json.loads(run(*EVAL, "--rules", "mine", "--json")[1])["objections"]
+    assert objected["logic.never_hums"] == 1
+    code, _, err = run(*EVAL, "--without", "fluent")
+    assert (code, "made under other settings" in err) == (1, True)
+    code, out, _ = run(*EVAL, "--rules", "mine", "--without", "never_hums", "--recheck", "--json")
+    assert (code, "logic.never_hums" in json.loads(out)["objections"]) == (0, False)
+
+
+def test_the_default_folder_of_an_evaluation_says_what_was_asked_and_of_whom(home):
+    assert default_folder("q.jsonl", Path("run/round-02/model")) == Path("eval-q-round-02")
+    assert default_folder("org/data@en:test", Path("qwen")) == Path("eval-org-data-en-test-qwen")
