@@ -43,10 +43,11 @@ def _check_options(given: Sequence[str]) -> dict[str, dict[str, Any]]:
         key, equals, value = rest.partition("=")
         if not (dot and equals and name and key):
             raise MisusedError(f"--check-option {entry}: write NAME.KEY=VALUE, e.g. within_clip.slack_s=0.5")
+        of_check = found.setdefault(name, {})
         try:
-            found.setdefault(name, {})[key] = json.loads(value)
+            of_check[key] = json.loads(value)
         except ValueError:
-            found[name][key] = value
+            of_check[key] = value
     return found
 
 
@@ -171,7 +172,8 @@ def distill_command(
         overwrite=overwrite,
         story=_story(quiet),
     )
-    _answer(result, json_, [f"{key:>24}  {value}" for key, value in result.items()])
+    lines = [f"{key:>24}  {value}" for key, value in result.items()]
+    _answer(result, json_, [*lines, f"{'written to':>24}  {out / 'model'}"])
 
 
 @command("eval")

@@ -110,7 +110,7 @@ class _exit_codes:  # noqa: N801  (reads as a phrase: `with _exit_codes()`)
         if self.verbose and isinstance(error, MgrdError):
             typer.echo("".join(traceback.format_exception(error)), err=True, nl=False)
         if isinstance(error, KeyboardInterrupt):
-            typer.echo("Interrupted: what was done is saved, the same command goes on", err=True)
+            typer.echo("Interrupted; the same command goes on", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
         if isinstance(error, MgrdError):
             typer.secho(f"Error: {error}", fg="red", err=True)

@@ -68,11 +68,12 @@ def open_stage(
         raise SettingsError(f"{present[0]} exists, but {out / MANIFEST} does not say how it was made; {_WAY_OUT}")
     if present and before is not None and not overwrite:
         differing = ", ".join(
-            f"{key} {_short(before.get(key))} -> {_short(now.get(key))}"
+            f"{key} {_change(before.get(key), now.get(key))}"
             for key in sorted(before.keys() | now.keys())
             if before.get(key) != now.get(key)
         )
-        raise SettingsError(f"{out} was made under other settings ({differing}); {_WAY_OUT}")
+        way_out = _WAY_OUT + (", or --recheck to judge again" if stage == "filter" else "")
+        raise SettingsError(f"{out} was made under other settings ({differing}); {way_out}")
     for path in present:
         set_aside(path)
     tables.write_json(manifest | {stage: entry}, out / MANIFEST)
@@ -167,6 +168,8 @@ def find(folder: Path, part: str) -> Path:
             return candidate / part
     if folder.name == part:
         return folder
+    if any((candidate / "traces").exists() for candidate in (folder, *rounds)) and part in PARTS["filter"]:
+        raise InputError(f"{folder}: holds no {part}; run `mgrd filter {folder} -o {folder}` first")
     raise InputError(f"{folder}: holds no {part}; give a run, a round or a stage's folder that has one")
 
 
@@ -189,6 +192,16 @@ def versions() -> dict[str, str]:
 def _plain(identity: Mapping[str, Any]) -> dict[str, Any]:
     """As JSON gives it back, so that a tuple equals the list that was read."""
     return dict(json.loads(json.dumps(dict(identity))))
+
+
+def _change(before: Any, now: Any) -> str:
+    """What changed: of two lists the entries that one of them lacks, else both values."""
+    if isinstance(before, list) and isinstance(now, list):
+        changes = [f"-{item}" for item in before if item not in now] + [
+            f"+{item}" for item in now if item not in before
+        ]
+        return _short(" ".join(changes) or "in another order")
+    return f"{_short(before)} -> {_short(now)}"
 
 
 def _short(value: Any) -> str:

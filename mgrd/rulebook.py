@@ -259,6 +259,8 @@ def _execute(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise RuleError(f"{path}: line {error.lineno}: {error.msg}") from error
+    except ImportError as error:
+        raise RuleError(f"{path}: {error}; a check starts with `from mgrd.rulebook import Trace, example`") from error
     except Exception as error:  # whatever a user's file does at import; its traceback is what helps
         error.add_note(f"while loading the check {path}")
         raise

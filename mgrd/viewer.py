@@ -41,10 +41,10 @@ _INVISIBLE = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which traces to show; a trace is kept when it passed and selection kept it, else it is rejected."""
+    """Which traces to show: rejected ones have an objection; kept ones passed, and selection kept them."""
 
     show: Literal["rejected", "kept", "all"] = "all"
-    """`all` shows the rejected ones first."""
+    """`all` shows the rejected ones first, then those that passed but were not selected, then the kept ones."""
     check: str | None = None
     question: str | None = None
     trace: str | None = None
@@ -96,13 +96,15 @@ def json_rows(judged: Path, selection: Path | None, wanted: Wanted) -> Iterator[
 def _rows(judged: Path, selection: Path | None, wanted: Wanted) -> Iterator[tuple[dict[str, Any], str | None]]:
     """The wanted rows, each with the reason why selection dropped it although it passed."""
     dropped = _dropped(selection)
-    orders = ("rejected", "kept") if wanted.show == "all" else (wanted.show,)
+    orders = ("rejected", "not selected", "kept") if wanted.show == "all" else (wanted.show,)
 
     def found() -> Iterator[tuple[dict[str, Any], str | None]]:
         for show in orders:
             for part in tables.iter_parts(judged, tables.JUDGED):
-                is_kept = pl.col("passed") & ~pl.col("trace_id").is_in(list(dropped))
-                chosen = part.filter(is_kept if show == "kept" else ~is_kept)
+                selected = ~pl.col("trace_id").is_in(list(dropped))
+                passed = pl.col("passed")
+                states = {"rejected": ~passed, "not selected": passed & ~selected, "kept": passed & selected}
+                chosen = part.filter(states[show])
                 if wanted.question is not None:
                     chosen = chosen.filter(pl.col("question_id") == wanted.question)
                 if wanted.trace is not None:
@@ -171,10 +173,10 @@ def _summary(judged: Path, selection: Path | None) -> RenderableType:
 
 
 def _page(row: Mapping[str, Any], why: str | None, number: int) -> RenderableType:
-    kept = row["passed"] and why is None
-    title = Text.assemble(
-        (f"{number}. {_safe(row['trace_id'])}  ", "bold"), ("KEPT", "green") if kept else ("REJECTED", "bold red")
+    state = (
+        ("REJECTED", "bold red") if not row["passed"] else ("KEPT", "green") if why is None else ("NOT SELECTED", "")
     )
+    title = Text.assemble((f"{number}. {_safe(row['trace_id'])}  ", "bold"), state)
     lines: list[RenderableType] = [Rule(style="dim", characters="-"), title, _facts(row)]
     if row["error"] is None:  # else an objection says why there is no text
         lines += [Text("Think", style="bold"), Padding(marked(row["think"], row["claims"]), (0, 0, 0, 2))]

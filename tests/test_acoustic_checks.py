@@ -54,7 +54,8 @@ def test_the_checks_take_time_in_proportion_to_the_text(unit):
         return time.process_time() - start
 
     seconds(10_000)
-    assert seconds(400_000) < 8 * max(seconds(100_000), 0.02)
+    # up to three tries: what else the machine does only adds
+    assert any(seconds(400_000) < 8 * max(seconds(100_000), 0.02) for _ in range(3))
 
 
 def test_chains_of_pure_logic_do_not_pass_for_listening():

@@ -262,7 +262,8 @@ def test_an_answer_is_resolved_in_time_proportional_to_its_text(unit):
         conclusion(text, MOODS)
         return time.process_time() - start
 
-    assert seconds(80_000) < 8 * max(seconds(20_000), 0.05)
+    # up to three tries: what else the machine does only adds
+    assert any(seconds(80_000) < 8 * max(seconds(20_000), 0.05) for _ in range(3))
 
 
 words = st.text(st.characters(categories=("L", "N")), min_size=2, max_size=12).filter(lambda text: text.strip())

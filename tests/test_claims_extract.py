@@ -324,4 +324,5 @@ def test_the_time_is_in_proportion_to_the_text(unit):
         return time.process_time() - start
 
     seconds(10_000)
-    assert seconds(400_000) < 8 * max(seconds(100_000), 0.02)
+    # up to three tries: what else the machine does only adds
+    assert any(seconds(400_000) < 8 * max(seconds(100_000), 0.02) for _ in range(3))

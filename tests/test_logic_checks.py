@@ -78,7 +78,8 @@ def test_the_logic_checks_take_time_in_proportion_to_the_text(unit):
         judge(one, LOGIC)
         return time.process_time() - start
 
-    assert seconds(160_000) < 8 * max(seconds(40_000), 0.05)
+    # up to three tries: what else the machine does only adds
+    assert any(seconds(160_000) < 8 * max(seconds(40_000), 0.05) for _ in range(3))
 
 
 def read(path):

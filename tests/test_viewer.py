@@ -64,8 +64,8 @@ def ids(judged, selection=None, **wanted):
 
 
 def test_rejected_traces_come_first_and_kept_ones_are_those_that_passed_and_were_selected(judged, selection):
-    assert ids(judged, selection) == ["q1.1.1", "q2.1.0", "q2.1.1", "q3.1.0", "q1.1.0"]
-    assert ids(judged, selection, show="rejected") == ["q1.1.1", "q2.1.0", "q2.1.1", "q3.1.0"]
+    assert ids(judged, selection) == ["q1.1.1", "q2.1.1", "q3.1.0", "q2.1.0", "q1.1.0"]
+    assert ids(judged, selection, show="rejected") == ["q1.1.1", "q2.1.1", "q3.1.0"]
     assert ids(judged, selection, show="kept") == ["q1.1.0"]
     assert ids(judged, show="kept") == ["q1.1.0", "q2.1.0"]
 
@@ -184,15 +184,15 @@ def test_marking_adds_brackets_and_loses_no_letter(think, spans):
 
 
 def test_json_is_one_object_with_the_rows_and_why_they_were_not_kept(judged, selection, capsys):
-    inspect(judged.parent, **OPTIONS | {"question": "q2", "as_json": True, "rejected": True})
+    inspect(judged.parent, **OPTIONS | {"question": "q2", "as_json": True})
     out = capsys.readouterr().out
     assert len(out.splitlines()) == 1
     rows = json.loads(out)["traces"]
     assert [(row["trace_id"], row["kept"], row["not_kept"]) for row in rows] == [
-        ("q2.1.0", False, "per_question: 1 kept already"),
         ("q2.1.1", False, None),
+        ("q2.1.0", False, "per_question: 1 kept already"),
     ]
-    assert rows[1]["objections"][0] == {"rule": "logic", "check": "length", "reason": "because"}
+    assert rows[0]["objections"][0] == {"rule": "logic", "check": "length", "reason": "because"}
 
 
 def test_rejected_and_kept_exclude_each_other(judged):

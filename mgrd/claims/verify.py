@@ -63,7 +63,7 @@ def _judged(claim: Claim, measurements: Sequence[Measurements], admissible: froz
         verdict = "contradicted"
     elif z >= SUPPORTED_Z:
         verdict = "supported"
-    why = chosen.why if verdict != "unverifiable" else f"too close to call: {chosen.why}"
+    why = chosen.why if verdict != "unverifiable" else f"not clear enough: {chosen.why}"
     confidence = 0.5 * (1 + math.erf(abs(z) / math.sqrt(2)))
     judged = replace(claim, measured=chosen.measured, z=round(z, 3), verdict=verdict, why=why)
     return replace(judged, confidence=round(confidence, 4))

@@ -112,7 +112,7 @@ def _jsonl(path: Path, wanted: Collection[str], columns: set[str]) -> Iterator[t
 
 def _object(line: bytes) -> Row:
     try:
-        value = json.loads(line.decode())
+        value = json.loads(line.decode().rstrip())
     except UnicodeDecodeError as error:
         return f"is not UTF-8 (byte {error.start + 1} is {line[error.start]:#04x})"
     except json.JSONDecodeError as error:
