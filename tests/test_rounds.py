@@ -618,6 +618,7 @@ def test_a_stage_does_not_outlive_its_run(tmp_path):
     running.kill()
     running.wait()
     wait_for(tmp_path / "stopped")
+    assert running.returncode == -signal.SIGKILL  # so that it was not the run which stopped its stage
 
 
 def wait_for(path):
