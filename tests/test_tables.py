@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+from contextlib import contextmanager
 
 import polars as pl
 import pytest
@@ -63,22 +64,25 @@ def test_missing_damaged_and_foreign_tables_are_errors_by_name(tmp_path):
         tables.read_json(tmp_path / "none.json")
 
 
-@pytest.fixture
+@contextmanager
 def full_disk():
-    """Make the system refuse files over 2,000 bytes, as a full disk would."""
+    """Make the system refuse files over 2,000 bytes, as a full disk would: also pytest's own report, so be brief."""
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, usual[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
 
 
-def test_a_full_disk_is_one_line_with_the_file_and_leaves_no_partial_one(tmp_path, full_disk):
+def test_a_full_disk_is_one_line_with_the_file_and_leaves_no_partial_one(tmp_path):
     rows = [ROW | {"why": str(hash(("why", number)))} for number in range(2000)]
     for name, write in (
         ("table.parquet", lambda path: tables.write_table(rows, path, tables.SELECTION)),
         ("x.json", lambda path: tables.write_json(rows, path)),
     ):
-        with pytest.raises(MgrdError, match=rf"{name}: cannot be written \(.*; what was finished is saved") as refused:
+        said = rf"{name}: cannot be written \(.*; what was finished is saved"
+        with pytest.raises(MgrdError, match=said) as refused, full_disk():
             write(tmp_path / name)
         assert "\n" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
