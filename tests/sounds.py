@@ -53,14 +53,40 @@ def noise(seconds, dbfs=-20.0, sr=SR, seed=0):
     return at_level(np.random.default_rng(seed).standard_normal(round(seconds * sr)), dbfs)
 
 
-def clicks(bpm, seconds, dbfs=-20.0, sr=SR):
-    """A metronome: 20 ms bursts of noise."""
+def clicks(bpm, seconds, dbfs=-20.0, sr=SR, jitter=0.0, seed=0):
+    """A metronome: 20 ms bursts of noise, each early or late by up to so many beats."""
     samples = silence(seconds, sr)
     burst = noise(0.02, dbfs, sr) * np.hanning(round(0.02 * sr))
+    rng = np.random.default_rng(seed)
     for start in np.arange(0.1, seconds - 0.05, 60 / bpm):
-        at = round(start * sr)
+        at = round(np.clip(start + rng.uniform(-jitter, jitter) * 60 / bpm, 0, seconds - 0.03) * sr)
         samples[at : at + len(burst)] += burst.astype(np.float32)
     return samples
+
+
+def knocks(count, gap_s=0.3, dbfs=-20.0, sr=SR):
+    """Dull knocks, 0.15 s each, with gaps between them and a gap's silence at either end."""
+    t, gap = np.arange(round(0.15 * sr)) / sr, silence(gap_s, sr)
+    body = np.sin(2 * np.pi * 180 * t)
+    struck = [(body + 0.5 * noise(0.15, 0, sr, seed)) * np.exp(-t / 0.02) for seed in range(count)]
+    return np.concatenate([gap, *(part for knock in struck for part in (at_level(knock, dbfs), gap))])
+
+
+def in_room(samples, rt60_s, sr=SR, seed=0):
+    """The samples in a room: as much reverberation as direct sound, noise that decays by 60 dB in `rt60_s`."""
+    t = np.arange(round(1.2 * rt60_s * sr)) / sr
+    tail = np.random.default_rng(seed).standard_normal(len(t)) * 10 ** (-3 * t / rt60_s) * (t > 0.0025)
+    response = np.concatenate(([1.0], tail / np.sqrt(np.sum(tail**2))))
+    size = 2 ** int(np.ceil(np.log2(len(samples) + len(response))))
+    wet = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(response, size), size)[: len(samples)]
+    return wet.astype(np.float32)
+
+
+def low_passed(samples, hz, sr=SR):
+    """Nothing above `hz`."""
+    spectrum = np.fft.rfft(samples)
+    spectrum[np.fft.rfftfreq(len(samples), 1 / sr) > hz] = 0
+    return np.fft.irfft(spectrum, len(samples)).astype(np.float32)
 
 
 def chord(midi, seconds, dbfs=-20.0, sr=SR):

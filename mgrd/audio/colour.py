@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mgrd.audio.figures import Figure, Floats, Scope, absent, figure
+from mgrd.audio.figures import HOP_S, Figure, Floats, Scope, absent, figure
+from mgrd.audio.level import SILENCE_DBFS
 from mgrd.audio.spectra import CHROMA_SECONDS
 
 BAND_DB = 75.0
@@ -31,7 +32,24 @@ def bandwidth_hz(scope: Scope) -> Figure:
 
 def flatness(scope: Scope) -> Figure:
     """Geometric over arithmetic mean of the power spectrum, frames weighted by energy: 0 a tone, 0.56 white noise."""
-    return _weighted(scope, scope.flatness, 0.2)
+    return _weighted(scope, scope.flatness, 0.2, 0.01)
+
+
+def brightness_db(scope: Scope) -> Figure:
+    """Power from 3 to 8 kHz over that from 0.1 to 3 kHz, dB, of everything: what is loud decides.
+
+    Two utterances of any two speakers differ by 5.5 dB (SD), and low-passing one at 3 kHz takes 13, at 2 kHz 35; white
+    noise 20 dB down adds 0.5. The bands are the same whatever the rate of the clip, from 16 kHz on.
+    """
+    heard = scope.level_db > SILENCE_DBFS
+    if not heard.any():
+        return absent("silent")
+    ratios_db, power = scope.bright_db[heard], 10 ** (scope.level_db[heard] / 10)
+    high = 1 / (1 + 10 ** (-ratios_db / 10))
+    value = 10 * np.log10(max(float(power @ high), 1e-20) / max(float(power @ (1 - high)), 1e-20))
+    loud = power > power.max() * 1e-3
+    pieces = max(1.0, loud.sum() * HOP_S / 0.2)  # a syllable is one sound
+    return figure(value, np.hypot(1.0, float(ratios_db[loud].std()) / np.sqrt(pieces)))
 
 
 def bandlimit_hz(spectrum: Floats, sr: int) -> Figure:
@@ -54,7 +72,11 @@ def key_figures(chroma: Floats, duration_s: float, speech_share: float) -> dict[
     elif duration_s < CHROMA_SECONDS:
         why = f"too short: {duration_s:.1f} s, {CHROMA_SECONDS:.0f} s are needed"
     elif (classes := int((chroma > 0.15 * chroma.max()).sum())) < LEAST_CLASSES or chroma.max() <= 0:
-        why = f"too few pitch classes: {classes}, {LEAST_CLASSES} are needed" if chroma.max() > 0 else "silent"
+        why = (
+            f"too few pitch classes: {classes}, {LEAST_CLASSES} are needed"
+            if chroma.max() > 0
+            else "nothing but speech and silence"
+        )
     elif np.ptp(chroma) < 1e-3:
         why = "no pitch class stands out"
     if why:
@@ -71,9 +93,9 @@ def key_figures(chroma: Floats, duration_s: float, speech_share: float) -> dict[
     }
 
 
-def _weighted(scope: Scope, track: Floats, relative_sigma: float) -> Figure:
+def _weighted(scope: Scope, track: Floats, relative_sigma: float, least_sigma: float = 0.0) -> Figure:
     if not scope.active.any():
         return absent("silent")
     weights = 10 ** (scope.level_db[scope.active] / 10)
     value = float(np.average(track[scope.active], weights=weights))
-    return figure(value, relative_sigma * value)
+    return figure(value, max(relative_sigma * value, least_sigma))

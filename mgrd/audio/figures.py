@@ -89,6 +89,10 @@ class Scope:
     centroid_hz: Floats
     bandwidth_hz: Floats
     flatness: Floats
+    bright_db: Floats
+    """Power from 3 to 8 kHz over that from 0.1 to 3 kHz."""
+    harmonicity_db: Floats
+    """Harmonics over noise; of voiced frames only."""
     segments: list[Segment]
     """Those that touch the stretch, cut to it."""
     duration_s: float

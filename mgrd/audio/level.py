@@ -19,6 +19,7 @@ SILENCE_DBFS = -90.0
 NOISY_DB = 20.0
 FADE_REACH_DB = 45.0
 EDGE_DB = 5.0
+STEP_DB, STEADY_DB = 25.0, 3.0
 SHORT_S = 0.4
 
 
@@ -28,7 +29,7 @@ def activity(level_db: Floats, voiced: Bools) -> tuple[Bools, bool]:
     The threshold lies 35 dB under the loudest frames, or midway to the background (at most 8 dB over it) when that is
     nearer; it takes 3 dB less to stay active than to become so. A voiced frame is active well below it, so that a
     fading tone does not end early, and a silence has an edge, so that a fading noise does not either. A background less
-    than 6 dB below the sound is no background: all is active.
+    than 6 dB below the sound is no background, and neither is the steady sequel of a steady sound: all is active.
     """
     loud_db = float(np.convolve(level_db, np.ones(3) / 3, mode="valid").max()) if len(level_db) >= 3 else level_db.max()
     if loud_db < SILENCE_DBFS:
@@ -44,7 +45,18 @@ def activity(level_db: Floats, voiced: Bools) -> tuple[Bools, bool]:
     active |= voiced & (level_db > loud_db - FADE_REACH_DB)
     for a, b in runs(~active):
         active[a:b] = not (_is_edge(level_db[:a], level_db[a:b]) or _is_edge(level_db[b:][::-1], level_db[a:b][::-1]))
+    if _is_step(level_db, active):
+        return np.ones(len(level_db), dtype=bool), False
     return active, contrast_db < NOISY_DB
+
+
+def _is_step(level_db: Floats, active: Bools) -> bool:
+    """Whether one steady level gives way, once, to another less than 25 dB away: one sound, turned down or up."""
+    if len(runs(~active)) != 1 or active[0] == active[-1]:
+        return False
+    loud_db, quiet_db = level_db[active], level_db[~active]
+    steady = max(loud_db.std(), quiet_db.std()) < STEADY_DB
+    return bool(steady and loud_db.mean() - quiet_db.mean() < STEP_DB)
 
 
 def _is_edge(before: Floats, after: Floats) -> bool:

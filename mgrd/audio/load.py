@@ -176,6 +176,8 @@ def downmix(samples: Samples, alone: int | None) -> Samples:
 
 def channel_alone(samples: Samples) -> int | None:
     """The loudest channel of (channels, n) when mixing would cancel them, as opposite-phase stereo does; else None."""
+    if len(samples) == 1:
+        return None
     power = np.array([_power(channel) for channel in samples])
     return int(np.argmax(power)) if _cancels(power, _power(samples.mean(axis=0, dtype=np.float32))) else None
 
@@ -194,7 +196,7 @@ def _cancels(power: NDArray[np.float64], mixed: float) -> bool:
 
 
 def _power(samples: Samples) -> float:
-    return float(np.square(samples, dtype=np.float64).sum())
+    return float(np.vdot(samples, samples))
 
 
 def _digest(sr: int, channels: int) -> hashlib.blake2b:

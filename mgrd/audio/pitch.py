@@ -27,6 +27,11 @@ TONE_JUMP_ST = 0.5
 VOICE_SIGMA_ST = 0.4
 TONE_SIGMA_ST = 0.1
 LEAST_VOICED_S = 0.1
+LEAST_REPEAT = 0.1
+"""Autocorrelation at the period, harmonics 10 dB under the noise: a frame that repeats less has no pitch."""
+LOWEST_VOICE_HZ = 60.0
+HARMONICITY_DB = (-10.0, 40.0)
+"""Range: beyond it the rounding of float32 spectra decides."""
 
 
 def decide(raw: Mapping[str, Floats]) -> tuple[Floats, Bools]:
@@ -34,13 +39,15 @@ def decide(raw: Mapping[str, Floats]) -> tuple[Floats, Bools]:
 
     The second opinion (`tone_hz`, 0 where there is none) stands alone where swift-f0 hears no voice (low sines) and
     replaces it where the two differ and the waveform agrees with the former. Alone it must hold still for 48 ms and go
-    with the voice beside it. Frames that repeat almost perfectly for 0.1 s outside speech are tones.
+    with the voice beside it. In speech it does not count above 1 kHz (a sibilant) or below 60 Hz (hum under a voice).
+    Frames that do not repeat with their pitch have none; those that repeat almost perfectly for 0.1 s outside speech
+    are tones.
     """
     f0_hz, voicing, tone_hz, level_db = raw["f0_hz"], raw["voicing"], raw["tone_hz"], raw["level_db"]
     audible = level_db > max(level_db.max() - TONE_REACH_DB, -90.0)
     found = voicing >= VOICED
-    whistle = (tone_hz > VOICE_TOP_HZ) & (raw["speech"] >= 0.5)  # in speech it is a sibilant
-    second = audible & (tone_hz > 0) & ~whistle
+    no_voice = ((tone_hz > VOICE_TOP_HZ) | (tone_hz < LOWEST_VOICE_HZ)) & (raw["speech"] >= 0.5)
+    second = audible & (tone_hz > 0) & ~no_voice
     either = np.where(second, tone_hz, np.where(found, f0_hz, 1.0))
     jump_st = np.abs(np.diff(12 * np.log2(either), prepend=0.0))
     still = np.zeros_like(second)
@@ -52,7 +59,7 @@ def decide(raw: Mapping[str, Floats]) -> tuple[Floats, Bools]:
         alone[a:b] = _stands(tone_hz[a:b], np.where(found, f0_hz, np.nan), a, b)
     tone = (second & found) | alone
     track = np.where(tone, tone_hz, np.where(found, f0_hz, np.nan))
-    voiced = _longer(np.isfinite(track), SHORTEST_VOICED)
+    voiced = _longer(np.isfinite(track), SHORTEST_VOICED) & (raw["repeats"] >= LEAST_REPEAT)
     clean = _longer(found & (raw["periodicity"] >= CLEAN) & (raw["speech"] < 0.5), 6)
     return np.where(voiced, track, np.nan), (tone | clean) & voiced
 
@@ -61,7 +68,7 @@ def f0_median_hz(scope: Scope) -> Figure:
     """Median over voiced frames."""
     if why := _too_little(scope):
         return absent(why)
-    median = float(np.nanmedian(scope.f0_hz))
+    median = float(np.median(scope.f0_hz[scope.voiced]))
     return figure(median, median * (2 ** (_sigma_st(scope) / 12) - 1))
 
 
@@ -90,6 +97,25 @@ def voiced_s(scope: Scope) -> Figure:
     """Time with a pitch; swift-f0 misses or adds some 5 % of it on speech."""
     seconds = float(scope.voiced.sum()) * HOP_S
     return figure(seconds, 0.05 * seconds + HOP_S)
+
+
+def harmonicity_db(scope: Scope) -> Figure:
+    """Ratio of harmonics to noise, dB, mean over voiced frames: 10 log10(r / (1 - r)) of the autocorrelation r.
+
+    Boersma (Proceedings of the Institute of Phonetic Sciences 17, Amsterdam, 1993), over 64 ms; on acted speech 1.6 dB
+    (SD 1.4) above Praat's, with which it correlates by 0.88. Moving pitch and noise lower it alike, so it compares
+    voices in like recordings; it is no measure of a voice's health.
+    """
+    if why := _too_little(scope):
+        return absent(why)
+    note = "at most 40 dB can be told" if (value := float(scope.harmonicity_db[scope.voiced].mean())) > 35 else None
+    return figure(value, 1.5, note)
+
+
+def to_harmonicity_db(repeats: Floats) -> Floats:
+    """Autocorrelation at the period, 0 to 1, as the ratio of harmonics to noise, limited to -10 to 40 dB."""
+    r = np.clip(repeats, 1e-6, 1 - 1e-6)
+    return np.asarray(np.clip(10 * np.log10(r / (1 - r)), *HARMONICITY_DB))
 
 
 def f0_slope_st_s(scope: Scope) -> Figure:
@@ -129,9 +155,9 @@ def f0_final_slope_st_s(scope: Scope) -> Figure:
 def _theil_sen(
     at_s: NDArray[np.floating[Any]], st: NDArray[np.floating[Any]], least_s: float = 0.0
 ) -> tuple[float, float]:
-    """Median slope over pairs, and the robust spread of what it leaves; at most 400 points, evenly picked."""
-    if len(at_s) > 400:
-        pick = np.linspace(0, len(at_s) - 1, 400).astype(int)
+    """Median slope over pairs, and the robust spread of what it leaves; at most 200 points, evenly picked."""
+    if len(at_s) > 200:
+        pick = np.linspace(0, len(at_s) - 1, 200).astype(int)
         at_s, st = at_s[pick], st[pick]
     i, j = np.triu_indices(len(at_s), 1)
     far = at_s[j] - at_s[i] > least_s
@@ -143,7 +169,7 @@ def _theil_sen(
 def _percentile(scope: Scope, q: float) -> Figure:
     if why := _too_little(scope):
         return absent(why)
-    value = float(np.nanpercentile(scope.f0_hz, q))
+    value = float(np.percentile(scope.f0_hz[scope.voiced], q))
     return figure(value, value * (2 ** (1.5 * _sigma_st(scope) / 12) - 1))
 
 

@@ -15,8 +15,11 @@ from mgrd.audio.figures import HOP_S, Bools, Figure, Floats, Scope, Segment, abs
 SPEECH_ON, SPEECH_OFF = 0.5, 0.35
 PAUSE_S = 0.25
 """Shortest silence called a pause; stop consonants are shorter (Goldman-Eisler, Psycholinguistics, 1968)."""
+BESIDE_FRAMES = 16
+"""Speech within 0.25 s of a silence makes it a pause or nothing: a stop's closure and burst are part of the word."""
 GAP_FRAMES = 2
 """Shortest silence between two sounds that are not speech."""
+HANGING_DB = 2.0
 ATTACK_DB, ATTACK_FRAMES = 9.0, 4
 """A rise of so many dB within 64 ms inside a sound begins another (a second pluck over the first's decay)."""
 STEP_ST, STEP_FRAMES = 0.8, 8
@@ -34,7 +37,12 @@ def speech_frames(score: Floats) -> Bools:
 
 def find(f0_hz: Floats, level_db: Floats, active: Bools, speech: Bools, noisy: bool) -> list[Segment]:
     """All segments of a clip, in order of time, then kind."""
-    sound = speech | np.isfinite(f0_hz) if noisy and speech.mean() > 0.2 else active
+    sound = active
+    if noisy and speech.mean() > 0.2:
+        # voice activity hangs on into noise for up to 0.2 s
+        near = np.convolve(10 ** (level_db / 10), np.ones(3) / 3, mode="same")
+        above = near > 10 ** ((np.percentile(level_db, 10) + HANGING_DB) / 10)
+        sound = (speech & above) | np.isfinite(f0_hz)
     bounds = [(a, b) for a, b in _bridged(sound, speech) if b > a]
     pauses = [(b, c) for (_, b), (c, _) in pairwise(bounds) if (c - b) * HOP_S >= PAUSE_S]
     events = [piece for a, b in bounds for piece in _split(a, b, f0_hz, level_db, speech)]
@@ -102,8 +110,8 @@ def _bridged(sound: Bools, speech: Bools) -> list[tuple[int, int]]:
     for a, b in runs(sound):
         if joined:
             gap = a - joined[-1][1]
-            inside = speech[max(0, joined[-1][1] - 1) : a + 1].all()
-            if gap < (PAUSE_S / HOP_S if inside else GAP_FRAMES):
+            beside = speech[max(0, joined[-1][1] - BESIDE_FRAMES) : a + BESIDE_FRAMES].any()
+            if gap < (PAUSE_S / HOP_S if beside else GAP_FRAMES):
                 joined[-1] = (joined[-1][0], b)
                 continue
         joined.append((a, b))
@@ -124,7 +132,11 @@ def _attacks(level_db: Floats) -> list[int]:
     """Frames at which the level rises steeply again after having fallen as far; the sound's own onset is not one."""
     found: list[int] = []
     since = 0
-    for i in range(ATTACK_FRAMES, len(level_db)):
+    if len(level_db) <= ATTACK_FRAMES:
+        return found
+    lowest_db = np.lib.stride_tricks.sliding_window_view(level_db, ATTACK_FRAMES).min(axis=1)[:-1]
+    rises = ATTACK_FRAMES + np.flatnonzero(level_db[ATTACK_FRAMES:] - lowest_db >= ATTACK_DB)
+    for i in (int(i) for i in rises):
         start = max(since, i - ATTACK_FRAMES)
         bottom = start + int(np.argmin(level_db[start:i]))
         fell_db = level_db[since : bottom + 1].max() - level_db[bottom]
