@@ -23,6 +23,7 @@ from mgrd.traces import join, split
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
     from mgrd.claims import Claim
+    from mgrd.claims.calibration import Corpus
 
 RULES = ("acoustic", "logic", "correctness")
 """The three families, in the order in which objections are written down."""
@@ -154,12 +155,12 @@ class Check:
         return None if reason is None else " ".join(reason.split())
 
 
-def verified_claims(think: str, measurements: Sequence[Measurements]) -> list[Claim]:
-    """What `think` asserts about the clips, each claim with its verdict."""
+def verified_claims(think: str, measurements: Sequence[Measurements], corpus: Corpus | None = None) -> list[Claim]:
+    """What `think` asserts about the clips, each claim with its verdict; `corpus` as for mgrd.claims.verify."""
     from mgrd.claims.extract import extract
     from mgrd.claims.verify import verify
 
-    return verify(extract(think), measurements)
+    return verify(extract(think), measurements, corpus)
 
 
 def judge(trace: Trace, checks: Iterable[Check]) -> list[Objection]:

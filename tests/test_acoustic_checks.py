@@ -71,3 +71,12 @@ def test_chains_of_pure_logic_do_not_pass_for_listening():
         if not any(acoustic[name](trace) for name in ("cites_sound", "not_from_words", "hears_audio"))
     ]
     assert len(passed) / len(rows) <= 0.02
+
+
+def test_a_minimum_of_supported_claims_is_asked_for_on_request_only():
+    told = example("The voice is low and sounds sarcastic.", clip={"f0_median_hz": 100.0}).trace()
+
+    assert checks()["cites_sound"](told) is None
+    assert checks(cites_sound={"supported": 2})["cites_sound"](told) == (
+        "the waveform supports 1 of its claims, 2 needed"
+    )

@@ -1,11 +1,13 @@
 """Claims against figures of known clips: verdicts, the reasons that go with them, and the gates."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mgrd.audio.measure import Figure, Measurements, Segment
+from mgrd.claims import Claim
 from mgrd.claims.extract import extract
 from mgrd.claims.readings import Reading
 from mgrd.claims.verify import verify
@@ -19,6 +21,7 @@ SIGMA = {
     "pause_count": 0.3,
     "snr_db": 2.0,
     "longest_pause_s": 0.05,
+    "reverb_s": 0.15,
 }
 
 
@@ -86,7 +89,7 @@ NORMS = [
     ("pitch.contour", "The pitch is steady.", "f0_change_st", 0.0, 8.0),
     ("loudness.trend", "The music fades out.", "loudness_trend_db", -9.0, 9.0),
     ("loudness.trend", "The sound gets louder.", "loudness_trend_db", 9.0, -9.0),
-    ("loudness.trend", "The loudness is steady.", "loudness_trend_db", 0.0, 14.0),
+    ("loudness.trend", "The loudness is steady.", "loudness_trend_db", 0.0, 24.0),
     ("pitch.value", "The voice is near 110 Hz.", "f0_median_hz", 112.0, 190.0),
     ("rate.value", "He speaks at 5 syllables per second.", "syllable_rate_hz", 5.1, 2.5),
     ("rate.value", "He speaks at 210 words per minute.", "syllable_rate_hz", 4.9, 2.0),
@@ -96,8 +99,27 @@ NORMS = [
     ("loudness.level", "The level is about -20 LUFS.", "loudness_lufs", -20.5, -35.0),
     ("noise.level", "The SNR of the recording is 20 dB.", "snr_db", 21.0, 45.0),
     ("event.count", "I hear three beeps.", "event_count", 3.0, 2.0),
-    ("pause.presence", "There are two pauses in the speech.", "pause_count", 2.0, 6.0),
-    ("pause.presence", "There are no pauses in the speech.", "pause_count", 0.0, 2.0),
+]
+
+
+def said(cue, asserts, kind="level", scope="whole", polarity=1, **fields):
+    """A claim as extraction makes it, without a text to find it in."""
+    return Claim(0, 1, "x", cue, kind, scope, polarity, "asserted", asserts, fields.pop("claimed", asserts), **fields)
+
+
+def judged(claim, clip):
+    (one,) = verify([claim], [clip])
+    return one.verdict
+
+
+# norms whose words stand in no sentence above: cue, word, figure, where it is true, and where it is false
+WORDS = [
+    ("timbre.brightness", "bright", "brightness_db", -6.0, -40.0),
+    ("timbre.brightness", "dark", "brightness_db", -45.0, 4.0),
+    ("space.reverb", "dry", "reverb_s", 0.25, 1.6),
+    ("space.reverb", "wet", "reverb_s", 1.6, 0.2),
+    ("loudness.range", "wide", "loudness_range_db", 20.0, 0.5),
+    ("loudness.range", "narrow", "loudness_range_db", 3.0, 24.0),
 ]
 
 
@@ -111,13 +133,22 @@ def test_each_norm_supports_and_contradicts(cue, think, figure, right, wrong):
     assert "contradicted" in false
 
 
+@pytest.mark.parametrize(("cue", "word", "figure", "right", "wrong"), WORDS)
+def test_each_word_supports_and_contradicts(cue, word, figure, right, wrong):
+    assert judged(said(cue, word), clip(**{figure: right})) == "supported"
+    assert judged(said(cue, word), clip(**{figure: wrong})) == "contradicted"
+    assert judged(said(cue, word, polarity=-1), clip(**{figure: right})) != "supported"
+    assert judged(said(cue, word), clip()) == "unverifiable"
+
+
 def test_every_norm_has_a_row():
-    rows = {cue for cue, *_ in NORMS}
+    rows = {cue for cue, *_ in (*NORMS, *WORDS)}
     assert {norm["cue"] for norm in (*norms()["level"], *norms()["value"])} == rows
 
 
 STEADY_PAIR = {"speech_s": 0.0, "voiced_s": 4.0, "f0_change_st": 7.0, "f0_median_hz": 550.0}
 FEW_PAUSES = "claims present, measured 0 pauses of 0.25 s or more"
+NOISE_LIKE = "what sounds is like noise itself"
 
 # a sentence that a figure alone would contradict, and what keeps it from that
 GATES = [
@@ -129,14 +160,17 @@ GATES = [
     ("pause.presence", "There are five pauses in the speech.", {"pause_count": 1.0}, "claims 5 pauses, measured 1"),
     ("tempo.value", "The tempo is 120 BPM.", {"tempo_bpm": 60.0}, "a multiple of the beat"),
     ("tempo.value", "The tempo is 120 BPM.", {"tempo_bpm": 80.0}, "a multiple of the beat"),
-    ("music.mode", "The song is in a minor key.", {"mode": 1.0, "key_margin": 0.5},
+    ("noise.level", "The recording is noisy.", {"snr_db": 90.0, "flatness": 0.4}, NOISE_LIKE),
+    ("noise.level", "The recording is noisy.", {"snr_db": 35.0, "noise_floor_dbfs": -30.0}, "not clear enough"),
+    ("tempo.value", "The tempo is 120 BPM.", {"tempo_bpm": 40.0}, "a multiple of the beat"),
+    ("music.mode", "The song is in a minor key.", {"mode": 1.0, "key_margin": 0.2},
      "the relative key has the same notes"),
     ("pitch.value", "The voice is near 110 Hz.", {"f0_median_hz": 220.0}, "octave related"),
     ("rate.value", "He speaks at 9 syllables per second.", {"syllable_rate_hz": 5.0}, "saturates at 7"),
     ("voice.sex", "A male voice is heard.", {"f0_median_hz": 440.0, "speech_s": 0.0, "voiced_s": 4.0},
      "no voice is measured"),
     ("pitch.level", "At 2 s the voice is high.", {"f0_median_hz": 90.0}, "it is about a moment at 2 s, not a stretch"),
-    ("time.duration", "The tone lasts 9 s.", {}, "the length of a part that nothing in the text places"),
+    ("time.duration", "The tone lasts 2 s.", {}, "the length of a part that nothing in the text places"),
     ("time.position", "The voice does not start at 9 s.", {}, "not placed at 9 s, but before it or elsewhere"),
     ("time.position", "The clip is over before 9 s.", {}, "not placed at 9 s, but before it or elsewhere"),
     ("pitch.level", "The voice is high.", {"f0_median_hz": 128.0}, "high of a male voice: at least 127"),
@@ -256,7 +290,7 @@ def test_the_ends_of_a_glide_are_read_from_its_track():
         ("The voice is low.", [], "nothing was measured"),
         ("The voice is low.", [clip(), clip()], "2 clips, and the text does not say which"),
         ("The voice is low.", [clip()], "f0_median_hz was not measured"),
-        ("The first speaker's voice is low.", [clip(f0_median_hz=300.0)], UNPLACED),
+        ("The first speaker's voice is low.", [clip(f0_median_hz=300.0)], "speech, whose parts are not told apart"),
         ("There are two speakers in the audio.", [clip(event_count=1.0)], UNCOUNTED),
         ("The voice is high.", [clip(f0_median_hz=90.0, speech_s=1.0)], MIXED),
         ("The voice is 20 dB loud.", [clip(loudness_lufs=-20.0)], "decibels against an unknown reference"),
@@ -299,3 +333,117 @@ def test_the_same_claims_give_the_same_verdicts():
     claims = extract("The voice is low and slow, about 112 Hz; her tone is calm.")
     measured = [clip(f0_median_hz=111.0, syllable_rate_hz=3.0)]
     assert verify(claims, measured) == verify(claims, measured)
+
+
+def pauses(*lengths_s, **figures):
+    """Speech of one second between pauses of these lengths."""
+    segments, at_s = [Segment("event", 0.0, 1.0, 120.0, -20.0)], 1.0
+    for length_s in lengths_s:
+        segments.append(Segment("pause", at_s, at_s + length_s, None, -80.0))
+        segments.append(Segment("event", at_s + length_s, at_s + length_s + 1.0, 120.0, -20.0))
+        at_s += length_s + 1.0
+    active = np.concatenate(
+        [np.r_[np.ones(round(1.0 / 0.016)), np.zeros(round(x / 0.016))] for x in lengths_s or [0.0]]
+    )
+    tracks = {"active": np.r_[np.zeros(5), active, np.ones(62)].astype(np.float16)}
+    longest = {"longest_pause_s": max(lengths_s)} if lengths_s else {}
+    return clip(segments=segments, tracks=tracks, duration_s=at_s, pause_count=float(len(lengths_s)), snr_db=40.0,
+                speech_s=at_s - sum(lengths_s), **longest, **figures)  # fmt: skip
+
+
+def counted(count, asserts="value", **fields):
+    return said("pause.presence", asserts, "count", claimed_value=float(count), unit="events", **fields)
+
+
+def test_a_denied_pause_is_held_against_a_silence_that_nobody_overhears():
+    none = said("pause.presence", "present", "presence", polarity=-1)
+    found = [judged(none, pauses(length_s)) for length_s in (0.3, 0.4, 0.7)]
+    assert found == ["unverifiable", "unverifiable", "contradicted"]
+
+
+def test_a_pause_is_contradicted_by_sound_that_goes_on_without_a_break_alone():
+    some = said("pause.presence", "present", "presence")
+    assert judged(some, pauses()) == "contradicted"
+    assert judged(some, pauses(0.7)) == "supported"
+    # a hesitation, noise or an echo may be heard as one, or fill it
+    assert judged(some, clip(pause_count=0.0)) == "unverifiable"
+    assert judged(some, pauses(reverb_s=1.4)) == "unverifiable"
+    hesitating = pauses()
+    hesitating.tracks["active"][30:42] = 0
+    assert judged(some, hesitating) == "unverifiable"
+
+
+def test_a_count_of_pauses_lies_between_those_that_are_clear_and_all_silences():
+    two = pauses(0.8, 0.9)
+    verdicts = [judged(counted(count), two) for count in (1, 2, 3)]
+    assert verdicts == ["contradicted", "supported", "contradicted"]
+    one_is_short = pauses(0.8, 0.3)
+    assert [judged(counted(count), one_is_short) for count in (0, 1, 2, 3)] == [
+        "contradicted", "unverifiable", "supported", "contradicted"]  # fmt: skip
+    assert [judged(counted(2, bound), two) for bound in ("at_least", "at_most")] == ["supported", "supported"]
+    assert judged(counted(3, "at_least"), two) == "contradicted"
+    assert judged(counted(1, "at_most"), two) == "contradicted"
+    assert judged(counted(2, polarity=-1), two) == "contradicted"
+
+
+def test_a_long_pause_where_there_is_none_is_contradicted_and_a_short_one_is_not():
+    assert judged(said("pause.duration", "long"), pauses()) == "contradicted"
+    assert judged(said("pause.duration", "short"), pauses()) == "unverifiable"
+    second = said("pause.duration", "value", "value", claimed_value=1.0, unit="s", claimed="about 1 s")
+    assert judged(second, pauses()) == "contradicted"
+    assert judged(second, pauses(0.4, 1.1)) == "supported"
+
+
+def test_no_woman_takes_the_evidence_that_a_man_takes():
+    no_woman = said("voice.sex", "female", "presence", polarity=-1)
+    assert judged(no_woman, clip(f0_median_hz=240.0)) == "unverifiable"
+    assert judged(no_woman, clip(f0_median_hz=330.0)) == "contradicted"
+    assert judged(no_woman, clip(f0_median_hz=100.0)) == "supported"
+
+
+def test_a_sex_that_a_text_presupposes_is_a_frame_of_reference_and_no_claim():
+    low, her = said("pitch.level", "low"), replace(said("voice.sex", "female", "presence"), modality="presupposed")
+    verdicts = [one.verdict for one in verify([low, her], [clip(f0_median_hz=150.0)])]
+    assert verdicts == ["supported"]
+
+
+MUSIC = {"key": 0.0, "mode": 1.0, "key_margin": 0.3}
+
+
+def test_a_key_is_contradicted_only_by_one_that_is_not_akin_to_it():
+    names = ("C major", "C", "A minor", "G major", "F", "C minor", "E minor", "F# major", "B flat", "E 大调")
+    found = {name: judged(said("music.key", "value", claimed=name), clip(**MUSIC)) for name in names}
+    agrees, akin, other = "supported", "unverifiable", "contradicted"
+    assert found == dict(zip(names, (agrees, agrees, akin, akin, akin, akin, akin, other, other, other), strict=True))
+    unsure = clip(**MUSIC | {"key_margin": 0.03})
+    assert {judged(said("music.key", "value", claimed=name), unsure) for name in names} == {"unverifiable"}
+
+
+def test_a_mode_is_contradicted_only_when_the_relative_key_fits_far_worse():
+    minor = said("music.mode", "minor")
+    assert judged(minor, clip(**MUSIC)) == "contradicted"
+    assert judged(minor, clip(**MUSIC | {"key_margin": 0.2})) == "unverifiable"
+    assert judged(said("music.mode", "major", polarity=-1), clip(**MUSIC)) == "contradicted"
+    assert judged(minor, clip()) == "unverifiable"
+
+
+def test_a_tempo_that_may_be_felt_at_twice_its_rate_is_not_slow():
+    fast, doubled = said("tempo.level", "fast"), clip(tempo_bpm=60.0)
+    assert judged(fast, doubled) == "contradicted"
+    doubled.figures["tempo_bpm"] = Figure(60.0, 0.6, "or 120 BPM")
+    assert judged(fast, doubled) == "unverifiable"
+
+
+def beats(*onsets_s, **figures):
+    return clip(segments=[Segment("event", t, t + 0.1, 800.0, -20.0) for t in onsets_s], speech_s=0.0, **figures)
+
+
+def test_regularity_is_read_from_the_onsets_of_separate_sounds_and_from_the_pulse():
+    even, uneven = beats(0.0, 0.5, 1.0, 1.5, 2.0), beats(0.0, 0.2, 1.1, 1.4, 2.9, pulse_strength=0.1)
+    regular, irregular = (said("rhythm.regularity", word) for word in ("regular", "irregular"))
+    assert [judged(one, even) for one in (regular, irregular)] == ["supported", "contradicted"]
+    assert [judged(one, uneven) for one in (regular, irregular)] == ["contradicted", "supported"]
+    machine, nothing = clip(pulse_strength=0.9, speech_s=0.0), clip(speech_s=0.0)
+    assert [judged(irregular, one) for one in (machine, nothing)] == ["contradicted", "unverifiable"]
+    played = clip(pulse_strength=0.5, speech_s=0.0)
+    assert [judged(one, played) for one in (regular, irregular)] == ["unverifiable", "unverifiable"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Modality = Literal["asserted", "hedged", "option", "hypothetical", "general", "question", "quoted"]
+Modality = Literal["asserted", "hedged", "option", "hypothetical", "general", "question", "quoted", "presupposed"]
 Verdict = Literal["supported", "contradicted", "unverifiable"]
 
 

@@ -22,26 +22,34 @@ _EXACTLY = frozenset(
 def counts(scene: Scene, before: list[Head]) -> list[Claim]:
     """Every count of sounds; `before` are the heads of the sentence before, which `of them` may mean."""
     numbered = [(i, j, count, _noun(scene, j)) for i, j, count in _numbers(scene)]
+    found = list(_several(scene))
     named = sum(noun is not None for *_, noun in numbered)
     several = named > 1 or (named == 1 and _goes_on(scene))
-    found: list[Claim] = []
     for i, j, count, noun in numbered:
         if noun is not None:
             found += _count(scene, i, j, count, noun, several)
+        elif (of := _number_of(scene, i)) is not None:
+            found.append(scene.claim(of.i, j, "event.count", "count", str(count), claimed=f"{count} {_raw(scene, of)}",
+                                     claimed_value=float(count), unit="others"))  # fmt: skip
+        elif scene.listed("times", i):
+            found += _times(scene, i, j, count)
         elif _of_them(scene, i, j) and any(head.name in _COUNTED_HEADS for head in before):
             found.append(_claim(scene, i, j + 2, count, "events", f"{count} of them"))
+        elif _is_restated(scene, i, j) and any(head.name in _RESTATED_HEADS for head in before):
+            found.append(_claim(scene, i, j, count, "others", f"{count} of them"))
     return found
 
 
 _COUNTED_HEADS = ("note", "music_note", "tone_of_voice")
+_RESTATED_HEADS = (*_COUNTED_HEADS, "source", "thing", "vocal_sound")
 
 
 def _numbers(scene: Scene) -> Iterator[tuple[int, int, int]]:
     for term in scene.sound:
-        if term.entry.number is not None and term.entry.number == int(term.entry.number):
+        if term.entry.unit is None and term.entry.number is not None and term.entry.number == int(term.entry.number):
             yield term.i, term.j, int(term.entry.number)
-    begin, end = scene.sentence.i, scene.sentence.j
-    for i, word in enumerate(scene.text.words[begin:end], begin):
+    for i in scene.text.digits_in(scene.sentence.i, scene.sentence.j):
+        word = scene.word(i)
         if word.isdecimal() and word.isascii() and len(word) <= 2:
             yield i, i + 1, int(word)
 
@@ -67,26 +75,89 @@ def _of_them(scene: Scene, i: int, j: int) -> bool:
     return whole and scene.listed("of", j) and scene.listed("them", j + 1) and scene.listed("some", i - 1)
 
 
+def _is_number(scene: Scene, i: int) -> bool:
+    return scene.word(i)[:1].isdecimal() or any(t.i == i and t.entry.number is not None for t in scene.sound)
+
+
+def _is_restated(scene: Scene, i: int, j: int) -> bool:
+    """`No, six.`, `well, maybe six if you count the last`, after `I can count five claps.`"""
+    begins = i == scene.sentence.i or scene.listed("restating", i - 1)
+    return (
+        begins
+        and (not scene.word(j)[:1].isalnum() or scene.listed("restated", j))
+        and scene.word(j) not in (".", ":", "：", ")")
+    )
+
+
 def _count(scene: Scene, i: int, j: int, count: int, noun: Term, several: bool) -> Iterator[Claim]:
+    if (
+        scene.word(noun.j) == "in"
+        and scene.word(noun.j - 1) in ("syllables", "words")
+        and _is_number(scene, noun.j + 1)
+    ):
+        return  # "twelve syllables in three seconds" is a rate
     if scene.listed("nth", i - 1) or (count == 1 and not _is_count_of_one(scene, i)):
         return
     if not scene.allowed("trace") or (scene.listed("of", j) and count == 1):
         return
     what, noun_marks = _raw(scene, noun), noun.entry.marks
+    if "events.spoken" in noun_marks and not any({"speak", "say"} & t.entry.heads.keys() for t in scene.sound):
+        return  # "the gap between the two words"
     if noun.j - noun.i == 1 and scene.listed("times", noun.i):
-        subject = [t for t in scene.sound if t.j <= i and _counted(t) and t.i >= scene.clause(i)[0]]
+        subject = [
+            t
+            for t in scene.sound
+            if t.j <= i and not t.entry.marks.isdisjoint(_REPEATING) and t.i >= scene.clause(i)[0]
+        ]
         times_more = any(0 <= t.i - noun.j <= 1 and "degree.comparative" in t.entry.marks for t in scene.sound)
         if not subject or times_more:
             return
         what, noun_marks = _raw(scene, subject[-1]), subject[-1].entry.marks
     # any other sound than a bare tone is told from its neighbours by no measurement
-    unit = "events" if "events.countable" in noun_marks else "others"
+    unit = "events" if "events.countable" in noun_marks else "words" if "events.spoken" in noun_marks else "others"
     if unit == "events" and (several or _is_partial(scene, i, j, noun)):
         unit = "part"
     if "pause" in noun.entry.heads:
         yield _claim(scene, i, noun.j, count, unit, f"{count} {what}", "pause.presence")
     else:
         yield _claim(scene, i, noun.j, count, unit, f"{count} {what}")
+
+
+def _several(scene: Scene) -> Iterator[Claim]:
+    """`several gunshots`: at least two, and by no means how many."""
+    for term in scene.sound:
+        if (
+            "degree.several" in term.entry.marks
+            and (noun := _noun(scene, term.j)) is not None
+            and scene.allowed("trace")
+        ):
+            yield scene.claim(
+                term.i, noun.j, "event.count", "count", "at_least", claimed="several", claimed_value=2.0, unit="part"
+            )
+
+
+def _number_of(scene: Scene, i: int) -> Term | None:
+    """What is counted in `the number of voices is four`."""
+    for t in scene.sound:
+        if (
+            1 <= i - t.j <= 4
+            and _counted(t)
+            and scene.word(t.i - 1) == "of"
+            and scene.word(t.i - 2) in ("number", "count")
+        ):
+            return t
+    return None
+
+
+def _times(scene: Scene, i: int, j: int, count: int) -> Iterator[Claim]:
+    """`barks twice`, `pauses only once`: the times that what stands before it sounds."""
+    subject = [
+        t for t in scene.sound if t.j <= i and t.i >= scene.clause(i)[0] and not t.entry.marks.isdisjoint(_REPEATING)
+    ]
+    stressed = count > 1 or scene.listed("only", i - 1)
+    if subject and stressed and scene.allowed("trace") and not scene.listed("than", i - 1):
+        # such a count is of one source, and any other may sound too
+        yield _claim(scene, i, j, count, "others", f"{count} {_raw(scene, subject[-1])}")
 
 
 def _claim(scene: Scene, i: int, j: int, count: int, unit: str, claimed: str, cue: str = "event.count") -> Claim:
@@ -121,9 +192,14 @@ def _is_partial(scene: Scene, i: int, j: int, noun: Term) -> bool:
     beside = [*range(begin - 3, begin), *range(j, noun.i), *range(noun.j, noun.j + 2)]
     if any(scene.listed("partial", k) for k in beside) or (bound is None and scene.place(i, reach=6)):
         return True
-    described = any(j <= t.i < noun.i and not t.entry.says.keys().isdisjoint(_COUNTED_HEADS) for t in scene.sound)
-    in_a_time = any(t.i - noun.j in (1, 2) and "units.s" in t.entry.marks for t in scene.sound)
+    described = any(j <= t.i < noun.i and _tells_apart(t) for t in scene.sound)
+    in_a_time = any(t.i - noun.j in (1, 2) and t.entry.unit == "s" for t in scene.sound)
     return described or in_a_time
+
+
+def _tells_apart(term: Term) -> bool:
+    """`two low tones` may have high ones beside them; `two short beeps` are all there are."""
+    return any(cue != "time.duration" for head in _COUNTED_HEADS for cue, _ in term.entry.says.get(head, ()))
 
 
 def _raw(scene: Scene, term: Term) -> str:
@@ -131,10 +207,20 @@ def _raw(scene: Scene, term: Term) -> str:
 
 
 def _counted(term: Term) -> bool:
-    return not term.entry.marks.isdisjoint(("events.countable", "events.counted"))
+    return not term.entry.marks.isdisjoint(_COUNTED)
+
+
+_COUNTED = frozenset(
+    f"events.{name}" for name in ("countable", "counted", "sounding", "spoken", "male", "female", "child")
+)
+_REPEATING = _COUNTED | {"events.making"}
+"""What can sound so many times."""
 
 
 def _is_count_of_one(scene: Scene, i: int) -> bool:
     """`one` counts only when it is stressed: `only one beep`, `there is one beep`, `I hear one beep`."""
     near = range(i - 2, i)
-    return any(scene.listed("only", k) or scene.listed("some", k) for k in near) or scene.listed("only", i)
+    chinese = scene.word(i) >= "\u3400"  # 有一声 is an article
+    return any(scene.listed("only", k) or (scene.listed("some", k) and not chinese) for k in near) or any(
+        scene.listed("only", k) for k in (i, i + 1)
+    )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from mgrd.claims import Claim
 from mgrd.claims.scene import Kind, Scene
+from mgrd.claims.sides import OTHER, compared
 from mgrd.claims.vocabulary import Term
 
 KINDS: dict[str, Kind] = {
@@ -33,6 +34,12 @@ _REACH = 12
 
 _MANNER = ("voice.quality", "manner")
 _DIMENSIONS = frozenset({"pitch", "loudness", "volume", "rate", "rate_bare", "tempo", "timbre", "pause", "noise"})
+_OF_A_PART = frozenset({"source", "thing", "vocal_sound", "words"})
+"""Heads that are one sound of a clip among others, so that no figure of the whole clip can be held against them."""
+
+_NO = "no "
+"""Before the value of an expression that denies it."""
+
 _IMPLIED = {"hz": "pitch", "khz": "pitch", "bpm": "tempo", "syl_s": "rate", "wpm": "rate"}
 """A figure stands for what it measures: `110 Hz, so low`."""
 
@@ -52,32 +59,68 @@ def heads(scene: Scene) -> list[Head]:
     for term in scene.sound:
         if "ignore.phrases" in term.entry.marks:
             continue
-        named = [name for name, needs in sorted(term.entry.heads.items()) if scene.allowed(needs)]
-        found += [Head(term.i, term.j, name) for name in named]
-        found += [
-            Head(term.i, term.j, _IMPLIED[unit], implied=True)
-            for mark in term.entry.marks
-            if (unit := mark.removeprefix("units.")) in _IMPLIED and mark != unit
-        ]
+        if term.entry.heads:
+            found += [Head(term.i, term.j, name) for name, needs in term.entry.heads.items() if scene.allowed(needs)]
+        if term.entry.unit in _IMPLIED:
+            found.append(Head(term.i, term.j, _IMPLIED[term.entry.unit], implied=True))
     return found
 
 
-def descriptions(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
-    """The claims that describe something; `here` are this sentence's heads, `before` those of the one before it."""
+def descriptions(scene: Scene, here: list[Head], before: list[Head]) -> tuple[list[Claim], frozenset[int]]:
+    """The claims that describe something, and the tokens of the words that describe.
+
+    `here` are this sentence's heads, `before` those of the one before it.
+    """
     found: list[Claim] = []
     at: list[int] = []
+    describing: list[int] = []
+    last: tuple[int, Head | None] = (0, None)
+    """Where the last describing word ends, and what it describes."""
+    names = {head.name for head in (*here, *before)}
     for term in scene.sound:
-        if "ignore.phrases" in term.entry.marks:
+        entry = term.entry
+        if not (entry.says or entry.phrases) or "ignore.phrases" in entry.marks:
             continue
-        bound = _bind(scene, term, here, before) if term.entry.says else None
+        bound = None if entry.says.keys().isdisjoint(names) else _bind(scene, term, here, before)
         if bound is not None:
             found += _described(scene, term, *bound)
+            if bound[0] is None or bound[0].name not in _OF_A_PART:
+                describing.append(term.i)
         else:
             for cue, asserts, needs in term.entry.phrases:
                 if scene.allowed(needs):
                     found += _described(scene, term, None, cue, asserts)
-        at += [term.i] * (len(found) - len(at))
-    return _paired(scene, found, at)
+        new = len(found) - len(at)
+        if not new:
+            continue
+        head = bound[0] if bound is not None else None
+        if new == 1 and len(found) > 1 and head == last[1] and _continues(scene, found[-2], found[-1], last[0], term.i):
+            found[-2:] = [_joined(scene, found[-2], found[-1])]
+        else:
+            at += [term.i] * new
+        last = (term.j, head)
+    return _paired(scene, found, at), frozenset(describing)
+
+
+def _continues(scene: Scene, one: Claim, other: Claim, i: int, j: int) -> bool:
+    """`husky, slightly cracked`, `bright and jangly`: words of one cue, only adverbs and joints in tokens [i, j)."""
+    alike = (
+        one.cue == other.cue and one.kind == other.kind and one.polarity == other.polarity and one.scope == other.scope
+    )
+    return (
+        alike
+        and not one.cue.startswith(("source.", "event."))
+        and (one.asserts == other.asserts or one.cue == "voice.quality")
+        and all(
+            scene.listed("joins", k) or scene.listed("adverbs", k) or scene.word(k).endswith("ly") for k in range(i, j)
+        )
+        and scene.clause(i - 1) == scene.clause(j)
+    )
+
+
+def _joined(scene: Scene, one: Claim, other: Claim) -> Claim:
+    start, end = min(one.start, other.start), max(one.end, other.end)
+    return replace(one, start=start, end=end, text=scene.text.raw[start:end])
 
 
 _TRENDS = {"pitch.level": "pitch.contour", "loudness.level": "loudness.trend"}
@@ -115,15 +158,19 @@ def _opposite(one: str, other: str) -> bool:
 def _bind(scene: Scene, term: Term, here: list[Head], before: list[Head]) -> tuple[Head | None, str, str] | None:
     says = term.entry.says
     begin, end = scene.clause(term.i)
-    head = _attributed(scene, term, [h for h in here if term.j <= h.i < end and not h.implied], says)
+    after = [h for h in here if term.j <= h.i < end and not h.implied]
+    head = _attributed(scene, term, after, says) if after else None
+    if head is None and here and any(h.i == term.j and h.name in _OF_A_PART for h in here):
+        return None  # "over a droning organ": of the organ, or of nothing
     short = term.j - term.i == 1 and not scene.word(term.i).isascii()
     if head is None:
-        reach = 4 if short else _REACH
-        head = _subject(scene, [h for h in here if begin <= h.i and term.i - reach <= h.j <= term.i], says)
+        near = [h for h in here if begin <= h.i and term.i - _REACH <= h.j <= term.i]
+        head = _subject(scene, [h for h in near if not short or _is_beside(scene, h.j, term.i)], says)
     if head is not None and any(scene.word(k) in ",，" for k in range(head.j, term.i)) and not _ends(scene, term):
         head = None
-    if head is None and (short or not _ends(scene, term)):
-        return None  # one Chinese character, or a word that may describe what follows it, carries no head over
+    chinese = scene.word(term.i) >= "\u3400"
+    if head is None and (not _ends(scene, term) or (chinese and not _is_beside(scene, begin, term.i))):
+        return None  # a word that may describe what stands by it carries no head over
     if head is None:
         head = _subject(scene, [h for h in here if h.i < begin and term.i - 2 * _REACH <= h.j], says)
     if head is not None:
@@ -133,6 +180,11 @@ def _bind(scene: Scene, term: Term, here: list[Head], before: list[Head]) -> tup
         if carried and all(h.i > term.i for h in here):
             return None, *says[carried[-1].name][0]
     return None
+
+
+def _is_beside(scene: Scene, i: int, j: int) -> bool:
+    """Whether little more than adverbs and particles stands in tokens [i, j): `音量一直都非常大`."""
+    return sum(not scene.listed("joins", k) for k in range(i, j)) <= 2
 
 
 def _ends(scene: Scene, term: Term) -> bool:
@@ -157,6 +209,8 @@ def _attributed(scene: Scene, term: Term, after: list[Head], says: dict[str, lis
             return None
         if scene.listed("of", term.j) and head.name not in _DIMENSIONS:
             return None
+        if scene.word(head.i) >= "\u3400" and scene.word(head.i - 1) not in ("的", scene.word(term.j - 1)):
+            return None  # Chinese ties a describing word to its noun by 的, or by nothing at all
         if head.name in says:
             return head
     return None
@@ -194,14 +248,23 @@ def _described(scene: Scene, term: Term, head: Head | None, cue: str, asserts: s
     if cue == "voice.quality":
         asserts = scene.text.raw[scene.text.starts[term.i] : scene.text.ends[term.j - 1]].lower()
     claim = scene.claim(i, j, cue, kind, asserts, at=term.i)
-    if kind == "level" and "degree.comparative" in term.entry.marks:
-        return [_compared(scene, term, claim)]
-    if cue == "rate.level" and asserts in ("rising", "falling"):
-        return [replace(claim, kind="trend")]
-    if cue == "tempo.level" and asserts in ("rising", "falling"):
+    if head is not None and claim.modality == "quoted":
+        first = scene.sentence.i
+        apart = scene.stance.apart((head.i - first, head.j - first), (term.i - first, term.j - first))
+        claim = replace(claim, modality=apart) if head.i >= first else claim
+    asserts = asserts.replace("none", "no present") if cue == "pause.presence" else asserts
+    if asserts.startswith(_NO):  # "in one breath", "nobody speaks"
+        asserts = asserts.removeprefix(_NO)
+        claim = replace(claim, asserts=asserts, claimed=asserts, polarity=-claim.polarity)
+    if kind == "level" and (sign := _comparing(scene, term)):
+        return [compared(scene, term, claim, sign if asserts in MORE else -sign)]
+    if cue in ("rate.level", "tempo.level") and asserts in ("rising", "falling"):
+        part = scene.part(term.i)
+        if part in OTHER:  # "slows down in the second part"
+            return [compared(scene, term, claim, 1 if asserts == "rising" else -1)]
         return [replace(claim, kind="trend")]
     if kind in ("level", "trend"):
-        ordinal = scene.ordinal(term.i)
+        ordinal = scene.part(term.i) if kind == "level" else scene.ordinal(term.i)
         place = scene.place(term.i)
         if ordinal is not None:
             claim = replace(claim, scope=ordinal)
@@ -212,6 +275,13 @@ def _described(scene: Scene, term: Term, head: Head | None, cue: str, asserts: s
         elif _of_one_event(scene, term, head):
             claim = replace(claim, scope="span")
     return [claim]
+
+
+def _comparing(scene: Scene, term: Term) -> int:
+    """1 for `higher` and `more rapid`, -1 for `less rapid`, 0 for what is no comparison."""
+    if scene.listed("less", term.i - 1):
+        return -1
+    return 1 if "degree.comparative" in term.entry.marks or scene.listed("more", term.i - 1) else 0
 
 
 def _of_each(scene: Scene, term: Term) -> bool:
@@ -232,6 +302,8 @@ def _is_concluded(scene: Scene, term: Term) -> bool:
 
 def _of_one_event(scene: Scene, term: Term, head: Head | None) -> bool:
     """`a loud bang`, `the crash is very loud`: true of a moment that nothing in the text places."""
+    if head is not None and head.name in _OF_A_PART:
+        return True
     if head is not None and head.name not in ("timbre",):
         return head.name == "music" and scene.listed("background", head.i - 1)
     begin, end = scene.clause(term.i)
@@ -240,23 +312,3 @@ def _of_one_event(scene: Scene, term: Term, head: Head | None) -> bool:
         for t in scene.sound
         if t is not term
     )
-
-
-def _compared(scene: Scene, term: Term, claim: Claim) -> Claim:
-    """`the second is higher` as a comparison, `higher at the end` as a trend."""
-    subject = scene.ordinal(term.i)
-    sign = 1 if claim.asserts in MORE else -1
-    if subject in ("first", "second"):
-        other = "second" if subject == "first" else "first"
-        asserts = subject if sign > 0 else other
-        return replace(claim, kind="comparison", scope="first_vs_second", asserts=asserts,
-                       claimed=f"the {subject} is {scene.text.words[term.i]}")  # fmt: skip
-    if subject is not None:
-        return replace(claim, kind="comparison", scope=subject)
-    place = scene.place(term.i)
-    if place in ("start", "end") and claim.cue in ("pitch.level", "loudness.level"):
-        rising = (sign > 0) == (place == "end")
-        cue = "pitch.contour" if claim.cue == "pitch.level" else "loudness.trend"
-        return replace(claim, cue=cue, kind="trend", asserts="rising" if rising else "falling",
-                       claimed=f"{scene.text.words[term.i]} at the {place}")  # fmt: skip
-    return replace(claim, kind="comparison")

@@ -12,16 +12,34 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mgrd.claims import Claim
+from mgrd.claims.chinese import figures as chinese_figures
+from mgrd.claims.chinese import unlisted
+from mgrd.claims.contrasts import contrasted
 from mgrd.claims.counts import counts
+from mgrd.claims.courses import courses
 from mgrd.claims.describe import Head, descriptions, heads
-from mgrd.claims.modality import breaks, stance
+from mgrd.claims.keys import keys
+from mgrd.claims.modality import breaks
 from mgrd.claims.scene import Scene
+from mgrd.claims.sources import orders, presences, sexes, times, told
 from mgrd.claims.text import Sentence, Text, clauses, read, sentences
 from mgrd.claims.values import values
-from mgrd.claims.vocabulary import Term, Vocabulary, load
+from mgrd.claims.vocabulary import FRAME, Term, Vocabulary, load, terms
 
-_WORDS_PER_SIGN = 120
+_WORDS_PER_SIGN = 90
 """A text is about sound when at least one word in so many says so; a chain of pure logic has one in thousands."""
+
+_WORDS_PER_HINT = 40
+"""In a text no longer than this a word that is only often used of sound is sign enough."""
+
+_NEAR_LENGTH = 8
+"""Tokens before the length of a pause in which the pause is named."""
+
+_FAR = 10_000
+"""More characters than a sentence has: who is speaking is said once a sentence."""
+
+_SOUNDING = ("source.presence", "event.presence", "pause.presence", "pause.duration", "voice.sex")
+"""Descriptions of what sounds or falls silent, which have a time and an order."""
 
 
 def extract(think: str) -> list[Claim]:
@@ -35,27 +53,54 @@ def extract(think: str) -> list[Claim]:
 def _scenes(think: str) -> Iterator[tuple[Scene, list[Head], list[Head]]]:
     vocabulary = load()
     text = read(think, vocabulary)
-    anchor = vocabulary.lists["anchor"]
-    signs = sum(word in anchor for word in text.words)
-    signs += len({text.words[term.i] for term in text.sound if _is_sounding(term)})
-    about_audio = signs * _WORDS_PER_SIGN >= max(1, len(text.words))
-    sound_at, frame_at = [t.i for t in text.sound], [t.i for t in text.frame]
+    about_audio = _is_about_audio(text, vocabulary)
+    sound_at = [t.i for t in text.sound]
     before: list[Head] = []
     last = 0
     for sentence in sentences(text):
         sound = text.sound[bisect_left(sound_at, sentence.i) : bisect_left(sound_at, sentence.j)]
+        before = before if sentence.i - last <= 2 else []
         if not sound:
             continue
-        frame = text.frame[bisect_left(frame_at, sentence.i) : bisect_left(frame_at, sentence.j)]
+        frame = terms(text.words, vocabulary.frame, text.starting(FRAME, sentence.i, sentence.j), sentence.j)
         scene = _scene(text, sentence, sound, frame, vocabulary, about_audio)
         here = heads(scene)
-        yield scene, here, before if sentence.i - last <= 2 else []
+        if _says_something(text, sentence, sound, before) or any("marks.heard" in t.entry.marks for t in frame):
+            yield scene, here, before
         before, last = here or before, sentence.j
 
 
-def _is_sounding(term: Term) -> bool:
-    """Whether a phrase names a sound by itself: laughter, a siren, shouting."""
-    return "events.sounding" in term.entry.marks or any(cue == "voice.quality" for cue, _, _ in term.entry.phrases)
+def _says_something(text: Text, sentence: Sentence, sound: list[Term], before: list[Head]) -> bool:
+    """Whether the terms of a sentence can be a claim: describing words need something that they describe."""
+    headed = described = counted = number = False
+    for _, _, entry in sound:
+        if entry.phrases or entry.event or entry.unit or entry.kind:
+            return True
+        headed = headed or bool(entry.heads)
+        described = described or bool(entry.says)
+        counted = counted or entry.counted
+        number = number or entry.number is not None
+    if (headed and described) or (number and (counted or before)) or text.digits_in(sentence.i, sentence.j):
+        return True
+    if text.chinese and (headed or number):
+        return True  # `嗓音像丝绸一样`, `响了五声`
+    return described and any(head.name in entry.says for head in before for _, _, entry in sound)
+
+
+def _is_about_audio(text: Text, vocabulary: Vocabulary) -> bool:
+    """Whether there are enough signs of sound for the text's length."""
+    anchor = vocabulary.lists["anchor"]
+    signs = sum(map(anchor.__contains__, text.words))
+    signs += len({text.words[term.i] for term in text.sound if term.entry.sign})
+    if signs * _WORDS_PER_SIGN >= max(1, len(text.words)):
+        return True
+    return len(text.words) <= _WORDS_PER_HINT and any(map(_is_hint, text.sound))
+
+
+def _is_hint(term: Term) -> bool:
+    """Whether a phrase is often used of sound: of a text of two sentences that is sign enough."""
+    entry = term.entry
+    return bool(entry.phrases or entry.unit or entry.heads) or any(mark.startswith("events.") for mark in entry.marks)
 
 
 def _scene(
@@ -63,29 +108,85 @@ def _scene(
 ) -> Scene:
     parts = clauses(text, sentence, breaks(frame, text, sentence, vocabulary))
     anchor = vocabulary.lists["anchor"]
-    anchored = any(word in anchor for word in text.words[sentence.i : sentence.j])
+    anchored = not anchor.isdisjoint(text.words[sentence.i : sentence.j])
     anchored = anchored or any("marks.heard" in term.entry.marks for term in frame)
-    where = stance(text, sentence, frame, parts, vocabulary)
-    return Scene(text, sentence, sound, frame, where, vocabulary, anchored, about_audio)
+    anchored = anchored or (about_audio and len(text.words) <= _WORDS_PER_HINT)
+    return Scene(text, sentence, sound, frame, parts, vocabulary, anchored, about_audio)
 
 
 def _claims(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
     figures = values(scene)
-    described = _placed(descriptions(scene, here, before), figures)
+    described, describing = descriptions(scene, here, before)
+    described = _placed(_without_doubles(described, figures, scene), figures)
     if any(one.cue == "pitch.contour" and one.kind == "trend" for one in described):
         # the words name the direction that two figures only imply
         figures = [one for one in figures if one.kind != "trend"]
-    found = figures + counts(scene, before) + described + list(_presences(scene, described)) + list(_sexes(scene, here))
-    kept: dict[tuple[object, ...], Claim] = {}
-    for claim in sorted(found, key=lambda one: (one.start, one.end, one.cue, one.asserts)):
-        kept.setdefault(_identity(claim), claim)
-    return list(kept.values())
+    if scene.text.chinese:
+        described += unlisted(scene, here, described)
+    described = keys(scene, contrasted(scene, here, described))
+    counted, sources = counts(scene, before), presences(scene, described, describing)
+    if scene.text.chinese:
+        counted += chinese_figures(scene, counted)
+    sounding = [one for one in described if one.cue in _SOUNDING] + counted + sources
+    persons = list(sexes(scene, here, described, sounding))
+    voices = [one for one in (*described, *persons) if one.cue == "voice.sex" and one.modality != "presupposed"]
+    phrased = [one for one in described if one.cue == "source.presence"]
+    ordered, heard = orders(scene, phrased + sources + voices), times(scene, sounding + voices, described)
+    found = [*figures, *counted, *described, *told(scene, sources, counted, described), *persons, *ordered, *heard]
+    found = courses(scene, found)
+    return _distinct(sorted(found, key=lambda one: (one.start, one.end, one.cue, one.asserts)))
 
 
-def _identity(claim: Claim) -> tuple[object, ...]:
-    """What makes two claims of one sentence the same: all that they say; figures and sources also where they stand."""
-    where = claim.start if claim.claimed_value is not None or claim.cue == "source.presence" else None
-    return claim.cue, claim.kind, claim.scope, claim.asserts, claim.polarity, claim.modality, where
+def _distinct(found: list[Claim]) -> list[Claim]:
+    """Without claims that say the same of overlapping words, or of a speaker twice; `found` are in order."""
+    kept: list[Claim] = []
+    ends: dict[tuple[object, ...], int] = {}
+    for claim in found:
+        same = claim.cue, claim.kind, claim.scope, claim.asserts, claim.polarity, claim.modality, claim.claimed_value
+        if claim.start >= ends.get(same, -1):
+            kept.append(claim)
+            ends[same] = claim.end if claim.cue != "voice.sex" else claim.end + _FAR
+    return kept
+
+
+def _named_lengths(figures: list[Claim], scene: Scene) -> list[tuple[int, int]]:
+    """Where the lengths of pauses stand, each with what leads up to it: `a gap of roughly 0.8 s`."""
+    starts = scene.text.starts
+    found = []
+    for one in figures:
+        if one.cue == "pause.duration":
+            i = at = bisect_left(starts, one.start)
+            while i > max(scene.sentence.i, at - _NEAR_LENGTH) and scene.word(i - 1) not in (",", ";", ":", "，"):
+                i -= 1
+            found.append((starts[i], one.end))
+    return found
+
+
+def _is_bare(pause: Claim, scene: Scene) -> bool:
+    """Whether a pause is no more than its length: `a gap of 2 s`, but not `he hesitates for a second`."""
+    return scene.text.chinese or pause.text.lower().endswith(_BARE_PAUSES)
+
+
+_BARE_PAUSES = ("gap", "gaps", "pause", "pauses", "stretch", "stretches")
+
+
+def _is_in(one: Claim, spans: list[tuple[int, int]]) -> bool:
+    return any(start < one.end and one.start < end for start, end in spans)
+
+
+def _without_doubles(described: list[Claim], figures: list[Claim], scene: Scene) -> list[Claim]:
+    """`a short pause` is one claim: that its length is given says that it is there; so with `a faint echo`."""
+    lengths = [(one.start, one.end) for one in described if one.cue == "pause.duration"]
+    bare = _named_lengths(figures, scene)
+    spans = [(one.cue, one.start, one.end) for one in described if one.cue in ("noise.level", "space.reverb")]
+    return [
+        one
+        for one in described
+        if (one.cue != "pause.presence" or not _is_in(one, lengths + (bare if _is_bare(one, scene) else [])))
+        and not any(
+            cue == one.cue and a <= one.start and one.end <= b and b - a > one.end - one.start for cue, a, b in spans
+        )
+    ]
 
 
 def _placed(described: list[Claim], figures: list[Claim]) -> list[Claim]:
@@ -99,58 +200,3 @@ def _placed(described: list[Claim], figures: list[Claim]) -> list[Claim]:
         replace(one, scope="span", t0_s=t0_s, t1_s=t1_s) if moves else one
         for one, moves in zip(described, movable, strict=True)
     ]
-
-
-def _presences(scene: Scene, described: list[Claim]) -> Iterator[Claim]:
-    """Sources and sound events: `glass breaking`, `you can hear a ball hit the table`."""
-    ears = [t for t in scene.frame if "marks.hearing" in t.entry.marks or "marks.heard" in t.entry.marks]
-    named: set[int] = set()
-    for term in scene.sound:
-        marks = term.entry.marks
-        if "ignore.phrases" in marks or term.entry.phrases:
-            continue
-        sounding = "events.sounding" in marks and (bool(ears) or scene.allowed("trace"))
-        if sounding or ("events.making" in marks and any(_beside(scene, term, ear) for ear in ears)):
-            named.update(range(term.i, term.j))
-            yield _source(scene, term.i, term.j)
-    for ear in ears:
-        if "marks.heard" in ear.entry.marks and not named.intersection(range(ear.i - 6, ear.j + 7)):
-            i, j = _heard(scene, ear)
-            source = _source(scene, i, j)
-            if j - i > ear.j - ear.i and not any(
-                one.start < source.end and source.start < one.end for one in described
-            ):
-                yield source
-
-
-def _source(scene: Scene, i: int, j: int) -> Claim:
-    named = scene.text.raw[scene.text.starts[i] : scene.text.ends[j - 1]].lower()
-    return scene.claim(i, j, "source.presence", "presence", "present", claimed=named)
-
-
-def _beside(scene: Scene, term: Term, ear: Term) -> bool:
-    begin, end = scene.clause(term.i)
-    return begin <= ear.i < end and -8 <= ear.i - term.i <= 4
-
-
-def _heard(scene: Scene, ear: Term) -> tuple[int, int]:
-    """The span of `the sound of X` or `X can be heard` whose X is in no list; empty when X is what somebody says."""
-    begin, end = scene.clause(ear.i)
-    stops = [t.i for t in scene.frame if "marks.report" in t.entry.marks and ear.j <= t.i < ear.j + 3]
-    after = min(end, ear.j + 6)
-    if stops or scene.listed("anything", ear.j):
-        return ear.i, ear.j
-    j = next((k for k in range(ear.j, after) if not scene.word(k)[:1].isalnum()), after)
-    i = max(begin, ear.i - 6) if j == ear.j else ear.i
-    return i, j
-
-
-def _sexes(scene: Scene, here: list[Head]) -> Iterator[Claim]:
-    """`her voice` says that the voice is a woman's."""
-    for head in here:
-        if head.name not in ("voice", "pitch") or head.implied:
-            continue
-        for k in range(head.i - 3, head.i):
-            for sex in ("male", "female"):
-                if scene.listed(sex, k):
-                    yield scene.claim(k, head.j, "voice.sex", "presence", sex)

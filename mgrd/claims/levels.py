@@ -11,7 +11,11 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mgrd.claims import Claim
+from mgrd.claims import Claim, music, pauses
+from mgrd.claims.calibration import Corpus, corpus_norm
+from mgrd.claims.comparisons import can_compare, compare
+from mgrd.claims.pace import pace_hz
+from mgrd.claims.parts import HALVES, events, is_later, is_speech, pairs, speech_share, voice_part
 from mgrd.claims.readings import (
     CONTRADICTED_Z,
     OF_ONE_SOURCE,
@@ -21,11 +25,11 @@ from mgrd.claims.readings import (
     Finding,
     Reading,
     content_of,
-    events_of,
     figure_of,
     said,
     shown,
     sigma_on,
+    stretch_of,
     value_of,
 )
 from mgrd.claims.vocabulary import norms
@@ -39,27 +43,89 @@ _PHRASE_S = 4.0
 
 def levels(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[Finding]:
     """One finding for each admissible frame of reference, at least one in all."""
+    if claim.cue == "voice.sex" and claim.polarity < 0 and claim.asserts in _SEXES:
+        # "no woman" is held to the evidence that it takes to say "a man"
+        other = _SEXES[1 - _SEXES.index(claim.asserts)]
+        claim = replace(claim, asserts=other, polarity=1, claimed=f"no {claim.claimed}")
+    known = (claim.cue, claim.asserts) in _levels()
     if claim.kind == "comparison":
-        return [_compare(claim, clip)]
-    if claim.scope in ORDINALS and claim.kind == "level":
-        return [_relative(claim, clip)]
-    if (claim.cue, claim.asserts) not in _levels():
+        return compare(claim, clip)
+    if claim.kind == "level" and (claim.scope in ORDINALS or claim.scope in HALVES):
+        return compare(claim, clip) + _of_the_part(claim, clip, admissible)
+    if claim.kind == "trend" and claim.cue not in _MEASURED_TRENDS and can_compare(claim):
+        courses = ("start_vs_end", "halves")
+        return [one for scope in courses for one in compare(replace(claim, scope=scope), clip)]
+    if not known:
         return [Finding(None, "no measurement for it")]
     if _is_of_the_voice(claim) and {"male", "female"} <= admissible:
         return [Finding(None, "several voices, which no measurement tells apart")]
-    found = [_level(claim, clip, norm) for norm in _norms_for(claim, clip, admissible)]
+    found = [
+        _level(one, clip, norm) for one in _of_each_source(claim, clip) for norm in _norms_for(one, clip, admissible)
+    ]
     if claim.cue == "pitch.contour" and claim.scope in THIRDS:
         # "starts low and rises": the place may be of the word beside it
         found += [_level(replace(claim, scope="whole"), clip, norm) for norm in _any(claim)]
+    if claim.kind == "level" and claim.scope in ("start", "end") and can_compare(claim):
+        return _beside_the_rest(found, compare(claim, clip))
     return found
+
+
+_MEASURED_TRENDS = ("pitch.contour", "loudness.trend")
+"""Trends that a figure measures; any other is the difference between one part and a later one."""
+
+
+def _of_the_part(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[Finding]:
+    """What speaks for a level of one part by itself: `the first voice is low` need not be lower than the second."""
+    beside = claim.cue == "loudness.level"  # how loud a recording is says nothing of how loud its parts are meant to be
+    if beside or (claim.cue, claim.asserts) not in _levels() or content_of(clip) != "voice" or not clip.tracks:
+        return []
+    meant = pairs(claim, clip)
+    if isinstance(meant, str):
+        return []
+    parts = [pair[1] if is_later(claim) else pair[0] for pair in meant]
+    spans = [replace(claim, scope="span", t0_s=one.t0_s, t1_s=one.t1_s) for one in parts]
+    found = [_level(one, clip, norm) for one in spans for norm in _norms_for(one, clip, admissible)]
+    return [one for one in found if one.z is not None and one.z > 0]
+
+
+def _of_each_source(claim: Claim, clip: Measurements) -> list[Claim]:
+    """The claim of each source that it can be about, where speech and other pitched sounds stand apart in time."""
+    if claim.cue not in OF_ONE_SOURCE or claim.scope != "whole" or not clip.tracks:
+        return [claim]
+    others = [one for one in events(clip) if one.f0_hz and one.t1_s - one.t0_s >= 0.1 and not is_speech(clip, one)]
+    spoken = voice_part(clip)
+    if spoken is None or not (others or content_of(clip) == "mixed"):
+        return [claim]
+    parts = [spoken]
+    if claim.cue.startswith("pitch."):
+        parts += [(one.t0_s, one.t1_s) for one in others]
+    return [replace(claim, scope="span", t0_s=t0_s, t1_s=t1_s) for t0_s, t1_s in parts]
+
+
+def _beside_the_rest(absolute: list[Finding], relative: list[Finding]) -> list[Finding]:
+    """`quiet at the start` is quiet beside the end, unless it is what is called quiet anyway."""
+    decided = [one for one in relative if one.z is not None]
+    if not decided or any(one.z is None for one in absolute):
+        return absolute
+    if max((one.z for one in absolute if one.z is not None), default=0.0) > 0:
+        return absolute + decided
+    return decided
+
+
+def of_corpus(claim: Claim, clip: Measurements, corpus: Corpus) -> list[Finding]:
+    """What the user's own clips say of a level, where enough of their kind were measured."""
+    norm = corpus_norm(claim, clip, corpus)
+    return [] if norm is None else [_level(claim, clip, norm)]
 
 
 def doubts(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[Finding]:
     """What the frames say that the text does not name but may mean: high, for a man; low, for a woman."""
-    if claim.kind != "level" or claim.scope in ORDINALS or admissible != {"any"} or content_of(clip) == "tones":
+    if claim.kind == "comparison" or claim.scope in ORDINALS or claim.scope in HALVES:
         return []
+    voices = _SEXES if claim.kind == "level" and admissible == {"any"} and content_of(clip) != "tones" else ()
+    frames = (*voices, "doubt")
     return [
-        _level(claim, clip, norm) for norm in _levels().get((claim.cue, claim.asserts), []) if norm["frame"] in _SEXES
+        _level(claim, clip, norm) for norm in _levels().get((claim.cue, claim.asserts), []) if norm["frame"] in frames
     ]
 
 
@@ -80,7 +146,7 @@ def _levels() -> dict[tuple[str, str], list[Mapping[str, Any]]]:
 
 def _norms_for(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[Mapping[str, Any]]:
     found = _levels()[claim.cue, claim.asserts]
-    tonal = content_of(clip) == "tones"
+    tonal = _content(claim, clip) == "tones"
     if claim.cue == "pitch.contour" and not tonal:
         ends = [norm for norm in found if norm["frame"] == "end"]
         if ends and claim.scope == "end":
@@ -97,14 +163,16 @@ def _any(claim: Claim) -> list[Mapping[str, Any]]:
 
 
 def _level(claim: Claim, clip: Measurements, norm: Mapping[str, Any]) -> Finding:
-    content = content_of(clip)
+    content = _content(claim, clip)
     if content == "mixed" and norm["cue"] in OF_ONE_SOURCE:
         return Finding(None, "speech among other sounds, whose pitch and pace are not told apart")
     if norm["cue"] == "voice.sex" and content == "tones":
         return Finding(None, "no voice is measured")
-    measured = figure_of(claim, clip, norm["figure"])
+    measured = _measured(claim, clip, norm["figure"])
     if isinstance(measured, str):
         return Finding(None, measured)
+    if (gate := _gate(clip, norm, content)) is not None:
+        return Finding(None, gate)
     value, sigma = measured
     scale = SCALES[norm["scale"]]
     against = norm.get("against")
@@ -117,12 +185,57 @@ def _level(claim: Claim, clip: Measurements, norm: Mapping[str, Any]) -> Finding
         past_low=scale(against) if against is not None and "at_least" in norm else None,
         past_high=scale(against) if against is not None and "at_most" in norm else None,
     )
-    z, why = reading.z(claim.polarity), f"{said(claim)}, measured {shown(norm['figure'], value)}{_bound(norm)}"
+    z = reading.z(claim.polarity)
+    if z < 0 and content != "tones" and "voice" in norm:
+        drift = norm["voice"] * math.sqrt(2.0 / max(2.0, value_of(clip, "speech_s", 2.0)))
+        z = replace(reading, sigma=max(reading.sigma, drift)).z(claim.polarity)
+    why = f"{said(claim)}, measured {shown(norm['figure'], value)}{_bound(norm)}"
+    if z <= CONTRADICTED_Z and norm["figure"] == "tempo_bpm":
+        felt = [replace(reading, value=scale(bpm)).z(claim.polarity) for bpm in music.tempo_relatives(clip)]
+        z = min(max([z, *felt]), 0.0)
     if z <= CONTRADICTED_Z and norm["cue"] == "pitch.contour" and claim.scope == "whole" and _has_phrases(clip):
         return Finding(None, f"{why}: several phrases, and the text does not say which")
     if z <= CONTRADICTED_Z and (relative := _relative_to(claim, clip)) is not None:
         return Finding(None, f"{why}: {relative}")
     return Finding(z, why, value)
+
+
+def _measured(claim: Claim, clip: Measurements, name: str) -> tuple[float, float] | str:
+    """A figure where the claim holds: a pace with its second opinion; for want of a long pause the longest silence."""
+    found = figure_of(claim, clip, name)
+    if name == "syllable_rate_hz" and (claim.scope == "whole" or not isinstance(found, str)):
+        return pace_hz(clip, *stretch_of(claim, clip))
+    if name == "longest_pause_s" and isinstance(found, str) and claim.asserts == "long":
+        return pauses.length(claim, clip)
+    return found
+
+
+def _gate(clip: Measurements, norm: Mapping[str, Any], content: str) -> str | None:
+    """Why a figure says nothing of this clip, though it was measured."""
+    apart_db = value_of(clip, "snr_db", 99.0)
+    if norm["cue"] == "timbre.brightness":
+        if content == "tones" or value_of(clip, "speech_s", 99.0) < 0.5:
+            return "no voice is measured, and of other sounds nothing says how bright they should be"
+        if clip.sr < _WIDE_SR:
+            return f"narrow band: sampled at {clip.sr} Hz, {_WIDE_SR} are needed"
+        if apart_db < _CLEAR_DB:
+            return f"noise {apart_db:.0f} dB under the voice brightens the sound"
+    if norm["cue"] == "noise.level" and apart_db > _CLEAR_DB and value_of(clip, "flatness", 0.0) > _NOISE_LIKE:
+        return "what sounds is like noise itself"
+    return None
+
+
+_WIDE_SR, _CLEAR_DB = 16000, 20.0
+_NOISE_LIKE = 0.02
+"""Flatness of speech is under 0.005, with noise 20 dB below it 0.02."""
+
+
+def _content(claim: Claim, clip: Measurements) -> str:
+    """What sounds where the claim holds: `voice`, `tones` or `mixed`."""
+    if claim.scope != "span" or claim.t0_s is None or claim.t1_s is None or not clip.segments:
+        return content_of(clip)
+    share = speech_share(clip, claim.t0_s, claim.t1_s)
+    return "voice" if share > 0.5 else "tones" if share < 0.1 else content_of(clip)
 
 
 def _relative_to(claim: Claim, clip: Measurements) -> str | None:
@@ -149,42 +262,10 @@ def _has_phrases(clip: Measurements) -> bool:
 
 def _bound(norm: Mapping[str, Any]) -> str:
     """The norm in words, so that a reason can be checked by hand."""
+    if "in_words" in norm:
+        return f" ({norm['in_words']})"
     at_least, at_most = norm.get("at_least"), norm.get("at_most")
     word = norm["asserts"] + (f" of a {norm['frame']} voice" if norm["frame"] in ("male", "female") else "")
     if at_least is not None and at_most is not None:
         return f" ({word}: {at_least:g} to {at_most:g})"
     return f" ({word}: at most {at_most:g})" if at_least is None else f" ({word}: at least {at_least:g})"
-
-
-def _compare(claim: Claim, clip: Measurements) -> Finding:
-    if claim.scope != "first_vs_second":
-        return Finding(None, "it does not say what is compared with what")
-    if claim.cue not in ("pitch.level", "loudness.level"):
-        return Finding(None, "no measurement for it")
-    return _difference(claim, clip, claim.asserts == "second")
-
-
-def _relative(claim: Claim, clip: Measurements) -> Finding:
-    """`the first is low` of two sounds means low beside the other."""
-    if claim.scope not in ("first", "second") or claim.cue not in ("pitch.level", "loudness.level"):
-        return Finding(None, "no measurement for it")
-    more = claim.asserts in ("high", "loud")
-    return _difference(claim, clip, more == (claim.scope == "second"))
-
-
-def _difference(claim: Claim, clip: Measurements, second_is_more: bool) -> Finding:
-    events = events_of(clip)
-    if isinstance(events, str):
-        return Finding(None, events)
-    first, second = events[0], events[1]
-    if claim.cue == "loudness.level":
-        value, unit, sigma, least = second.level_db - first.level_db, "dB", 1.0, 1.0
-    elif first.f0_hz and second.f0_hz:
-        value, unit, sigma, least = 12 * math.log2(second.f0_hz / first.f0_hz), "st", 0.35, 0.35
-    else:
-        return Finding(None, "one of the two has no pitch")
-    reading = Reading(value if second_is_more else -value, sigma, low=least, past_low=0.0)
-    heard = f"{first.level_db:.0f}, then {second.level_db:.0f} dBFS"
-    if unit == "st":
-        heard = f"{first.f0_hz:.0f} Hz, then {second.f0_hz:.0f} Hz"
-    return Finding(reading.z(claim.polarity), f"{said(claim)}, measured {heard} ({value:+.1f} {unit})", value)

@@ -6,6 +6,7 @@ report of words; negation has a scope, after NegEx (Chapman et al. 2001, J. Biom
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -27,9 +28,11 @@ _STRENGTH: dict[Modality, int] = {
 _NEGATION_TOKENS = 9
 _FORWARD: dict[str, Modality] = {
     "option": "option",
+    "choices": "option",
     "answer": "option",  # an answer that is announced is an option that is taken, not something heard
     "question": "question",
     "conditional": "hypothetical",
+    "inverted": "hypothetical",
     "apart": "hypothetical",  # what this clip is compared with, or said to be the opposite of
 }
 _CLAUSE: dict[str, Modality] = {
@@ -39,7 +42,14 @@ _CLAUSE: dict[str, Modality] = {
     "fitting": "option",
     "only_words": "quoted",
 }
+_AT_HEAD = ("inverted", "kinds")
+"""Marks that are read only where a clause begins: `had the tone risen`, `angry speech is`."""
+
 _BULLETS = frozenset("-*•")
+_COLONS = frozenset(":：")
+_STOPS = frozenset(",;—–，；")
+_OPENS = frozenset("，：")
+"""Signs after a word of saying, before what is said."""
 _STEP_TOKENS = 14
 """A numbered line no longer than this may be an option; a longer one is a step of the reasoning."""
 
@@ -56,6 +66,10 @@ class Stance:
         """The modality of tokens [i, j): the one furthest from an observation."""
         return max(self.modality[i:j], key=_STRENGTH.__getitem__)
 
+    def apart(self, one: tuple[int, int], other: tuple[int, int]) -> Modality:
+        """The modality of two ranges of tokens, whatever stands between them: `the “yes” rises`."""
+        return max(self.between(*one), self.between(*other), key=_STRENGTH.__getitem__)
+
 
 def stance(
     text: Text, sentence: Sentence, frame: list[Term], clauses: list[tuple[int, int]], vocabulary: Vocabulary
@@ -71,44 +85,67 @@ def stance(
                 modality[k] = value
 
     if sentence.mark == "?":
-        put(sentence.i, sentence.j, "question")
-    for i, j in text.quoted_in(sentence.i, sentence.j):
+        guessed = text.words[sentence.j - 1] in vocabulary.lists["guess"]
+        put(sentence.i, sentence.j, "hedged" if guessed or _is_tagged(text, sentence, vocabulary) else "question")
+    quoted = text.quoted_in(sentence.i, sentence.j)
+    for i, j in quoted:
         put(i, j, "quoted")
     if (head := _option_head(text, sentence, frame)) is not None:
         put(sentence.i, head, "option")
     for term in frame:
+        roles = term.entry.roles
+        if not roles:
+            continue
         i, j = _clause_of(clauses, term.i, sentence)
-        for mark in term.entry.marks:
-            name = mark.removeprefix("marks.")
+        for name in roles:
+            if name in _AT_HEAD and term.i != i:
+                continue
             if name in _CLAUSE:
                 alone = name == "only_words" and j - term.j <= 1
-                put(i, _clause_of(clauses, j + 1, sentence)[1] if alone else j, _CLAUSE[name])
+                begin = _own_subject(text, term, i) if name == "hypothetical" else i
+                put(begin, _clause_of(clauses, j + 1, sentence)[1] if alone else j, _CLAUSE[name])
             elif name in _FORWARD:
-                put(term.i, _forward_end(text, name, term, sentence, j), _FORWARD[name])
+                if name == "question" and term.j == j < sentence.j and text.words[j] in _COLONS:
+                    put(term.i, sentence.j, "question")  # "the plan: count the claps"
+                put(term.i, _forward_end(text, name, term, sentence, clauses, j, frame), _FORWARD[name])
             elif name == "too":
                 put(_purpose(text, term, j), j, "hypothetical")
-            elif name == "kinds" and term.i == i:
+            elif name == "kinds":
                 put(i, _comma(text, term.j, j), "general")
+            elif name == "equates" and text.words[i] in ("a", "an") and i == sentence.i and term.i - i <= 6:
+                put(i, j, "general")
+            elif name == "definition" or (name == "domain" and i == term.i == sentence.i):
+                put(sentence.i, sentence.j, "general")
+            elif name == "report" and term.j >= sentence.j and text.words[term.i - 2] in _STOPS and term.i - 2 >= first:
+                put(first, term.i, "quoted")  # "the price of guitars has gone up, he says"
             elif name == "report":
-                put(term.j, _report_end(text, term, frame, j), "quoted")
+                put(term.j, _report_end(text, term, frame, sentence, _relative_end(text, frame, clauses, j)), "quoted")
             elif name == "generic" and _is_generic(text, i, term.i, vocabulary):
                 put(i, j, "general")
-            elif name == "negation":
+            elif name == "negation" and not any(k <= term.i < m for k, m in quoted):
                 _negate(negated, first, term.j, _negation_end(text, term, frame, j))
             elif name == "negation_after":
                 _negate(negated, first, i, term.i)
     return Stance(modality, negated, [(i - first, j - first) for i, j in clauses])
 
 
+def _is_tagged(text: Text, sentence: Sentence, vocabulary: Vocabulary) -> bool:
+    """`it drags a bit, doesn't it?`, `that's a siren, right?`: a statement that asks for assent."""
+    if sentence.j - sentence.i < 5:
+        return False
+    *_, third, other, last = text.words[sentence.i : sentence.j]
+    lists = vocabulary.lists
+    return (other == "," and last in lists["tags"]) or (
+        third == "," and other in lists["tagging"] and last in lists["tagged"]
+    )
+
+
 def breaks(frame: Iterable[Term], text: Text, sentence: Sentence, vocabulary: Vocabulary) -> frozenset[int]:
     """Tokens at which a conjunction starts a new clause: contrasts, consequences, and `and` before a new subject."""
     found = {term.i for term in frame if not term.entry.marks.isdisjoint(("marks.contrast", "marks.break"))}
     words, starters = text.words, vocabulary.lists["definite"]
-    found |= {
-        i
-        for i in range(sentence.i + 1, sentence.j - 1)
-        if words[i] == "and" and (words[i - 1] == "," or words[i + 1] in starters)
-    }
+    ands = text.ands[bisect_right(text.ands, sentence.i) : bisect_left(text.ands, sentence.j - 1)]
+    found |= {i for i in ands if words[i - 1] == "," or words[i + 1] in starters}
     return frozenset(found)
 
 
@@ -119,15 +156,54 @@ def _clause_of(clauses: list[tuple[int, int]], token: int, sentence: Sentence) -
     return sentence.i, sentence.j
 
 
+def _own_subject(text: Text, term: Term, begin: int) -> int:
+    """Where what a modal verb says begins: at `, you` of `very regular, you could dance to it`, else at the clause."""
+    for k in range(term.i, max(begin, term.i - 4), -1):
+        if text.words[k - 1] in _STOPS:
+            return k
+    return begin
+
+
 def _comma(text: Text, i: int, end: int) -> int:
     """The first comma in tokens [i, end), or the end."""
     return next((k for k in range(i, end) if text.words[k] in ",，"), end)
 
 
-def _forward_end(text: Text, name: str, term: Term, sentence: Sentence, clause_end: int) -> int:
-    if name == "conditional":
+def _forward_end(
+    text: Text,
+    name: str,
+    term: Term,
+    sentence: Sentence,
+    clauses: list[tuple[int, int]],
+    clause_end: int,
+    frame: list[Term],
+) -> int:
+    """Where a mark stops: a condition and a plan at the contrast that ends them, options with their sentence."""
+    if name in ("conditional", "inverted"):
+        return _contrast(text, frame, clause_end, sentence.j)
+    if name == "apart":
+        return _comma(text, term.j, clause_end)
+    if name in ("choices", "answer") and clause_end < sentence.j and text.words[clause_end] in _COLONS:
         return sentence.j
-    return _comma(text, term.j, clause_end) if name == "apart" else clause_end
+    if name in ("question", "option", "choices"):
+        return _plan_end(text, frame, clauses, clause_end)
+    return clause_end
+
+
+def _contrast(text: Text, frame: list[Term], begin: int, end: int) -> int:
+    """The first token in [begin, end) at which a clause turns against what was said, or the end."""
+    turns = (t.i for t in frame if begin <= t.i < end and "marks.contrast" in t.entry.marks)
+    return next((i for i in turns if text.words[i - 1] in _STOPS), end)
+
+
+def _plan_end(text: Text, frame: list[Term], clauses: list[tuple[int, int]], clause_end: int) -> int:
+    """A plan or a choice goes on over `when the engine stops` and `then the key`, until `but`, `so` or a colon."""
+    subordinate = {t.i for t in frame if "marks.subordinate" in t.entry.marks}
+    for i, j in clauses:
+        listed = text.words[i] == "and" and text.words[i - 1] != ","  # "the oboe and the clarinet"
+        if i == clause_end and (i in subordinate or listed):
+            clause_end = j
+    return clause_end
 
 
 def _purpose(text: Text, term: Term, clause_end: int) -> int:
@@ -168,9 +244,20 @@ def _is_named_option(words: list[str], sentence: Sentence, frame: list[Term]) ->
     )
 
 
-def _report_end(text: Text, term: Term, frame: list[Term], clause_end: int) -> int:
-    """A report of words ends at the clause, a comma, or words about how it was said."""
+def _relative_end(text: Text, frame: list[Term], clauses: list[tuple[int, int]], clause_end: int) -> int:
+    """A report goes on over `a concert at which the bass was too loud`, but not over `, which is loud`."""
+    relative = {t.i for t in frame if "marks.subordinate" in t.entry.marks}
+    for i, j in clauses:
+        if i == clause_end and i in relative and text.words[i - 1] not in _STOPS:
+            clause_end = j
+    return clause_end
+
+
+def _report_end(text: Text, term: Term, frame: list[Term], sentence: Sentence, clause_end: int) -> int:
+    """A report of words ends at the clause, a comma, or words about how it was said; `he says: ...` goes on."""
     end = clause_end
+    if end == term.j and end < sentence.j and text.words[end] in _OPENS:
+        end = _contrast(text, frame, end, sentence.j)  # "他说，…" and "he says: ..."
     for other in frame:
         if term.j <= other.i < end and "marks.delivery" in other.entry.marks:
             end = other.i

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mgrd.audio.segments import PAUSE_S
-from mgrd.claims import Claim
+from mgrd.claims import Claim, music, pauses, sounding
+from mgrd.claims.parts import voice_part
 from mgrd.claims.readings import (
     CONTRADICTED_Z,
     OF_ONE_SOURCE,
@@ -19,18 +19,16 @@ from mgrd.claims.readings import (
     SCALES,
     SPEECHLESS_SHARE,
     THIRDS,
-    Z_LIMIT,
     Finding,
     Reading,
     apart_shown,
     content_of,
-    events_of,
+    event_of,
     figure_of,
     said,
     shown,
     sigma_on,
     value_of,
-    why_absent,
 )
 from mgrd.claims.vocabulary import norms
 
@@ -42,9 +40,6 @@ _SATURATED_HZ = 7.0
 
 _OCTAVES = (12.0, 24.0, 19.0)
 """Semitones between a pitch and its octaves and twelfth, which trackers and ears confuse."""
-
-_UNHEARD_Z = -1.9
-"""No contradiction: listeners hear pauses where no silence is, at hesitations, drawn-out sounds and short gaps."""
 
 _EXTREMES = ("highest", "lowest", "reached")
 _EXTREME_ST = 5.0
@@ -59,9 +54,12 @@ def numbers(claim: Claim, clip: Measurements) -> Finding:
     norm = next((one for one in norms()["value"] if one["cue"] == claim.cue), None)
     if norm is None or claim.claimed_value is None:
         return Finding(None, "no measurement for it")
+    if claim.cue == "event.count" and claim.unit == "words":
+        return sounding.words(claim, clip)
     refused = _refused(claim, clip)
     if refused is not None:
-        return Finding(None, refused)
+        found = sounding.extent(claim, clip) if claim.cue == "time.duration" else None
+        return found or Finding(None, refused)
     claimed = claim.claimed_value
     if claim.unit == "wpm":
         claimed *= _SYLLABLES_PER_WORD / 60
@@ -90,8 +88,6 @@ def numbers(claim: Claim, clip: Measurements) -> Finding:
             return Finding(None, f"{why}: {related}")
         if claim.cue == "rate.value" and claimed > value > 0.5 * _SATURATED_HZ:
             return Finding(None, f"{why}: the count falls behind in fast speech and saturates at {_SATURATED_HZ:g}")
-    if claim.cue == "pause.presence" and value < claimed:
-        z = max(z, _UNHEARD_Z) if claim.polarity > 0 else z
     return Finding(z, why, value)
 
 
@@ -106,14 +102,15 @@ def _beyond(claim: Claim, low: float, high: float) -> tuple[float | None, float 
 
 def _refused(claim: Claim, clip: Measurements) -> str | None:
     """Why a figure cannot be put to the clip at all."""
-    if claim.cue in OF_ONE_SOURCE and content_of(clip) == "mixed":
+    if claim.cue in OF_ONE_SOURCE and content_of(clip) == "mixed" and not _stands_apart(claim, clip):
         return "speech among other sounds, whose pitch and pace are not told apart"
     if claim.cue == "event.count":
         if claim.unit == "part":
             return "it counts a part of what sounds, or is a count in proportion"
         if claim.unit != "events":
             return "such sounds are not told apart by any measurement"
-        if value_of(clip, "speech_s", 0.0) > SPEECHLESS_SHARE * clip.duration_s:
+        spoken = value_of(clip, "speech_s", 0.0) > SPEECHLESS_SHARE * clip.duration_s
+        if spoken and not sounding.tones_of(clip):
             return "speech, whose sounds are not counted"
     if claim.cue == "loudness.level" and claim.unit == "dB" and (claim.claimed_value or 0) >= 0:
         return "decibels against an unknown reference"
@@ -125,28 +122,45 @@ def _refused(claim: Claim, clip: Measurements) -> str | None:
 def _value_figure(claim: Claim, clip: Measurements, norm: Mapping[str, Any]) -> tuple[float, float] | str:
     if claim.cue == "pitch.value":
         return _pitch(claim, clip)
+    if claim.cue == "event.count" and value_of(clip, "speech_s", 0.0) > SPEECHLESS_SHARE * clip.duration_s:
+        return _count_beside_speech(claim, clip)
     if claim.cue == "loudness.level":
         name = "level_dbfs" if claim.unit == "dBFS" else "loudness_lufs"
         return figure_of(claim, clip, name)
     if claim.cue == "pause.duration":
-        lengths = [one.t1_s - one.t0_s for one in clip.segments if one.kind == "pause"]
-        if lengths and claim.claimed_value is not None:
-            claimed = claim.claimed_value
-            return min(lengths, key=lambda length: abs(length - claimed)), 0.15
+        return pauses.length(claim, clip)
     return figure_of(claim, clip, norm["figure"])
+
+
+def _count_beside_speech(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
+    """The tones of a clip of speech and tones, or all that sounds apart: whichever is nearer to the count."""
+    found = figure_of(claim, clip, "event_count")
+    if isinstance(found, str):
+        return found
+    tones, claimed = float(len(sounding.tones_of(clip))), claim.claimed_value or 0.0
+    low, high = sorted((tones, found[0]))
+    return min(max(claimed, low), high), found[1]
+
+
+def _stands_apart(claim: Claim, clip: Measurements) -> bool:
+    return claim.cue == "pitch.value" and claim.scope == "whole" and len(_pitches(clip)) > 1
+
+
+def _pitches(clip: Measurements) -> list[float]:
+    """The pitch of the voice and of each tone beside it, where they stand apart; else nothing."""
+    others = [one.f0_hz for one in sounding.tones_of(clip) if one.f0_hz]
+    spoken = voice_part(clip)
+    voice = clip.figure("f0_median_hz", *spoken).value if others and spoken is not None else None
+    return [voice, *others] if voice else []
 
 
 def _pitch(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
     """The pitch that a claim is about: of the clip, of one of its sounds, or of its first or last voiced frames."""
     if claim.scope in ORDINALS:
-        events = events_of(clip)
-        if isinstance(events, str):
-            return events
-        index = ORDINALS[claim.scope]
-        if index >= len(events):
-            return f"{len(events)} separate sounds found"
-        f0_hz = events[index].f0_hz
-        return "that sound has no pitch" if f0_hz is None else (f0_hz, 0.02 * f0_hz)
+        one = event_of(claim, clip)
+        if isinstance(one, str):
+            return one
+        return "that sound has no pitch" if one.f0_hz is None else (one.f0_hz, 0.02 * one.f0_hz)
     if claim.asserts in _EXTREMES and claim.scope == "whole":
         return _extreme(claim, clip)
     if claim.scope in THIRDS:
@@ -159,6 +173,10 @@ def _pitch(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
         near = {"start": voiced[:edge], "end": voiced[-edge:], "middle": voiced[half - 1 : half + 2]}[claim.scope]
         median = sorted(near)[len(near) // 2]
         return median, 0.03 * median
+    if claim.claimed_value and claim.scope == "whole" and (apart := _pitches(clip)):
+        wanted = math.log(max(claim.claimed_value, 1.0))
+        nearest = min(apart, key=lambda f0_hz: abs(math.log(f0_hz) - wanted))
+        return nearest, 0.03 * nearest
     whole = figure_of(claim, clip, "f0_median_hz")
     if isinstance(whole, str) or claim.claimed_value is None or content_of(clip) != "tones":
         return whole
@@ -192,49 +210,6 @@ def _related(claim: Claim, apart: float, scale: str) -> str | None:
     return None
 
 
-def _position(claim: Claim, clip: Measurements) -> Finding:
-    at_s = claim.t1_s if claim.t1_s is not None else claim.claimed_value
-    if at_s is None:
-        return Finding(None, "no measurement for it")
-    if claim.polarity < 0 or claim.asserts == "at_most":
-        return Finding(None, f"not placed at {at_s:g} s, but before it or elsewhere")
-    late = at_s - clip.duration_s
-    slack = max(0.5, 0.05 * clip.duration_s)
-    why = f"{said(claim)}, the clip lasts {clip.duration_s:.2f} s"
-    if late > slack:
-        return Finding(max(-Z_LIMIT, -2.0 * late / slack), why, clip.duration_s)
-    return Finding(None, f"within the clip of {clip.duration_s:.2f} s; what sounds there is not measured")
-
-
-def _pause_presence(claim: Claim, clip: Measurements) -> Finding:
-    measured = figure_of(claim, clip, "pause_count")
-    if isinstance(measured, str):
-        return Finding(None, measured)
-    count, sigma = measured
-    reading = Reading(count, max(sigma, 0.3), low=0.5)
-    z = reading.z(claim.polarity)
-    why = f"{said(claim)}, measured {count:.0f} pauses of {PAUSE_S:g} s or more"
-    return Finding(max(z, _UNHEARD_Z) if claim.polarity > 0 else z, why, count)
-
-
-def _mode(claim: Claim, clip: Measurements) -> Finding:
-    mode, margin = value_of(clip, "mode"), value_of(clip, "key_margin", 0.0)
-    if mode is None:
-        return Finding(None, why_absent(clip, "mode"))
-    agrees = (mode == 1) == (claim.asserts == "major")
-    why = f"{said(claim)}, measured {'major' if mode == 1 else 'minor'} (margin {margin:.2f})"
-    if not agrees or claim.polarity < 0:
-        return Finding(None, f"{why}: the relative key has the same notes")
-    return Finding(2.0 if margin >= 0.1 else 0.5, why, mode)
-
-
-def _source(claim: Claim, clip: Measurements) -> Finding:
-    speech_s = value_of(clip, "speech_s")
-    if claim.asserts == "speech" and claim.polarity > 0 and speech_s is not None and speech_s >= 0.5:
-        return Finding(2.0, f"{said(claim)}, measured {speech_s:.1f} s of speech", speech_s)
-    return Finding(None, "no measurement for it")
-
-
 def _change(claim: Claim, clip: Measurements) -> Finding:
     """So many semitones up or down; the text gives the size, not always the direction."""
     measured = figure_of(replace(claim, scope="whole"), clip, "f0_change_st")
@@ -249,9 +224,15 @@ def _change(claim: Claim, clip: Measurements) -> Finding:
 
 
 SPECIAL: dict[tuple[str, str], Callable[[Claim, Any], Finding]] = {
-    ("time.position", "value"): _position,
-    ("pause.presence", "presence"): _pause_presence,
-    ("music.mode", "level"): _mode,
-    ("source.presence", "presence"): _source,
+    ("time.position", "value"): sounding.position,
+    ("time.position", "level"): sounding.placed,
+    ("pause.presence", "presence"): pauses.presence,
+    ("pause.presence", "count"): pauses.count,
+    ("music.mode", "level"): music.mode,
+    ("music.key", "level"): music.key,
+    ("music.key", "value"): music.key,
+    ("rhythm.regularity", "level"): music.regularity,
+    ("source.presence", "presence"): sounding.presence,
+    ("event.order", "comparison"): sounding.order,
     ("pitch.contour", "value"): _change,
 }

@@ -96,17 +96,18 @@ def _stretch(claim: Claim, clip: Measurements, name: str) -> tuple[float | None,
     if claim.scope == "span" and t0_s == t1_s:
         return f"it is about a moment at {t0_s:g} s, not a stretch"
     if claim.scope in ORDINALS and claim.kind == "trend":
-        events = events_of(clip)
-        if isinstance(events, str):
-            return events
-        index = ORDINALS[claim.scope]
-        return (
-            (events[index].t0_s, events[index].t1_s) if index < len(events) else f"{len(events)} separate sounds found"
-        )
+        one = event_of(claim, clip)
+        return one if isinstance(one, str) else (one.t0_s, one.t1_s)
     if claim.scope in THIRDS and not name.startswith(("f0_final", "loudness_trend")):
         low, high = THIRDS[claim.scope]
         return low * clip.duration_s, high * clip.duration_s
     return t0_s, t1_s
+
+
+def stretch_of(claim: Claim, clip: Measurements) -> tuple[float | None, float | None]:
+    """From when to when a claim holds, in seconds, None being the clip's edge."""
+    stretch = _stretch(claim, clip, "")
+    return (None, None) if isinstance(stretch, str) else stretch
 
 
 def value_of(clip: Measurements, name: str, default: float | None = None) -> Any:
@@ -176,11 +177,12 @@ def limited(z: float) -> float:
     return 0.0 if math.isnan(z) else max(-Z_LIMIT, min(Z_LIMIT, z))
 
 
-def events_of(clip: Measurements) -> list[Segment] | str:
-    """The separate sounds of a clip, at least two, or why they are not told apart."""
+def event_of(claim: Claim, clip: Measurements) -> Segment | str:
+    """The separate sound that a claim's ordinal names, or why it is not told apart."""
     events = [one for one in clip.segments if one.kind == "event"]
     if value_of(clip, "speech_s", 0.0) > SPEECHLESS_SHARE * clip.duration_s:
         return "speech, whose parts are not told apart"
     if len(events) < 2:
         return f"{len(events)} separate sound found" if len(events) == 1 else "no separate sounds found"
-    return events
+    index = ORDINALS[claim.scope]
+    return events[index] if index < len(events) else f"{len(events)} separate sounds found"

@@ -5,49 +5,97 @@ Holds the look-ups that several readers share (which clause, which ordinal, whic
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mgrd.claims import Claim
-from mgrd.claims.modality import Stance
+from mgrd.claims.modality import Stance, stance
 from mgrd.claims.text import Sentence, Text
-from mgrd.claims.vocabulary import Term, Vocabulary
+from mgrd.claims.vocabulary import AROUND, PARTS, Term, Vocabulary, terms
 
 ORDINALS = ("first", "second", "third", "fourth", "last", "span")
 """`span` is a part that the words name and nothing places: the first sentence, the second speaker."""
+HALVES = ("first_half", "second_half")
 PLACES = ("start", "middle", "end")
 Kind = Literal["level", "value", "trend", "comparison", "presence", "count"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scene:
-    """A sentence, its terms and its stance."""
+    """A sentence and its terms; its stance and what stands around its sources are read when they are asked for."""
 
     text: Text
     sentence: Sentence
     sound: list[Term]
     frame: list[Term]
-    stance: Stance
+    clauses: list[tuple[int, int]]
     vocabulary: Vocabulary
     anchored: bool
     """Whether the sentence itself shows that it is about sound."""
     about_audio: bool
     """Whether the text as a whole does."""
+    meanings: dict[int, str | None] = field(default_factory=dict)
+    """What the figure at a token is of, as far as it was asked for."""
+    _words: list[str] = field(init=False)
+    _lists: Mapping[str, frozenset[str]] = field(init=False)
+    _begin: int = field(init=False)
+    _end: int = field(init=False)
+    _stance: Stance | None = None
+    _around: list[Term] | None = None
+    _parts: list[Term] | None = None
+    _course: list[Term] | None = None
+
+    def __post_init__(self) -> None:
+        self._words, self._lists = self.text.words, self.vocabulary.lists  # asked for at every turn
+        self._begin, self._end = self.sentence.i, self.sentence.j
+
+    @property
+    def stance(self) -> Stance:
+        """What kind of statement each token stands in."""
+        if self._stance is None:
+            self._stance = stance(self.text, self.sentence, self.frame, self.clauses, self.vocabulary)
+        return self._stance
+
+    @property
+    def around(self) -> list[Term]:
+        """What stands around sources: `there is a`, `comes in`, `followed by`."""
+        if self._around is None:
+            begin, end = self.sentence.i, self.sentence.j
+            starts = self.text.starting(AROUND, begin, end)
+            self._around = terms(self.text.words, self.vocabulary.around, starts, end)
+        return self._around
+
+    @property
+    def parts(self) -> list[Term]:
+        """What names a part of the clip or sets two side by side: `the second half`, `compared with`."""
+        if self._parts is None:
+            begin, end = self.sentence.i, self.sentence.j
+            starts = self.text.starting(PARTS, begin, end)
+            self._parts = terms(self.text.words, self.vocabulary.parts, starts, end)
+        return self._parts
+
+    @property
+    def course(self) -> list[Term]:
+        """What places a kind of sound in time: `follows`, `is heard`, `stops`."""
+        if self._course is None:
+            begin, end = self.sentence.i, self.sentence.j
+            self._course = terms(self.text.words, self.vocabulary.course, range(begin, end), end)
+        return self._course
 
     def word(self, i: int) -> str:
         """The token at i, or nothing outside the sentence."""
-        return self.text.words[i] if self.sentence.i <= i < self.sentence.j else ""
+        return self._words[i] if self._begin <= i < self._end else ""
 
     def listed(self, name: str, i: int) -> bool:
         """Whether the token at i is in a list of the vocabulary."""
-        return self.word(i) in self.vocabulary.lists[name]
+        return self._begin <= i < self._end and self._words[i] in self._lists[name]
 
     def clause(self, i: int) -> tuple[int, int]:
         """The clause of a token, as tokens."""
-        first = self.sentence.i
-        for begin, end in self.stance.clauses:
-            if first + begin <= i < first + end:
-                return first + begin, first + end
+        for clause in self.clauses:
+            if clause[0] <= i < clause[1]:
+                return clause
         return self.sentence.i, self.sentence.j
 
     def allowed(self, needs: str) -> bool:
@@ -55,17 +103,37 @@ class Scene:
         return self.anchored or needs == "nothing" or (needs == "trace" and self.about_audio)
 
     def ordinal(self, i: int, *, back: int = 25) -> str | None:
-        """The ordinal that a token stands under: the nearest before it in its clause, else the first after it."""
+        """What `part` says, or `span` where it is of a part that no measurement of one figure tells apart."""
+        found = self._part(i, back)
+        return None if found is None else self._which(found)
+
+    def part(self, i: int, *, back: int = 25) -> str | None:
+        """The part that a token stands under: the nearest before it in its clause, else the first after it."""
+        found = self._part(i, back)
+        if found is None:
+            return None
+        near = [t for t in self.frame if found.j <= t.i <= found.j + 1]
+        of_people = any("ordinals.speaker_words" in t.entry.marks for t in near)
+        return "span" if of_people else _named(found, "ordinals")
+
+    def reference(self, i: int) -> str | None:
+        """The part that something is compared against after token i: `than the first`."""
+        _, end = self.clause(i)
+        named = [t for t in self.frame if i <= t.i < end and _named(t, "ordinals") and self._is_reference(t)]
+        return _named(named[0], "ordinals") if named else None
+
+    def _part(self, i: int, back: int) -> Term | None:
         begin, end = self.clause(i)
         # `than the first` is what is compared against, not what is spoken of
-        named = [t for t in self.frame if _named(t, "ordinals") and not self.listed("than", t.i - 1)]
-        before = [t for t in named if max(begin, i - back) <= t.i and t.j <= i]
-        if before:
-            return self._which(before[-1])
-        after = [t for t in named if i < t.i < end]
-        if after:
-            return self._which(after[0])
-        return None
+        named = [t for t in self.frame if begin <= t.i < end and _named(t, "ordinals") and not self._is_reference(t)]
+        before = [t for t in named if i - back <= t.i and t.j <= i]
+        return before[-1] if before else next((t for t in named if i < t.i), None)
+
+    def _is_reference(self, part: Term) -> bool:
+        """Whether a part is what something is compared against: `than the first`, `compared with the first`."""
+        return any(self.listed("than", k) for k in range(part.i - 3, part.i)) or any(
+            "marks.apart" in t.entry.marks and 0 <= part.i - t.j <= 3 for t in self.frame if t.i < part.i
+        )
 
     def place(self, i: int, *, reach: int = 12) -> str | None:
         """`start`, `middle` or `end` when the clause says so near a token; the nearest such word wins."""
@@ -79,30 +147,30 @@ class Scene:
         """A claim over tokens [i, j), with the modality that they stand in and the polarity of the token `at`."""
         start, end = self.text.starts[i], self.text.ends[j - 1]
         first = self.sentence.i
-        made = Claim(
-            start=start,
-            end=end,
-            text=self.text.raw[start:end],
-            cue=cue,
-            kind=kind,
-            scope="whole",
-            polarity=-1 if self.stance.negated[(i if at is None else at) - first] else 1,
-            modality=self.stance.between(i - first, j - first),
-            asserts=asserts,
-            claimed=asserts,
-        )
-        return replace(made, **more)
+        fields: dict[str, Any] = {
+            "start": start,
+            "end": end,
+            "text": self.text.raw[start:end],
+            "cue": cue,
+            "kind": kind,
+            "scope": "whole",
+            "polarity": -1 if self.stance.negated[(i if at is None else at) - first] else 1,
+            "modality": self.stance.between(i - first, j - first),
+            "asserts": asserts,
+            "claimed": asserts,
+        }
+        return Claim(**(fields | more))
 
-    def _which(self, ordinal: Term) -> str | None:
-        """The ordinal, or `span` for `the first speaker`, `the second half`: parts that no measurement tells apart."""
-        near = [t for t in self.frame if ordinal.j <= t.i <= ordinal.j + 1]
-        of_a_part = any("ordinals.speaker_words" in t.entry.marks for t in near)
-        return "span" if of_a_part else _named(ordinal, "ordinals")
+    def _which(self, part: Term) -> str | None:
+        near = [t for t in self.frame if part.j <= t.i <= part.j + 1]
+        several = any(not t.entry.marks.isdisjoint(("ordinals.speaker_words", "ordinals.part_words")) for t in near)
+        name = _named(part, "ordinals")
+        return "span" if several or name in HALVES else name
 
 
 def _named(term: Term, group: str) -> str | None:
     for mark in term.entry.marks:
         table, _, name = mark.partition(".")
-        if table == group and name in (*ORDINALS, *PLACES):
+        if table == group and name in (*ORDINALS, *HALVES, *PLACES):
             return name
     return None

@@ -5,19 +5,29 @@ Knows punctuation and where the vocabulary's phrases lie, and nothing about soun
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import repeat
 
-from mgrd.claims.vocabulary import Term, Vocabulary, terms, tokenize
+from mgrd.claims.vocabulary import SOUND, Term, Vocabulary, terms, tokenize
 
-_PAIRS = {"“": "”", "「": "」", "『": "』", "《": "》", "«": "»", '"': '"', "‘": "’", "'": "'"}
+_PAIRS = {"“": "”", "「": "」", "『": "』", "《": "》", "«": "»", '"': '"', "‘": "'", "'": "'"}
+"""Of a token to the token that closes it; a curly apostrophe is read as a straight one."""
+
 _QUOTE_TOKENS = 80
 """A quotation that does not close within so many tokens, or in its line, is an apostrophe or a slip."""
 
 _SENTENCE_TOKENS = 150
 """A longer sentence is cut, so that the time a text takes is linear whatever its punctuation."""
 
+_HAN = re.compile("[\u3400-\u9fff]+")
+_SHORTENED = frozenset(
+    {"approx", "ca", "est", "vs", "resp", "avg", "fig", "incl", "excl", "cf", "dr", "mr", "mrs", "ms"}
+)
+"""Words whose point ends no sentence."""
 _ENDS = frozenset(".!?。！？…")
+_OCTAVES, _STEPS = frozenset("12345678"), frozenset("abcdefg")
 _BREAKS = frozenset(";；—–:：，")
 
 
@@ -29,10 +39,34 @@ class Text:
     words: list[str]
     starts: list[int]
     ends: list[int]
+    begins: list[int]
+    """In which tries a phrase may begin at a token, as bits."""
     sound: list[Term]
-    frame: list[Term]
+    chinese: bool
+    """Whether there is a Chinese character in it."""
+    other: list[int]
+    """The tokens that are no plain words: signs, numbers, line ends, `it's`."""
+    digits: list[int]
+    """The tokens that begin with a digit."""
+    notes: list[int]
+    """The tokens that are names of notes: `e4`."""
+    ands: list[int]
+    """The tokens `and`."""
     quoted: list[tuple[int, int]]
     """Token ranges inside quotation marks, in order and without overlaps."""
+
+    def starting(self, trie: int, i: int, j: int) -> list[int]:
+        """The tokens of [i, j) at which a phrase of a trie may begin."""
+        begins = self.begins
+        return [k for k in range(i, j) if begins[k] & trie]
+
+    def notes_in(self, i: int, j: int) -> list[int]:
+        """The tokens of [i, j) that are names of notes."""
+        return self.notes[bisect_left(self.notes, i) : bisect_left(self.notes, j)]
+
+    def digits_in(self, i: int, j: int) -> list[int]:
+        """The tokens of [i, j) that begin with a digit."""
+        return self.digits[bisect_left(self.digits, i) : bisect_left(self.digits, j)]
 
     def quoted_in(self, i: int, j: int) -> list[tuple[int, int]]:
         """The parts of quotations that lie in tokens [i, j)."""
@@ -54,10 +88,27 @@ class Sentence:
 
 
 def read(raw: str, vocabulary: Vocabulary) -> Text:
-    """Tokenise once and find every phrase of the vocabulary."""
-    words, starts, ends = tokenize(raw)
-    sound, frame = terms(words, vocabulary.sound), terms(words, vocabulary.frame)
-    return Text(raw, words, starts, ends, sound, frame, _quotations(raw, words, starts, ends))
+    """Tokenise once and find every phrase that names sound."""
+    chinese = _HAN.search(raw) is not None
+    words, starts, ends = tokenize(
+        _HAN.sub(lambda run: run[0].translate(vocabulary.simplified), raw) if chinese else raw
+    )
+    begins = list(map(vocabulary.begins.get, words, repeat(0)))
+    other = [i for i, word in enumerate(words) if not word.isalpha()]
+    return Text(
+        raw,
+        words,
+        starts,
+        ends,
+        begins,
+        terms(words, vocabulary.sound, [i for i, begin in enumerate(begins) if begin & SOUND]),
+        chinese,
+        other,
+        [i for i in other if words[i][0].isdigit()],
+        [i for i in other if words[i][-1] in _OCTAVES and words[i][0] in _STEPS],
+        [i for i, word in enumerate(words) if word == "and"],
+        _quotations(raw, words, starts, ends, other),
+    )
 
 
 def sentences(text: Text) -> list[Sentence]:
@@ -65,35 +116,41 @@ def sentences(text: Text) -> list[Sentence]:
     found: list[Sentence] = []
     begin, quotes, q = 0, text.quoted, 0
     words, n = text.words, len(text.words)
-    for i, word in enumerate(words):
+    for i in [k for k in text.other if words[k] in _ENDS or words[k][0] == "\n"]:
+        begin = _cut(found, begin, i)
         while q < len(quotes) and quotes[q][1] <= i:
             q += 1
-        if word[0] == "\n":
+        if words[i][0] == "\n":
             _close(found, begin, i, "")
             begin = i + 1
-        elif word in _ENDS and not (q < len(quotes) and quotes[q][0] <= i):
+        elif not (q < len(quotes) and quotes[q][0] <= i):
             after = text.raw[text.ends[i] : text.ends[i] + 1]
-            inside = word == "." and (after.isalnum() or (i > 0 and _is_label(words[i - 1], i - 1 == begin)))
+            inside = words[i] == "." and (after.isalnum() or (i > 0 and _is_label(words[i - 1], i - 1 == begin)))
             if not inside:
-                _close(found, begin, i, "?" if word in "?？" else ".")
+                _close(found, begin, i, "?" if words[i] in "?？" else ".")
                 begin = i + 1
-        elif i - begin >= _SENTENCE_TOKENS:
-            _close(found, begin, i, "")
-            begin = i
-    _close(found, begin, n, "")
+    _close(found, _cut(found, begin, n), n, "")
     return found
 
 
+def _cut(found: list[Sentence], begin: int, end: int) -> int:
+    """Where the last part begins of a sentence that is too long."""
+    while end - begin > _SENTENCE_TOKENS:
+        _close(found, begin, begin + _SENTENCE_TOKENS, "")
+        begin += _SENTENCE_TOKENS
+    return begin
+
+
 def _is_label(word: str, opens: bool) -> bool:
-    """`A` of `A. calm`, an initial, or the number that opens `1. calm`."""
-    return (len(word) == 1 and word.isalpha()) or (opens and len(word) <= 2 and word.isdecimal())
+    """`A` of `A. calm`, an initial, `approx.`, or the number that opens `1. calm`."""
+    return word in _SHORTENED or (len(word) == 1 and word.isalpha()) or (opens and len(word) <= 2 and word.isdecimal())
 
 
 def clauses(text: Text, sentence: Sentence, breaks: frozenset[int]) -> list[tuple[int, int]]:
     """Split a sentence at ; : — and at `breaks`, the tokens where a conjunction starts a new clause."""
     found, begin = [], sentence.i
-    for i in range(sentence.i, sentence.j):
-        if text.words[i] in _BREAKS and not _between_numbers(text, i):
+    for i in sorted({*breaks, *text.other[bisect_left(text.other, sentence.i) : bisect_left(text.other, sentence.j)]}):
+        if i not in breaks and _is_break(text, i) and not _between_numbers(text, i):
             if i > begin:
                 found.append((begin, i))
             begin = i + 1
@@ -105,6 +162,12 @@ def clauses(text: Text, sentence: Sentence, breaks: frozenset[int]) -> list[tupl
     return found
 
 
+def _is_break(text: Text, i: int) -> bool:
+    """Whether a sign divides clauses; a half-width comma does after a Chinese character, where it stands for `，`."""
+    word = text.words[i]
+    return word in _BREAKS or (word == "," and i > 0 and text.words[i - 1] >= "\u3400")
+
+
 def _close(found: list[Sentence], begin: int, end: int, mark: str) -> None:
     if end > begin:
         found.append(Sentence(begin, end, mark))
@@ -114,16 +177,18 @@ def _between_numbers(text: Text, i: int) -> bool:
     return 0 < i < len(text.words) - 1 and text.words[i - 1][0].isdigit() and text.words[i + 1][0].isdigit()
 
 
-def _quotations(raw: str, words: list[str], starts: list[int], ends: list[int]) -> list[tuple[int, int]]:
-    found, i, n = [], 0, len(words)
-    while i < n:
-        word = words[i]
-        if word in _PAIRS and _opens(raw, word, starts[i], ends[i]):
-            close = _closing(raw, words, ends, i, _PAIRS[word])
-            if close is not None:
-                found.append((i, close + 1))
-                i = close
-        i += 1
+def _quotations(
+    raw: str, words: list[str], starts: list[int], ends: list[int], other: list[int]
+) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    after = 0
+    for i in [k for k in other if words[k] in _PAIRS]:
+        if i < after or not _opens(raw, words[i], starts[i], ends[i]):
+            continue
+        close = _closing(raw, words, ends, i, _PAIRS[words[i]])
+        if close is not None:
+            found.append((i, close + 1))
+            after = close + 1
     return found
 
 

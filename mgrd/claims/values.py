@@ -5,15 +5,25 @@ Turns `from about 300 Hz to 520 Hz`, `at 0:04`, `a pause of 0.6 s` into claims; 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from mgrd.claims import Claim
+from mgrd.claims.chinese import is_unit, numerals
 from mgrd.claims.scene import Scene
 from mgrd.claims.vocabulary import Term
 
-_SCALE = {"khz": ("hz", 1000.0), "ms": ("s", 0.001), "min": ("s", 60.0)}
+_SCALE = {
+    "khz": ("hz", 1000.0),
+    "ms": ("s", 0.001),
+    "min": ("s", 60.0),
+    "wps": ("wpm", 60.0),
+    "syl_min": ("syl_s", 1 / 60),
+}
 _SHOWN = {"hz": "Hz", "bpm": "BPM", "db": "dB", "s": "s", "st": "st", "syl_s": "syl/s", "wpm": "wpm"}
+_SPOKEN_IN = {"syllables": ("syl_s", 1.0), "words": ("wpm", 60.0)}
+"""What is counted over a time, with its rate's unit and how many of that are one a second."""
 _SPOKEN = {"dbfs": "dBFS", "lufs": "LUFS"}
 
 
@@ -47,21 +57,30 @@ def values(scene: Scene) -> list[Claim]:
 
 
 def _quantities(scene: Scene) -> list[Quantity]:
-    units = {t.i: t for t in scene.sound if _unit(t)}
+    units = {t.i: t for t in scene.sound if t.entry.unit}
     numbers = {t.i: t for t in scene.sound if t.entry.number is not None}
+    digits = scene.text.digits_in(scene.sentence.i, scene.sentence.j)
+    notes = [
+        Quantity(i, i + 1, _note_hz(scene.word(i)), "hz", "Hz")
+        for i in scene.text.notes_in(scene.sentence.i, scene.sentence.j)
+    ]
+    if not (numbers or digits or notes or scene.text.chinese):
+        return []
     raw: list[tuple[int, int, float]] = []
+    whole: list[Quantity] = notes
     found: list[Quantity] = []
-    begin, end = scene.sentence.i, scene.sentence.j
-    for i, word in enumerate(scene.text.words[begin:end], begin):
-        if i not in numbers and not word[0].isdigit():
-            continue
+    for i in sorted({*numbers, *digits}):
+        word = scene.word(i)
         if ":" in word:
-            if (scene.anchored or word[0] == "0") and _is_position(scene, i):
+            if (scene.anchored or word[0] == "0") and (_is_position(scene, i) or _is_lasting(scene, i)):
                 minutes, seconds = word.split(":")
                 found.append(Quantity(i, i + 1, int(minutes) * 60 + float(seconds), "s", "s"))
             continue
         if i in numbers:
             j, value = numbers[i].j, numbers[i].entry.number
+            if value is not None and numbers[i].entry.unit:
+                whole.append(_quantity(i, j, value, numbers[i], scene))  # "a second and a half"
+                continue
         elif word[:1].isdecimal():
             j, value = i + 1, _number(word)
         else:
@@ -71,31 +90,74 @@ def _quantities(scene: Scene) -> list[Quantity]:
         if value > 0 and scene.word(i - 1) in ("-", "−") and _is_sign(scene, i):
             value = -value
         raw.append((i, j, value))
+    if scene.text.chinese:
+        written = (one for one in numerals(scene) if one[0] not in numbers)
+        raw = [one for one in sorted({*raw, *written}) if not is_unit(scene, *one[:2])]
     for k, (i, j, value) in enumerate(raw):
         unit = units.get(j) or (units.get(j + 1) if scene.word(j) == "-" else None)
-        if unit is not None:
+        if (
+            unit is None
+            and scene.word(j) in _SPOKEN_IN
+            and scene.word(j + 1) == "in"
+            and k + 1 < len(raw)
+            and raw[k + 1][0] == j + 2
+        ):
+            within = units.get(raw[k + 1][1])  # "twelve syllables in three seconds"
+            if within is not None and within.entry.unit == "s" and raw[k + 1][2] > 0:
+                name, per_s = _SPOKEN_IN[scene.word(j)]
+                found.append(Quantity(i, within.j, per_s * value / raw[k + 1][2], name, _SHOWN[name]))
+        elif unit is not None and scene.word(i - 1) == "in" and scene.word(i - 2) in _SPOKEN_IN:
+            continue
+        elif unit is not None:
             found.append(_quantity(i, unit.j, value, unit, scene))
         elif k + 1 < len(raw) and raw[k + 1][0] - j <= 3 and raw[k + 1][1] in units and _to(scene, j, raw[k + 1][0]):
             found.append(_quantity(i, j, value, units[raw[k + 1][1]], scene))
+        elif (unit := _heading(scene, i)) is not None:
+            found.append(_quantity(i, j, value, unit, scene))
+    found = sorted([*found, *whole], key=lambda one: one.i) if whole else found
     meanings = [_meaning(scene, one) for one in found]
     for k in range(len(found) - 1):
         one, other = found[k], found[k + 1]
         if meanings[k + 1] in _NOT_OF_IT and one.unit == other.unit and _joined(scene, one, other):
             meanings[k] = meanings[k + 1]  # "the 85 to 180 Hz of men"
-    return [one for one, meaning in zip(found, meanings, strict=True) if meaning not in _NOT_OF_IT]
+    return [
+        one
+        for one, meaning in zip(found, meanings, strict=True)
+        if meaning not in _NOT_OF_IT and not (one.unit == "s" and scene.word(_about(scene, one) - 1) == "within")
+    ]
 
 
 _NOT_OF_IT = ("sampling", "reference")
 """Figures that are not of this sound."""
 
 
-def _unit(term: Term) -> str | None:
-    return next((mark.removeprefix("units.") for mark in term.entry.marks if mark.startswith("units.")), None)
+_STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+_SIGNS = {"#": 1, "♯": 1, "b": -1, "♭": -1}
+
+
+def _note_hz(note: str) -> float:
+    """The pitch of `e4` or `b♭3`, A4 being 440 Hz, in equal temperament."""
+    step = _STEPS[note[0]] + (_SIGNS[note[1]] if len(note) == 3 else 0)
+    return round(440.0 * math.pow(2.0, (12 * (int(note[-1]) + 1) + step - 69) / 12), 1)
 
 
 def _quantity(i: int, j: int, value: float, unit: Term, scene: Scene) -> Quantity:
-    name, factor = _SCALE.get(_unit(unit) or "", (_unit(unit) or "", 1.0))
+    written = unit.entry.unit or ""
+    name, factor = _SCALE.get(written, (written, 1.0))
     return Quantity(i, j, value * factor, name, _SPOKEN.get(scene.word(unit.i), _SHOWN[name]))
+
+
+def _heading(scene: Scene, i: int) -> Term | None:
+    """The unit before a number, `BPM: 120`, `words per minute is about 95`; not one with a number of its own."""
+    for t in reversed(scene.sound):
+        if t.j <= i and t.entry.unit in _HEADING:
+            own = scene.word(t.i - 1)[:1].isdigit()
+            plain = all(not scene.word(k)[:1].isalnum() or scene.listed("heading", k) for k in range(t.j, i))
+            return t if i - t.j <= 4 and plain and not own else None
+    return None
+
+
+_HEADING = ("bpm", "wpm", "syl_s", "hz")
 
 
 def _number(word: str) -> float | None:
@@ -120,7 +182,10 @@ def _to(scene: Scene, i: int, j: int) -> bool:
 
 def _joined(scene: Scene, this: Quantity, after: Quantity) -> bool:
     """`300 Hz to 520 Hz`, `100-120 Hz`; with `and` only after `between`."""
-    if after.i - this.j > 3 or not _to(scene, this.j, after.i):
+    near = after.i - this.j <= 3 or (
+        after.i - this.j <= 8 and all(scene.word(k) >= "\u3400" for k in range(this.j, after.i))
+    )
+    if not near or not _to(scene, this.j, after.i):
         return False
     opened = any(scene.listed("from", k) for k in range(this.i - 3, this.i))
     return opened or not any(scene.word(k) in ("and", "和", "与") for k in range(this.j, after.i))
@@ -141,7 +206,11 @@ def _shown(one: Quantity) -> str:
 def _range(scene: Scene, low: Quantity, high: Quantity) -> list[Claim]:
     i, j = _about(scene, low), high.j
     if low.unit == "s":
-        if low.value >= high.value or _meaning(scene, low) in ("gaps", "lasting", "reverb"):
+        placed = (
+            scene.listed("from", i - 1) and not scene.listed("ranging", i - 1) and not scene.listed("ranging", i - 2)
+        )
+        of_a_length = _meaning(scene, low) in ("gaps", "lasting", "reverb") and not placed
+        if low.value >= high.value or of_a_length:
             return [_figure(scene, one, _bound(k)) for k, one in enumerate((low, high))]
         claimed = f"{low.value:g} to {high.value:g} s"
         return [scene.claim(i, j, "time.position", "value", "span", scope="span", t0_s=low.value, t1_s=high.value,
@@ -192,7 +261,9 @@ def _wider_place(scene: Scene, one: Quantity, alike: list[Quantity]) -> str:
     if place is not None:
         return place
     # of a pitch that moves, the figure is one of many, and the text does not say where
-    return "span" if one.unit == "hz" and _meaning(scene, one) is None and _moves(scene) else "whole"
+    moves = one.unit == "hz" and _meaning(scene, one) is None and _moves(scene)
+    # a note is one of many in a tune
+    return "span" if moves or one.i in scene.text.notes else "whole"
 
 
 def _moves(scene: Scene) -> bool:
@@ -220,26 +291,60 @@ def _figure(scene: Scene, one: Quantity, asserts: str, *, scope: str = "whole") 
     fields: dict[str, Any] = {"scope": scope, "claimed": claimed, "claimed_value": one.value, "unit": one.spoken}
     if cue == "time.position":
         fields |= {"scope": "span", "t0_s": one.value, "t1_s": one.value, "claimed": f"at {one.value:g} s"}
-        asserts = "at_most" if scene.listed("until", i - 1) or scene.listed("until", one.j) else "value"
+        asserts = "at_most" if scene.listed("until", i - 1) or scene.listed("until", one.j) else _edge(scene, one)
     if cue == "time.duration" and not _of_the_clip(scene, one):
         fields["scope"] = "span"
     return scene.claim(i, one.j, cue, "value", asserts, at=one.i, **fields)
 
 
+def _edge(scene: Scene, one: Quantity) -> str:
+    """`onset` or `offset` where the clause says that something begins or ends at that time, else `value`."""
+    begin, end = scene.clause(one.i)
+    named = [
+        (abs(t.i - one.i), mark.removeprefix("around."))
+        for t in scene.around
+        if begin <= t.i < end
+        for mark in sorted(t.entry.marks)
+        if mark in ("around.onset", "around.offset")
+    ]
+    return min(named)[1] if named else "value"
+
+
 def _meaning(scene: Scene, one: Quantity) -> str | None:
+    """What a figure is of, worked out once."""
+    if one.i not in scene.meanings:
+        scene.meanings[one.i] = _read_meaning(scene, one)
+    return scene.meanings[one.i]
+
+
+def _read_meaning(scene: Scene, one: Quantity) -> str | None:
     """What the nearest naming word of the clause makes of a figure: `snr`, `gaps`, `brightness`, ..."""
     if (beside := _beside(scene, one)) is not None:
         return beside
     begin, end = scene.clause(one.i)
+    if scene.word(begin - 1) in (",", "，") and all(scene.listed("about", k) for k in range(begin, one.i)):
+        begin, _ = scene.clause(begin - 2)  # "空了一拍，大概0.6秒": a bare figure is of what the clause before names
     near = [
-        (abs(t.i - one.i) + (2 if t.i > one.i else 0), t.i, mark.removeprefix("values."))
+        (abs(t.i - one.i) + (2 if t.i > one.i else 0), t.i, name)
         for t in scene.sound
-        if begin <= t.i < end and t.i != one.i
-        for mark in sorted(t.entry.marks)
-        if mark.startswith("values.")
+        if t.entry.meanings and begin <= t.i < end and t.i != one.i
+        for name in t.entry.meanings
     ]
     fitting = [one_near for one_near in near if one_near[2] in _MEANINGS[one.unit]]
-    return min(fitting)[2] if fitting else None
+    meaning = min(fitting)[2] if fitting else None
+    if meaning in (None, "lasting") and one.unit == "s" and _of_a_gap(scene, one, fitting):
+        return "gaps"  # "a pause lasting 2 s"
+    return meaning
+
+
+def _of_a_gap(scene: Scene, one: Quantity, fitting: list[tuple[int, int, str]]) -> bool:
+    """Whether a length is of a pause that its clause, or the heading before it (`Pauses: one of 2 s`), names first."""
+    if any(name == "gaps" and i < one.i for _, i, name in fitting):
+        return True
+    begin, _ = scene.clause(one.i)
+    return scene.word(begin - 1) in (":", "：") and any(
+        "values.gaps" in t.entry.marks and t.j == begin - 1 for t in scene.sound
+    )
 
 
 def _beside(scene: Scene, one: Quantity) -> str | None:
@@ -248,11 +353,14 @@ def _beside(scene: Scene, one: Quantity) -> str | None:
         return None
     i = _about(scene, one)
     for t in scene.sound:
-        marks = t.entry.marks
-        if "values.reference" in marks and (0 <= i - t.j <= 2 or 0 <= t.i - one.j <= 2):
+        marks = t.entry.meanings
+        if not marks:
+            continue
+        after_it = 0 <= t.i - one.j <= 2 and scene.word(one.j) != ","
+        if "reference" in marks and (0 <= i - t.j <= 2 or after_it):
             return "reference"
-        before = "values.difference_before" in marks and t.j == i
-        after = "values.difference_after" in marks and t.i == one.j
+        before = "difference_before" in marks and t.j == i
+        after = "difference_after" in marks and t.i == one.j and not scene.listed("to", t.j)  # not "up to"
         if one.unit == "hz" and (before or after):
             return "difference"
     return None
@@ -292,7 +400,7 @@ _CUES: dict[tuple[str, str | None], str] = {
 
 def _cue(scene: Scene, one: Quantity) -> str:
     meaning = _meaning(scene, one)
-    if one.unit == "s" and _is_position(scene, one.i, one.j):
+    if one.unit == "s" and _is_position(scene, one.i, one.j) and not (meaning and _is_measured(scene, one.i)):
         return "time.position"
     return _CUES[one.unit, meaning]
 
@@ -302,16 +410,34 @@ def _is_position(scene: Scene, i: int, j: int | None = None) -> bool:
     k = i - 1
     while scene.word(k) in ("[", "(", "~", "≈") or (scene.listed("about", k) and scene.listed("position", k - 1)):
         k -= 1
-    if j is not None and any(scene.listed("mark", m) for m in (j, j + 1)):
+    if j is not None and (any(scene.listed("mark", m) for m in (j, j + 1)) or _is_way_in(scene, j)):
         return True
+    if ":" in scene.word(i) and k < scene.sentence.i:
+        return True  # "0:03-0:05 is just wind"
     if not scene.listed("position", k):
         return False
     # "a pause of about 3 s" is a length, "a pause around 3 s" a place
     return not scene.listed("about", k) or not (scene.listed("duration", k - 1) or _is_lasting(scene, i))
 
 
+def _is_measured(scene: Scene, i: int) -> bool:
+    """`混响时间在 1.5 秒左右`: 在 after what is measured names its value, not its place."""
+    begin, _ = scene.clause(i)
+    return scene.word(i - 1) == "在" and any(
+        t.entry.marks.intersection(("values.gaps", "values.lasting", "values.reverb")) and begin <= t.i < i
+        for t in scene.sound
+    )
+
+
+def _is_way_in(scene: Scene, j: int) -> bool:
+    """`two seconds in`, `3 s later`, but not `two seconds in length`."""
+    return scene.listed("way_in", j) and not scene.listed("measured_in", j + 1)
+
+
 def _is_lasting(scene: Scene, i: int) -> bool:
-    return _meaning(scene, Quantity(i, i + 1, 0.0, "s", "s")) == "lasting"
+    if scene.word(i - 1) in (":", "：") and any("lasting" in t.entry.meanings and t.j == i - 1 for t in scene.sound):
+        return True  # "Clip length: 00:09.6"
+    return _read_meaning(scene, Quantity(i, i + 1, 0.0, "s", "s")) == "lasting"
 
 
 def _of_the_clip(scene: Scene, one: Quantity) -> bool:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mgrd.claims import Claim, Verdict
-from mgrd.claims.levels import doubts, levels
+from mgrd.claims.calibration import Corpus
+from mgrd.claims.levels import doubts, levels, of_corpus
 from mgrd.claims.numbers import SPECIAL, numbers
 from mgrd.claims.readings import CONTRADICTED_Z, SUPPORTED_Z, Finding
 
@@ -20,13 +21,35 @@ if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
 
 
-def verify(claims: Sequence[Claim], measurements: Sequence[Measurements]) -> list[Claim]:
-    """The same claims with `measured`, `z`, `verdict`, `why` and `confidence` for those asserted or hedged."""
+def verify(claims: Sequence[Claim], measurements: Sequence[Measurements], corpus: Corpus | None = None) -> list[Claim]:
+    """The claims with `measured`, `z`, `verdict`, `why` and `confidence` for those asserted or hedged.
+
+    What is only presupposed (a woman, in `her voice is low`) gives a frame of reference and is left out. `corpus`
+    (mgrd.claims.calibration) is one frame more, beside those that are always admissible.
+    """
     admissible = _frames(claims)
     return [
-        _judged(claim, measurements, admissible) if claim.modality in ("asserted", "hedged") else claim
+        _judged(claim, measurements, admissible, corpus, _denies_more(claim, claims))
+        if claim.modality in ("asserted", "hedged")
+        else claim
         for claim in claims
+        if claim.modality != "presupposed"
     ]
+
+
+_BESIDE = 40
+"""Characters between a denial and what else it may deny."""
+
+
+def _denies_more(claim: Claim, claims: Sequence[Claim]) -> bool:
+    """Whether a denied source is denied something: `not two beeps but three`, `no low tone`."""
+    return (claim.cue, claim.polarity) == ("source.presence", -1) and any(
+        other.cue != claim.cue
+        and other.polarity < 0
+        and other.start - claim.end < _BESIDE
+        and claim.start - other.end < _BESIDE
+        for other in claims
+    )
 
 
 def _frames(claims: Sequence[Claim]) -> frozenset[str]:
@@ -34,16 +57,26 @@ def _frames(claims: Sequence[Claim]) -> frozenset[str]:
     sexes = {
         one.asserts
         for one in claims
-        if one.cue == "voice.sex" and one.polarity > 0 and one.modality in ("asserted", "hedged")
+        if one.cue == "voice.sex" and one.polarity > 0 and one.modality in ("asserted", "hedged", "presupposed")
     }
     return frozenset({"any"} | sexes)
 
 
-def _judged(claim: Claim, measurements: Sequence[Measurements], admissible: frozenset[str]) -> Claim:
+def _judged(
+    claim: Claim,
+    measurements: Sequence[Measurements],
+    admissible: frozenset[str],
+    corpus: Corpus | None,
+    denies_more: bool,
+) -> Claim:
     if len(measurements) != 1:
         several = f"{len(measurements)} clips, and the text does not say which"
         return _undecided(claim, several if measurements else "nothing was measured")
+    if denies_more:
+        return _undecided(claim, "it denies something of a sound, not the sound")
     findings = _findings(claim, measurements[0], admissible)
+    if corpus is not None and all(one.z is not None for one in findings):
+        findings += of_corpus(claim, measurements[0], corpus)
     decided = [one for one in findings if one.z is not None]
     if not decided:
         return _undecided(claim, findings[0].why)
@@ -75,7 +108,7 @@ def _undecided(claim: Claim, why: str) -> Claim:
 
 def _findings(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[Finding]:
     special = SPECIAL.get((claim.cue, claim.kind))
-    if special is not None and claim.kind != "comparison":
+    if special is not None:
         return [special(claim, clip)]
     if claim.kind in ("value", "count"):
         return [numbers(claim, clip)]

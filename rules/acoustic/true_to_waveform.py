@@ -3,6 +3,7 @@
 A model can reach the right answer and still invent what it heard, and a student trained on that learns to write about
 sound without listening. Each asserted claim is compared with measurements of its clip; only a clear contradiction
 counts (z <= -2 in every admissible frame of reference), so a claim that cannot be checked never speaks against a trace.
+Where words leave open which part of a clip they mean (which sentence, which tone), every reading must agree.
 """
 
 from mgrd.rulebook import Trace, example
@@ -26,6 +27,8 @@ KEEP = [
     example("Her voice is low.", clip={"f0_median_hz": 212.0}),  # not low, but no higher than other women's
     example("The pace is slow and the recording is loud.", clip={"syllable_rate_hz": 3.0, "loudness_lufs": -16.0}),
     example("The pitch is around 220 Hz.", clip={"f0_median_hz": 110.0}),  # an octave apart
+    example("The speech has no pauses.", clip={"pause_count": 1.0, "longest_pause_s": 0.3}),  # nobody may notice it
+    example("The song is in a minor key.", clip={"mode": 1.0, "key_margin": 0.1}),  # its relative has the same notes
     example("声音低沉。", clip={"f0_median_hz": 100.0}),
 ]
 DROP = [
@@ -36,5 +39,8 @@ DROP = [
     example("I hear three beeps.", clip={"event_count": 2.0}),
     example("The pitch rises.", clip={"f0_change_st": -7.0, "f0_final_slope_st_s": -12.0}),
     example("The clip is very loud.", clip={"loudness_lufs": -38.0}),
+    example("The speech has no pauses.", clip={"pause_count": 2.0, "longest_pause_s": 0.9}),
+    example("The recording is clean.", clip={"snr_db": 6.0}),
+    example("The voice is bright.", clip={"brightness_db": -48.0}),  # low-passed: muffled
     example("声音很高。", clip={"f0_median_hz": 95.0}),
 ]

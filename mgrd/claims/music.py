@@ -1,0 +1,138 @@
+"""Key, mode, pulse and regularity of music that a text names, where the measurement is sure of them.
+
+A key shares its notes with its relative and all but one with its neighbours on the circle of fifths, and a pulse is
+felt at half or twice its rate, so most disagreements prove nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from mgrd.claims import Claim
+from mgrd.claims.parts import events
+from mgrd.claims.readings import (
+    CONTRADICTED_Z,
+    SPEECHLESS_SHARE,
+    SUPPORTED_Z,
+    Finding,
+    said,
+    value_of,
+    why_absent,
+)
+
+if TYPE_CHECKING:
+    from mgrd.audio.measure import Measurements
+
+KEY_MARGIN, MODE_MARGIN = 0.08, 0.27
+"""Lead of the best key from which another that is not akin to it, and the other mode, are out of the question.
+
+On 60 synthesised progressions every error but two was a key akin to the true one; of the mode none had such a lead.
+"""
+AGREED_MARGIN = 0.1
+AKIN = {
+    1: ((0, 0), (9, 0), (7, 1), (5, 1), (4, 0), (2, 0)),
+    0: ((0, 1), (3, 1), (7, 0), (7, 1), (5, 0), (10, 1), (8, 1)),
+}
+"""Of a major (1) and a minor key (0): parallel, relative, neighbours in fifths and their relatives, in semitones."""
+NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_KEY = re.compile(
+    r"([A-Ga-g])\s*(#|♯|-?\s?sharp|b\b|♭|-?\s?flat)?\s*-?\s*(major|minor|maj|min|大调|小调)?", re.IGNORECASE
+)
+
+LEAST_EVENTS = 4
+EVEN, UNEVEN = 0.08, 0.3
+"""Spread of the intervals between onsets (SD over mean): evenly spaced to any ear, and to none."""
+PULSE, NO_PULSE = 0.75, 0.3
+GRID = 0.45
+
+
+def mode(claim: Claim, clip: Measurements) -> Finding:
+    """Major or minor; the other mode is contradicted only by a key that fits far better than its relative."""
+    measured, margin = value_of(clip, "mode"), value_of(clip, "key_margin", 0.0)
+    if measured is None:
+        return Finding(None, why_absent(clip, "mode"))
+    agrees = (measured == 1) == (claim.asserts == "major")
+    why = f"{said(claim)}, measured {'major' if measured == 1 else 'minor'} (margin {margin:.2f})"
+    if agrees == (claim.polarity > 0):
+        return Finding(SUPPORTED_Z + 1.0 if margin >= AGREED_MARGIN else 0.5, why, measured)
+    if margin < MODE_MARGIN:
+        return Finding(None, f"{why}: the relative key has the same notes")
+    return Finding(CONTRADICTED_Z - 1.0, why, measured)
+
+
+def key(claim: Claim, clip: Measurements) -> Finding:
+    """A tonic, with a mode or without; contradicted only when no key akin to the measured one has it."""
+    claimed = _claimed_key(claim)
+    if claimed is None:
+        return Finding(None, "it names no key")
+    if claim.scope != "whole":
+        return Finding(None, "a chord, or one of several keys")
+    tonic, minor_major = claimed
+    measured, its_mode = value_of(clip, "key"), value_of(clip, "mode")
+    margin = value_of(clip, "key_margin", 0.0)
+    if measured is None or its_mode is None:
+        return Finding(None, why_absent(clip, "key"))
+    apart = (tonic - int(measured)) % 12
+    modes = (0, 1) if minor_major is None else (minor_major,)
+    same = apart == 0 and int(its_mode) in modes
+    akin = any((apart, each) in AKIN[int(its_mode)] for each in modes)
+    why = f"{said(claim)}, measured {NAMES[int(measured)]} {'major' if its_mode else 'minor'} (margin {margin:.2f})"
+    if margin < KEY_MARGIN or (akin and not same):
+        return Finding(None, f"{why}: {'not clear enough' if margin < KEY_MARGIN else 'keys akin'}")
+    return Finding(SUPPORTED_Z + 1.0 if same == (claim.polarity > 0) else CONTRADICTED_Z - 1.0, why, measured)
+
+
+def regularity(claim: Claim, clip: Measurements) -> Finding:
+    """Whether what sounds comes at even intervals: by the onsets of separate sounds, else by the pulse."""
+    if claim.asserts not in ("regular", "irregular"):
+        return Finding(None, "no measurement for it")  # a swung or syncopated beat may be as steady as any
+    if claim.scope == "span" and claim.t0_s is None:
+        return Finding(None, "it is about a moment that nothing in the text places")
+    if value_of(clip, "speech_s", 0.0) > SPEECHLESS_SHARE * clip.duration_s:
+        return Finding(None, "speech, which has no steady pulse")
+    spread, pulse = _spread(clip), value_of(clip, "pulse_strength")
+    grid = value_of(clip, "onset_regularity", 0.0)
+    if spread is None and pulse is None:
+        return Finding(None, why_absent(clip, "pulse_strength"))
+    measured = f"intervals that differ by {100 * spread:.0f} %" if spread is not None else f"a pulse of {pulse:.2f}"
+    why = f"{said(claim)}, measured {measured}"
+    regular = (spread is not None and spread <= EVEN) or (pulse is not None and pulse >= PULSE)
+    without = (spread is None or spread >= UNEVEN) and (pulse is None or pulse <= NO_PULSE) and grid <= GRID
+    if not regular and not without:
+        return Finding(None, f"not clear enough: {why}")
+    agrees = (regular == (claim.asserts == "regular")) == (claim.polarity > 0)
+    return Finding(SUPPORTED_Z + 0.5 if agrees else CONTRADICTED_Z - 1.0, why, spread)
+
+
+def tempo_relatives(clip: Measurements) -> list[float]:
+    """The tempos in BPM that the pulse may be felt at besides the measured one."""
+    figure = clip.figures.get("tempo_bpm")
+    note = figure.why if figure is not None and figure.value is not None else None
+    return [float(one) for one in re.findall(r"\d+(?:\.\d+)?", note or "")]
+
+
+def _spread(clip: Measurements) -> float | None:
+    """Standard deviation over mean of the intervals between the onsets of separate sounds."""
+    onsets = [one.t0_s for one in events(clip)]
+    if len(onsets) < LEAST_EVENTS:
+        return None
+    gaps = [after - before for before, after in pairwise(onsets)]
+    mean = sum(gaps) / len(gaps)
+    return float((sum((gap - mean) ** 2 for gap in gaps) / len(gaps)) ** 0.5 / mean)
+
+
+def _claimed_key(claim: Claim) -> tuple[int, int | None] | None:
+    """Pitch class and mode (1 major, 0 minor, None unsaid), from the claim's value or from its words."""
+    found = _KEY.fullmatch(claim.claimed.strip())
+    if found is None:
+        return None if claim.claimed_value is None else (int(claim.claimed_value) % 12, _mode_of(claim.asserts))
+    tonic = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}[found[1].lower()]
+    accidental = (found[2] or "").lower().strip(" -")
+    tonic += 1 if accidental in ("#", "♯", "sharp") else -1 if accidental else 0
+    return tonic % 12, _mode_of((found[3] or "").lower())
+
+
+def _mode_of(word: str) -> int | None:
+    return 1 if word in ("major", "maj", "大调") else 0 if word in ("minor", "min", "小调") else None
