@@ -66,7 +66,7 @@ class Children:
 
     def __exit__(self, *_: object) -> None:
         self._restore_signals()
-        self._lock.close()
+        folders.release(self._lock)
 
     def _restore_signals(self) -> None:
         for number, handler in self._before.items():

@@ -15,7 +15,8 @@ import typer
 import mgrd
 from mgrd import options as opts
 from mgrd.commands import Quiet, Verbose, app, command
-from mgrd.errors import EXIT_NOTHING_SURVIVED, MisusedError
+from mgrd.errors import EXIT_INTERRUPTED, EXIT_NOTHING_SURVIVED, MisusedError
+from mgrd.terminal import json_line
 
 Model = Annotated[Path, typer.Option("--model", "-m", help="Folder of the audio language model.", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", show_default=False)]
@@ -32,7 +33,7 @@ CheckOptions = Annotated[
 
 def _answer(result: dict[str, Any], as_json: bool, lines: Sequence[str]) -> None:
     """Stdout carries the answer: one JSON object, or lines for people."""
-    typer.echo(json.dumps(result, ensure_ascii=False, sort_keys=True) if as_json else "\n".join(lines))
+    typer.echo(json_line(result) if as_json else "\n".join(lines))
 
 
 def _check_options(given: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -292,6 +293,102 @@ def inspect_command(
         limit=limit,
         as_json=json_,
     )
+
+
+@command("measure")
+def measure_command(
+    audio: Annotated[
+        list[Path],
+        typer.Argument(help="Clips; folders of clips; JSONL, JSON, CSV or Parquet with a column audio; runs."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Folder to keep measurements.parquet in; default: keep nothing.", show_default=False
+        ),
+    ] = None,
+    from_: Annotated[float | None, typer.Option("--from", help="Figures from this second on.")] = None,
+    to: Annotated[float | None, typer.Option("--to", help="Figures up to this second.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes; default: one per core.", min=1)] = None,
+    map_: Annotated[list[str], typer.Option("--map", help="audio=THEIRS: a table's column of clips.")] = [],  # noqa: B006
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Keep in calibration.json, too, what low or fast is among these clips.")
+    ] = False,
+    audio_root: AudioRoot = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The acoustic measurements of clips; a page for each of up to five, a line for each of more.
+
+    Example: mgrd measure clip.wav --from 2 --to 4
+    """
+    from mgrd import listen, readout
+
+    readout.measure(
+        audio,
+        out,
+        listen.Stretch(from_, to),
+        workers=workers,
+        mapping=opts.mapping(map_),
+        audio_root=audio_root,
+        as_json=json_,
+        calibrate=calibrate,
+        story=_story(quiet),
+    )
+
+
+@command("check")
+def check_command(
+    text: Annotated[
+        str,
+        typer.Option(
+            "--text",
+            "-t",
+            help="The text; - reads standard input; the name of a file that exists, the file.",
+            show_default=False,
+        ),
+    ],
+    audio: Annotated[
+        list[Path],
+        typer.Option("--audio", "-a", help="The clip; without one claims are found, not judged; may be given again."),
+    ] = [],  # noqa: B006  (typer copies it)
+    json_: Json = False,
+) -> None:
+    """What a text claims about how a clip sounds, and whether the waveform agrees; of <think> tags, what is in them.
+
+    Example: mgrd check --audio clip.wav --text "The pitch rises at the end."
+    """
+    from mgrd import checking
+
+    checking.print_check(checking.read_text(text), audio, as_json=json_)
+
+
+@command("bench", passes_on=True)
+def bench_command(
+    name: Annotated[str | None, typer.Argument(help="A benchmark; without one they are listed.")] = None,
+    arguments: Annotated[list[str], typer.Argument(help="Passed on to it; try --help.")] = [],  # noqa: B006
+    json_: Json = False,
+) -> None:
+    """Rerun a published figure of ours.
+
+    Example: mgrd bench claims --only extraction
+    """
+    from mgrd import bench
+
+    if name is None:
+        found = bench.listed()
+        _answer(
+            {"benchmarks": [{"name": one, "summary": summary} for one, summary in found.items()]},
+            json_,
+            [f"{one:<10} {summary}" for one, summary in found.items()],
+        )
+        return
+    if json_:
+        raise MisusedError("--json lists the benchmarks; what one prints is its own")
+    if code := bench.run(name, arguments):
+        if code == EXIT_INTERRUPTED:
+            typer.echo("Interrupted", err=True)
+        raise typer.Exit(code)
 
 
 @command("rules")

@@ -20,6 +20,7 @@ import typer
 from mgrd import options as opts
 from mgrd.errors import EXIT_CANNOT, EXIT_INTERRUPTED, MgrdError, MisusedError
 from mgrd.progress import stop
+from mgrd.terminal import safe
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -31,16 +32,17 @@ Verbose = Annotated[
 EVERYWHERE = {"quiet": Quiet, "verbose": Verbose}
 """Options that every command accepts; a command that does something with one has a parameter of its own for it."""
 
-STOPPABLE = ("generate", "filter", "distill", "eval", "run")
+STOPPABLE = ("generate", "filter", "distill", "eval", "run", "measure")
 """Commands that save what is done when a signal asks them to stop; the others end at once."""
 
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
 
 
-def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(name: str, *, passes_on: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a command: a parameter of an options class becomes its options, an error its exit code.
 
-    An option that the function has a parameter of its own for (the questions of `eval`) is that parameter.
+    An option that the function has a parameter of its own for (the questions of `eval`) is that parameter. With
+    `passes_on` everything after the first argument is an argument too: the options of another program.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -76,7 +78,8 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        app.command(name=name)(run)
+        settings = {"allow_interspersed_args": False} if passes_on else {}
+        app.command(name=name, context_settings=settings)(run)
         return run
 
     return register
@@ -113,7 +116,7 @@ class _exit_codes:  # noqa: N801  (reads as a phrase: `with _exit_codes()`)
             typer.echo("Interrupted; the same command goes on", err=True)
             raise typer.Exit(EXIT_INTERRUPTED) from None
         if isinstance(error, MgrdError):
-            typer.secho(f"Error: {error}", fg="red", err=True)
+            typer.secho(f"Error: {safe(str(error))}", fg="red", err=True)
             raise typer.Exit(error.exit_code) from None
         if isinstance(error, OSError) and error.errno in _FULL_DISK:
             where = f"{error.filename}: " if error.filename else ""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mgrd import options, prompts, rulebook
+from mgrd import extractor, options, prompts, rulebook
 from mgrd.engines.models import model_fingerprint
 from mgrd.errors import MisusedError, RuleError
 from mgrd.options import Distill, Eval, Filter, Generate, Run, Select
@@ -50,6 +50,8 @@ _PATHS = (
     ("run", "audio_root"),
     ("generate", "prompt"),
     ("filter", "rules"),
+    ("filter", "calibration"),
+    ("filter", "extractor_model"),
     ("eval", "prompt"),
     ("eval", "questions"),
 )
@@ -101,6 +103,8 @@ def read_config(path: Path) -> Config:
     identity = _identity(parsed) | {f"filter.checks.{name}": one for name, one in checks.items()}
     identity["run.model"] = model_fingerprint(Path(resolved["run"].model))
     identity |= {f"{table}.prompt": prompts.template(resolved[table].prompt) for table in ("generate", "eval")}
+    if (extracting := extractor.chosen(resolved["filter"])) is not None:
+        identity |= {f"filter.{name}": value for name, value in extracting.identity.items()}
     identity["rules"] = _fingerprint_rules(resolved["filter"], checks, path)
     return Config(
         **resolved,
@@ -138,13 +142,16 @@ def check_flags(checks: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
+_BY_CONTENT = ("questions", "map", "calibration", "extractor_model")
+
+
 def _identity(parsed: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a run what it is, by `table.key`, with paths as they were written, so that a run may move."""
     return {
         f"{name}.{field.name}": getattr(chosen, field.name)
         for name, chosen in parsed.items()
         for field in options.fields(type(chosen))
-        if field.name not in HOW_IT_RUNS and field.name not in ("questions", "map")  # known by their content
+        if field.name not in HOW_IT_RUNS and field.name not in _BY_CONTENT
     }
 
 

@@ -8,7 +8,7 @@ what a check looks for.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
 from itertools import islice
@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from mgrd import folders, tables
+from mgrd import extractor, folders, tables
 from mgrd.answers import is_correct, resolve
+from mgrd.claims import Claim
+from mgrd.claims.by_model import ADDED, extraction
+from mgrd.claims.calibration import FILE, Calibration, Corpus, find, read
 from mgrd.errors import InputError, Stopped
+from mgrd.extractor import Extractor
 from mgrd.options import Filter
 from mgrd.progress import Story, stop
 from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, verified_claims
@@ -34,6 +38,12 @@ Sounds = dict[str, str | InputError]
 """What is known of each clip, by its path as given: the audio_sha it is measured under, or why it is not."""
 Heard = dict[str, "Measurements | str"]
 """What is known of each clip of a part, by its path as given: measurements, or why there are none."""
+Said = dict[str, str | InputError]
+"""What a model answered to each text of a part, by mgrd.extractor.text_sha, or why it did not."""
+Asked = Callable[[Sequence[pl.DataFrame]], Said]
+"""What a model said of the texts of some parts."""
+_Parts = Iterator[tuple[str, pl.DataFrame, Heard, Said | None]]
+"""Parts by name with all that judging them takes; a model said nothing when the rules extract alone."""
 
 
 def filter_traces(
@@ -46,43 +56,81 @@ def filter_traces(
     measurements: Path | None = None,
     overwrite: bool = False,
     story: Story | None = None,
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """Judge every trace of `traces` (what `generate` wrote, or JSONL made elsewhere) into `out/judged`.
 
     `measurements` is the table of measurements to use and extend, by default `out/measurements.parquet`. Returns counts
     over all parts: traces, passed, failed (samples that generate could not make), unreadable (traces with a clip that
-    cannot be measured), and judged (by this call). Raises SettingsError when `out` holds work under another identity
+    cannot be measured), and judged (by this call); with a model that extracts also extracted, the lines of its answers
+    that were added and those dropped, by reason. Raises SettingsError when `out` holds work under another identity
     (unless `options.recheck` or `overwrite`), Stopped after SIGTERM with every finished part saved.
     """
     story = story or Story()
     book = _book(options, check_options)
     checks = load(book[0], without=book[1], options=book[2])
+    table = measurements or out / "measurements.parquet"
+    found = find(options.calibration, [table.parent, *([out.parent] if folders.rounds_of(out.parent) else []), out])
+    calibration = None if found is None else read(found)
     source = open_traces(traces, audio_root, audio_out=out / "audio")
-    identity = _identity(source, checks)
+    asking = extractor.chosen(options)
+    identity = _identity(source, checks) | ({"calibration": calibration.sha} if calibration else {})
+    identity |= {"claims": "rules and a model", **asking.identity} if asking else {}
     notes = audio_notes(out, source.base, source.audio_out)
     folders.open_stage(out, "filter", identity, overwrite=overwrite or options.recheck, notes=notes)
+    if found is not None:
+        _keep(found, out / FILE)
     folder = out / "judged"
     todo, needed = _todo(folder, source)
-    table = measurements or out / "measurements.parquet"
     sounds = measured(source, needed, table, options.workers, story)
+    asked = _ask(source, todo, out / ANSWERS, asking, story) if asking else None
     made = 0
     with story.steps("Judging", sum(todo.values()), "traces") as done:
-        parts = _parts_heard(source, todo, sounds, table)
-        for name, judged in _judge_parts(parts, min(_processes(options.workers), len(todo)), checks, book):
+        parts = _parts_heard(source, todo, sounds, table, asked)
+        count = min(_processes(options.workers), len(todo))
+        for name, judged in _judge_parts(parts, count, checks, book, calibration):
+            if asking:  # first: what is judged is not judged again
+                told = judged.select("trace_id", "lines").explode("lines").drop_nulls().unnest("lines")
+                tables.write_table(told, out / LINES / name, extractor.LINES)
             tables.write_table(judged, folder / name, tables.JUDGED)
             made += judged.height
             done(judged.height)
-    return _counts(folder) | {"judged": made}
+    if asking is None:
+        return _counts(folder) | {"judged": made}
+    extracted = _extracted(folder, out / LINES)
+    dropped = ", ".join(f"{n:,} {why}" for why, n in extracted["dropped"].items())
+    story.note(f"{extracted['added']:,} lines of the model's answers added; dropped: {dropped or 'none'}")
+    return _counts(folder) | {"judged": made, "extracted": extracted}
 
 
-def judge_rows(frame: pl.DataFrame, heard: Heard, checks: Sequence[Check]) -> pl.DataFrame:
-    """Add the columns of `judged` to rows of traces; every row comes back, in order."""
-    return pl.DataFrame(
-        [_judged(row, heard, checks) for row in tables.rows_of(frame)], schema=tables.JUDGED, orient="row", strict=False
-    )
+ANSWERS, LINES = "extracted/answers", "extracted/lines"
+"""Under `out`: what a model that extracts has answered, and what became of the lines of its answers."""
+
+_TOLD = pl.List(pl.Struct({name: kind for name, kind in extractor.LINES.items() if name != "trace_id"}))
 
 
-def _judged(row: dict[str, Any], heard: Heard, checks: Sequence[Check]) -> dict[str, Any]:
+def judge_rows(
+    frame: pl.DataFrame,
+    heard: Heard,
+    checks: Sequence[Check],
+    calibration: Calibration | None = None,
+    said: Said | None = None,
+) -> pl.DataFrame:
+    """Add the columns of `judged` to rows of traces; every row comes back, in order.
+
+    With what a model `said`, its claims are judged too, and a column `lines` tells what became of its lines.
+    """
+    rows = [_judged(row, heard, checks, calibration, said) for row in tables.rows_of(frame)]
+    schema = tables.JUDGED if said is None else tables.JUDGED | {"lines": _TOLD}
+    return pl.DataFrame(rows, schema=schema, orient="row", strict=False)
+
+
+def _judged(
+    row: dict[str, Any],
+    heard: Heard,
+    checks: Sequence[Check],
+    calibration: Calibration | None,
+    said: Said | None,
+) -> dict[str, Any]:
     if row["error"] is not None:
         failed = Objection("generate", "failed", " ".join(row["error"].split()))
         correct = None if row["answer"] is None else False
@@ -104,6 +152,12 @@ def _judged(row: dict[str, Any], heard: Heard, checks: Sequence[Check]) -> dict[
         correct = is_correct(resolved.value, row["answer"], row["choices"])
     except InputError as error:
         raise InputError(f"trace {row['trace_id']}: {error}") from error
+    corpus = calibration.of(row["language"]) if calibration else None
+    if said is None:
+        claims = verified_claims(think, readings, corpus)
+    else:
+        claims, lines = _claims(think, readings, corpus, said)
+        row = row | {"lines": [{"outcome": outcome, "lines": n} for outcome, n in sorted(lines.items())]}
     trace = Trace(
         id=row["trace_id"],
         think=think,
@@ -118,7 +172,7 @@ def _judged(row: dict[str, Any], heard: Heard, checks: Sequence[Check]) -> dict[
         unresolved=resolved.why if resolved.value is None else None,
         correct=correct,
         finish_reason=row["finish_reason"],
-        claims=verified_claims(think, readings),
+        claims=claims,
         measurements=readings,
         heard_s=row["heard_s"] or [],
     )
@@ -133,6 +187,22 @@ def _judged(row: dict[str, Any], heard: Heard, checks: Sequence[Check]) -> dict[
         "passed": not objections,
         "claims": [asdict(claim) for claim in trace.claims],
     }
+
+
+def _claims(
+    think: str, readings: Sequence[Measurements], corpus: Corpus | None, said: Said
+) -> tuple[list[Claim], dict[str, int]]:
+    """The claims of the rules and of a model, verified, and what became of the lines of the model's answer."""
+    from mgrd.claims.extract import extract
+    from mgrd.claims.verify import verify
+
+    found = extract(think)
+    answer = said.get(extractor.text_sha(think))
+    if not isinstance(answer, str):
+        why = f"no answer: {answer}" if answer else "no answer"
+        return verify(found, readings, corpus), {why: 1} if think else {}
+    claims, lines = extraction(think, found, answer)
+    return verify(claims, readings, corpus), dict(lines)
 
 
 def _check_unchanged(row: dict[str, Any], heard: Heard) -> None:
@@ -195,6 +265,29 @@ def _todo(folder: Path, source: Source) -> tuple[dict[str, int], list[str]]:
 _SAME = ["trace_id", "completion", "error"]
 
 
+def _ask(source: Source, todo: Mapping[str, int], folder: Path, asking: Extractor, story: Story) -> Asked:
+    """Have every text of the parts to judge answered; what reads the answers back, some parts at a time."""
+
+    def thinks() -> Iterator[str]:
+        for name, frame in source.frames():
+            if name in todo:
+                yield from _thinks(frame)
+
+    failed = {sha: InputError(why) for sha, why in extractor.ask(thinks, folder, asking, story).items()}
+
+    def asked(frames: Sequence[pl.DataFrame]) -> Said:
+        shas = {extractor.text_sha(think) for frame in frames for think in _thinks(frame)}
+        return extractor.answers(folder, asking, shas) | {sha: failed[sha] for sha in shas & failed.keys()}
+
+    return asked
+
+
+def _thinks(frame: pl.DataFrame) -> Iterator[str]:
+    """The texts of a part that say anything, in order."""
+    made = frame.filter(pl.col("error").is_null())["completion"].to_list()
+    return filter(None, (split(completion or "")[0] for completion in made))
+
+
 def _clips(frame: pl.DataFrame) -> set[str]:
     made = frame.filter(pl.col("error").is_null())
     return set(made["audio"].explode().drop_nulls().to_list())
@@ -223,39 +316,61 @@ def _identity(source: Source, checks: Sequence[Check]) -> dict[str, Any]:
     }
 
 
+def _keep(found: Path, mine: Path) -> None:
+    """A copy beside what is judged by it; another one that lies there is set aside."""
+    content = found.read_bytes()
+    if mine.exists() and mine.read_bytes() == content:
+        return
+    if mine.exists():
+        folders.set_aside(mine)
+    with tables.atomic(mine) as partial:
+        partial.write_bytes(content)
+
+
 PARTS_HEARD = 16
 """Parts that one pass over the table of measurements serves: of 256 traces, so that 4,096 clips are held at most."""
 
 
 def _parts_heard(
-    source: Source, todo: Mapping[str, int], sounds: Sounds, table: Path
-) -> Iterator[tuple[str, pl.DataFrame, Heard]]:
-    """The parts to judge, each with the measurements of its own clips."""
+    source: Source,
+    todo: Mapping[str, int],
+    sounds: Sounds,
+    table: Path,
+    asked: Asked | None,
+) -> _Parts:
+    """The parts to judge, each with the measurements of its own clips and what a model said of its texts."""
     from mgrd.audio.cache import read_cache
 
     frames = ((name, frame) for name, frame in source.frames() if name in todo)
     while some := list(islice(frames, PARTS_HEARD)):
         shas = {sound for _, frame in some for clip in _clips(frame) if isinstance(sound := sounds[clip], str)}
         readings = read_cache(table, shas)
+        answers = asked([frame for _, frame in some]) if asked else None
         for name, frame in some:
             told = {clip: sounds[clip] for clip in _clips(frame)}
-            yield name, frame, {c: readings[s] if isinstance(s, str) else str(s) for c, s in told.items()}
+            heard: Heard = {c: readings[s] if isinstance(s, str) else str(s) for c, s in told.items()}
+            mine = {extractor.text_sha(think) for think in _thinks(frame)} if answers else set()
+            yield name, frame, heard, None if answers is None else {s: answers[s] for s in mine & answers.keys()}
 
 
 def _judge_parts(
-    parts: Iterator[tuple[str, pl.DataFrame, Heard]], count: int, checks: Sequence[Check], book: Book
+    parts: _Parts,
+    count: int,
+    checks: Sequence[Check],
+    book: Book,
+    calibration: Calibration | None,
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """Judged parts in order, in this process or by `count` others that are never more than two parts each ahead."""
     if count <= 1:
-        for name, frame, heard in parts:
+        for name, frame, heard, said in parts:
             _check_stop()
-            yield name, judge_rows(frame, heard, checks)
+            yield name, judge_rows(frame, heard, checks, calibration, said)
         return
     with pool(count, _start_worker, book) as workers:
         ahead: deque[tuple[str, Future[pl.DataFrame]]] = deque()
-        for name, frame, heard in parts:
+        for name, frame, heard, said in parts:
             _check_stop()
-            ahead.append((name, workers.submit(_judge_in_worker, frame, heard)))
+            ahead.append((name, workers.submit(_judge_in_worker, frame, heard, calibration, said)))
             if len(ahead) >= 2 * count:
                 first, future = ahead.popleft()
                 yield first, future.result()
@@ -274,8 +389,10 @@ def _start_worker(book: Book) -> None:
     _CHECKS[:] = load(folders_, without=without, options=options)
 
 
-def _judge_in_worker(frame: pl.DataFrame, heard: Heard) -> pl.DataFrame:
-    return judge_rows(frame, heard, _CHECKS)
+def _judge_in_worker(
+    frame: pl.DataFrame, heard: Heard, calibration: Calibration | None, said: Said | None
+) -> pl.DataFrame:
+    return judge_rows(frame, heard, _CHECKS, calibration, said)
 
 
 def _check_stop() -> None:
@@ -292,3 +409,12 @@ def _counts(folder: Path) -> dict[str, int]:
         has = pl.col("objections").list.eval(pl.element().struct.field("check") == "unreadable").list.any()
         counts["unreadable"] += int(frame.select(has.fill_null(value=False).sum()).item())
     return dict(counts)
+
+
+def _extracted(judged: Path, lines: Path) -> dict[str, Any]:
+    """What became of the lines of a model's answers, over all judged parts: added, and dropped by reason."""
+    counts: Counter[str] = Counter()
+    for path in tables.parts(judged):
+        for outcome, n in tables.read_table(lines / path.name, extractor.LINES, ["outcome", "lines"]).iter_rows():
+            counts[outcome] += n
+    return {"added": counts.pop(ADDED, 0), "dropped": dict(sorted(counts.items()))}

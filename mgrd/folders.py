@@ -7,9 +7,11 @@ line (how it came to be). Work under another identity is refused, never mixed; `
 from __future__ import annotations
 
 import atexit
+import contextlib
 import errno
 import fcntl
 import json
+import os
 import platform
 import re
 import shlex
@@ -46,10 +48,12 @@ def open_stage(
     *,
     overwrite: bool = False,
     notes: Mapping[str, Any] | None = None,
+    story: Story | None = None,
 ) -> bool:
     """Make or reopen `out` for a stage; True when work under the same identity is already there.
 
-    `notes` (the audio root, say) are kept beside the identity and may change from call to call. A stage has the folder
+    `notes` (the audio root, say) are kept beside the identity and may change from call to call; `story` is told what is
+    set aside. A stage has the folder
     to itself from here to the end of its process; a run has taken it before (mgrd.children).
     Raises SettingsError, naming the settings that differ, when the folder holds work made under another identity, and
     MgrdError when another mgrd works there.
@@ -75,7 +79,7 @@ def open_stage(
         way_out = _WAY_OUT + (", or --recheck to judge again" if stage == "filter" else "")
         raise SettingsError(f"{out} was made under other settings ({differing}); {way_out}")
     for path in present:
-        set_aside(path)
+        set_aside(path, story)
     tables.write_json(manifest | {stage: entry}, out / MANIFEST)
     return False
 
@@ -91,7 +95,7 @@ def keep(folder: Path) -> None:
     """Lock `folder` until this process ends, also against the next stage of the same process: once is enough."""
     if folder.resolve() not in _kept:
         _kept[folder.resolve()] = lock(folder)
-        atexit.register(_kept[folder.resolve()].close)
+        atexit.register(release, _kept[folder.resolve()])
 
 
 def lock(
@@ -104,14 +108,46 @@ def lock(
 
     Waits up to `wait_s` for the other, calling `check` meanwhile. Raises MgrdError when the other is still there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = (folder / LOCK).open("w")
-    try:
-        _take(handle, folder, wait_s, story or Story(), check)
-    except BaseException:
+    path = folder.absolute() / LOCK
+    while True:
+        made = [one for one in path.parents if not one.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = path.open("w")
+        except FileNotFoundError:  # another one has just released the folder that it had made
+            continue
+        try:
+            _take(handle, folder, wait_s, story or Story(), check)
+        except BaseException:
+            handle.close()
+            raise
+        if _is_at(handle, path):
+            _made[path] = made
+            return handle
         handle.close()
-        raise
-    return handle
+
+
+def release(handle: IO[str]) -> None:
+    """Free a locked folder; where nothing was written, what `lock` made goes: a refused command leaves no trace."""
+    path = Path(handle.name)
+    with contextlib.suppress(OSError):  # it may be gone, or another's
+        if [one.name for one in path.parent.iterdir()] == [LOCK]:
+            path.unlink()
+            for folder in _made.get(path, []):
+                folder.rmdir()
+    handle.close()
+
+
+_made: dict[Path, list[Path]] = {}
+"""The folders that had to be made for a lock, innermost first."""
+
+
+def _is_at(handle: IO[str], path: Path) -> bool:
+    """Whether the open file is still what `path` names: its last owner may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _take(handle: IO[str], folder: Path, wait_s: float, story: Story, check: Callable[[], object] | None) -> None:
@@ -145,11 +181,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(tables.read_json(path)) if path.exists() else {}
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a file or folder to the first free `NAME.old-N`; nothing is ever deleted."""
+def set_aside(path: Path, story: Story | None = None) -> Path:
+    """Rename a file or folder to the first free `NAME.old-N`, and say so; nothing is ever deleted."""
     number = 1
     while (aside := path.with_name(f"{path.name}.old-{number}")).exists():
         number += 1
+    if story:
+        story.note(f"Set aside: {path}, as {aside.name}")
     return path.rename(aside)
 
 

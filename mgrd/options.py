@@ -65,6 +65,14 @@ class Filter:
         default_factory=list
     )
     no_gold: Annotated[Literal["drop", "keep"], Opt("What becomes of traces of a question without an answer.")] = "drop"
+    calibration: Annotated[
+        str | None, Opt("calibration.json of your own clips, or its folder; default: the run's own, if any.")
+    ] = None
+    extractor: Annotated[
+        Literal["rules", "llm"], Opt("What finds the claims in a text: rules, or a model beside them.")
+    ] = "rules"
+    extractor_model: Annotated[str | None, Opt("Folder of the audio LM that extracts, with --extractor llm.")] = None
+    extractor_tokens: Annotated[int, Opt("Longest answer of the model that extracts, in tokens.", min=1)] = 2048
     recheck: Annotated[bool, Opt("Judge again, also what was judged under other settings.")] = False
     workers: Annotated[int | None, Opt("Processes; default: one per core.", min=1)] = None
 

@@ -20,6 +20,42 @@ GROUNDED = (
 published)."""
 
 
+EXTRACT = """\
+Below is a text in which someone reasons about a sound recording. List every phrase of it that says how the recording \
+sounds or what is heard in it. Do not judge whether it is true, add nothing, and answer no question that it holds.
+
+Write one JSON object a line and nothing else:
+{"quote": "...", "cue": "...", "modality": "...", "negated": false, "asserts": "...", "value": null, "unit": null, \
+"scope": "whole"}
+
+quote: the shortest phrase that says it, copied to the letter.
+cue and asserts, one of these pairs:
+  pitch.level low, middle, high | pitch.value value (Hz) | pitch.contour rising, falling, steady, value (st)
+  pitch.range narrow, wide, value (Hz) | loudness.level quiet, moderate, loud, value (dB, dBFS, LUFS)
+  loudness.trend rising, falling, steady | loudness.range narrow, wide
+  rate.level (of speech) slow, moderate, fast, rising, falling, steady | rate.value value (syl/s, wpm)
+  pause.presence present | pause.duration short, long, value (s)
+  tempo.level (of music) slow, moderate, fast, rising, falling | tempo.value value (BPM)
+  rhythm.regularity regular, irregular | timbre.brightness dark, bright, value (Hz)
+  voice.quality the word of the quote (hoarse, tense) | voice.sex male, female, child
+  space.reverb dry, wet, value (s) | noise.level clean, noisy, value (dB)
+  music.key a key (C major) | music.mode major, minor
+  time.duration short, long, value (s) | time.position value (s)
+  event.count value (tones, others) | event.order order | source.presence present
+value and unit: with asserts value, the number of the quote and its unit (also kHz, ms, min); with "at least" or \
+"at most" write at_least or at_most for value; else null. Counts are of bare tones or beeps (tones), or of others.
+modality: asserted (said of this recording), hedged (perhaps), option (an answer that is weighed), hypothetical (if), \
+general (true of recordings at large), question, quoted (the words that are spoken).
+negated: true when the text denies it.
+scope: whole, start, middle, end, first, second, third, fourth, last (of the sounds), span (any other part), or \
+first_vs_second, which compares pitch.level, loudness.level, rate.level or time.duration; asserts is then first or \
+second, the one that has more.
+
+The text:
+"""
+"""Asks a text's claims of a model, in the form that mgrd.claims.by_model reads; the text follows."""
+
+
 def render(style: str, question: str, choices: Sequence[str] | None) -> str:
     """The user's turn for a question: its text, its choices one a line, then the instruction.
 

@@ -20,6 +20,7 @@ import polars as pl
 import mgrd
 from mgrd import evaluate, folders, tables
 from mgrd.children import Children
+from mgrd.claims import calibration
 from mgrd.config import STAGES, Config, check_flags, flags, read_config
 from mgrd.options import mapping
 from mgrd.progress import Story
@@ -72,7 +73,9 @@ def run(
             names = mapping(made.eval.map)
             held_out = read_questions(made.eval.questions, audio_root=root, mapping=names, audio_out=out / "audio")
             identity["eval.questions"] = fingerprint(held_out)
-        _open(out, identity, overwrite)
+        if (found := calibration.find(made.filter.calibration, [out])) is not None:
+            identity["filter.calibration"] = calibration.read(found).sha
+        _open(out, identity, overwrite, story)
         with tables.atomic(out / "config.toml") as partial:
             partial.write_bytes(config.read_bytes())
         talk = [*(["--quiet"] if story.quiet else []), *(["--verbose"] if verbose else [])]
@@ -153,7 +156,7 @@ def _round(
             story.note(f"Round {step.round}: {step.stage}")
             _run_step(step, out, children, _rests_on(step, out, config))
         if step.stage == "filter" and not _survivors(here):
-            _set_later_work_aside(out, number)
+            _set_later_work_aside(out, number, story)
             break
     if not path.exists():
         tables.write_json(_metrics(number, here, out), path)
@@ -191,7 +194,7 @@ def _rests_on(step: Step, out: Path, config: Config) -> str:
     return whole.hexdigest()
 
 
-def _set_later_work_aside(out: Path, number: int) -> None:
+def _set_later_work_aside(out: Path, number: int, story: Story) -> None:
     """Set aside what an earlier attempt made of round `number`, when traces of it had survived."""
     here = out / _round_name(number)
     stale = [here / part for part in folders.PARTS["distill"]]
@@ -199,7 +202,7 @@ def _set_later_work_aside(out: Path, number: int) -> None:
     stale += [out / _round_name(later) for later in folders.rounds_of(out) if later > number]
     for path in stale:
         if path.exists():
-            folders.set_aside(path)
+            folders.set_aside(path, story)
 
 
 def _run_step(step: Step, out: Path, children: Children, rests_on: str) -> None:
@@ -212,7 +215,7 @@ def _run_step(step: Step, out: Path, children: Children, rests_on: str) -> None:
         folder = step.output.parent
         for part in folders.PARTS[step.stage]:
             if (folder / part).exists():
-                folders.set_aside(folder / part)
+                folders.set_aside(folder / part, children.story)
         before = {}
     record = {
         "done": False,
@@ -268,7 +271,7 @@ def _survivors(here: Path) -> int:
     return tables.read_table(here / "survivors.parquet", tables.TRACES, ["trace_id"]).height
 
 
-def _open(out: Path, identity: Mapping[str, Any], overwrite: bool) -> None:
+def _open(out: Path, identity: Mapping[str, Any], overwrite: bool, story: Story) -> None:
     """Reopen the run's folder; what another run left there is set aside when `overwrite` says so.
 
     Clips and their measurements are known by their content, so they stay.
@@ -276,10 +279,10 @@ def _open(out: Path, identity: Mapping[str, Any], overwrite: bool) -> None:
     before = folders.read_manifest(out).get("run", {}).get("identity")
     if overwrite and before != identity:
         for number in folders.rounds_of(out):
-            folders.set_aside(out / _round_name(number))
+            folders.set_aside(out / _round_name(number), story)
         if before is not None:  # last: until then the same command finds the same work to set aside
-            folders.set_aside(out / folders.MANIFEST)
-    folders.open_stage(out, "run", identity, overwrite=overwrite)
+            folders.set_aside(out / folders.MANIFEST, story)
+    folders.open_stage(out, "run", identity, overwrite=overwrite, story=story)
 
 
 def _lay_out(asked: pl.DataFrame, out: Path, number: int, config: Config) -> None:

@@ -6,8 +6,8 @@ its brackets as markup nor its control characters.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,20 +23,16 @@ from rich.text import Text
 
 from mgrd import folders, tables
 from mgrd.errors import InputError, MisusedError
+from mgrd.terminal import json_line, safe
 
 SIGNS = {"supported": "+", "contradicted": "-", "unverifiable": "?"}
 STYLES = {"supported": "green", "contradicted": "bold red", "unverifiable": "yellow"}
 """Colour never carries a meaning alone: the sign says the same."""
 
+STATES = ("rejected", "not selected", "kept")
+"""What becomes of a trace, in the order in which pages show them."""
+
 _BAR_CELLS = 30
-_INVISIBLE = (
-    {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"}
-    | {0x7F: 0x2421, 0x2028: 0x2424, 0x2029: 0x2424}
-    | dict.fromkeys(
-        [*range(0x80, 0xA0), *range(0x200E, 0x2010), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD
-    )
-)
-"""Control characters and marks that turn the direction of text -> a visible sign of the same length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +65,28 @@ def inspect(
     judged = folders.find(folder, "judged")
     beside = judged.parent / "selection.parquet"
     selection = beside if beside.exists() else None
-    console = Console(highlight=False, markup=False, emoji=False)
     if as_json:
         rows = list(json_rows(judged, selection, wanted))
-        console.out(json.dumps({"traces": rows}, ensure_ascii=False, sort_keys=True), highlight=False)
+        answer = {"folder": str(judged.parent), "matching": _matching(judged, selection, wanted), "traces": rows}
+        console().out(json_line(answer), highlight=False)
         return
     for page in pages(judged, selection, wanted):
-        console.print(page)
+        console().print(page)
+
+
+def console() -> Console:
+    """Stdout, on which nothing in a text is markup."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def pages(judged: Path, selection: Path | None, wanted: Wanted) -> Iterator[RenderableType]:
     """The counts of objections, then one page a wanted trace; reads part by part."""
     _check_exists(judged, wanted)
     yield _summary(judged, selection)
+    matching = _matching(judged, selection, wanted)
+    shown = matching if wanted.limit is None else min(wanted.limit, matching)
+    more = "" if shown == matching else " (-n shows more)"
+    yield Text(f"{shown:,} of {matching:,} shown{more}, of {safe(str(judged.parent))}", style="bold")
     for number, (row, why) in enumerate(_rows(judged, selection, wanted), 1):
         yield _page(row, why, number)
 
@@ -96,25 +101,41 @@ def json_rows(judged: Path, selection: Path | None, wanted: Wanted) -> Iterator[
 def _rows(judged: Path, selection: Path | None, wanted: Wanted) -> Iterator[tuple[dict[str, Any], str | None]]:
     """The wanted rows, each with the reason why selection dropped it although it passed."""
     dropped = _dropped(selection)
-    orders = ("rejected", "not selected", "kept") if wanted.show == "all" else (wanted.show,)
+    orders = STATES if wanted.show == "all" else (wanted.show,)
 
     def found() -> Iterator[tuple[dict[str, Any], str | None]]:
         for show in orders:
             for part in tables.iter_parts(judged, tables.JUDGED):
-                selected = ~pl.col("trace_id").is_in(list(dropped))
-                passed = pl.col("passed")
-                states = {"rejected": ~passed, "not selected": passed & ~selected, "kept": passed & selected}
-                chosen = part.filter(states[show])
-                if wanted.question is not None:
-                    chosen = chosen.filter(pl.col("question_id") == wanted.question)
-                if wanted.trace is not None:
-                    chosen = chosen.filter(pl.col("trace_id") == wanted.trace)
-                if wanted.check is not None:
-                    chosen = chosen.filter(_checks().list.contains(wanted.check))
-                for row in tables.rows_of(chosen):
+                for row in tables.rows_of(part.filter(_chosen(wanted, show, dropped))):
                     yield row, dropped.get(row["trace_id"])
 
     return islice(found(), wanted.limit)
+
+
+def _matching(judged: Path, selection: Path | None, wanted: Wanted) -> int:
+    """How many traces are wanted, were there no limit."""
+    dropped = _dropped(selection)
+    orders = STATES if wanted.show == "all" else (wanted.show,)
+    columns = ["trace_id", "question_id", "passed", "objections"]
+    return sum(
+        part.filter(_chosen(wanted, show, dropped)).height
+        for part in tables.iter_parts(judged, tables.JUDGED, columns)
+        for show in orders
+    )
+
+
+def _chosen(wanted: Wanted, show: str, dropped: Mapping[str, str]) -> pl.Expr:
+    """Rows in one state that are of the wanted question, trace and check."""
+    selected = ~pl.col("trace_id").is_in(list(dropped))
+    passed = pl.col("passed")
+    chosen = {"rejected": ~passed, "not selected": passed & ~selected, "kept": passed & selected}[show]
+    if wanted.question is not None:
+        chosen &= pl.col("question_id") == wanted.question
+    if wanted.trace is not None:
+        chosen &= pl.col("trace_id") == wanted.trace
+    if wanted.check is not None:
+        chosen &= _checks().list.contains(wanted.check)
+    return chosen
 
 
 def _dropped(selection: Path | None) -> dict[str, str]:
@@ -176,34 +197,34 @@ def _page(row: Mapping[str, Any], why: str | None, number: int) -> RenderableTyp
     state = (
         ("REJECTED", "bold red") if not row["passed"] else ("KEPT", "green") if why is None else ("NOT SELECTED", "")
     )
-    title = Text.assemble((f"{number}. {_safe(row['trace_id'])}  ", "bold"), state)
+    title = Text.assemble((f"{number}. {safe(row['trace_id'])}  ", "bold"), state)
     lines: list[RenderableType] = [Rule(style="dim", characters="-"), title, _facts(row)]
     if row["error"] is None:  # else an objection says why there is no text
         lines += [Text("Think", style="bold"), Padding(marked(row["think"], row["claims"]), (0, 0, 0, 2))]
-        lines += [Text("Response", style="bold"), Padding(Text(_safe(row["response"]) or "(none)"), (0, 0, 0, 2))]
+        lines += [Text("Response", style="bold"), Padding(Text(safe(row["response"]) or "(none)"), (0, 0, 0, 2))]
     for objection in row["objections"]:
         name = f"{objection['rule']}.{objection['check']}"
-        lines.append(Text.assemble(("Objection ", "bold red"), (name, "bold"), f": {_safe(objection['reason'])}"))
+        lines.append(Text.assemble(("Objection ", "bold red"), (name, "bold"), f": {safe(objection['reason'])}"))
     if why is not None and row["passed"]:
-        lines.append(Text.assemble(("Passed, but not selected", "bold"), f": {_safe(why)}"))
+        lines.append(Text.assemble(("Passed, but not selected", "bold"), f": {safe(why)}"))
     if row["claims"]:
-        lines.append(_claims(row["claims"]))
+        lines.append(claims_table(row["claims"]))
     return Group(*lines)
 
 
 def _facts(row: Mapping[str, Any]) -> RenderableType:
     """What was asked, what should have been answered, and what was."""
     heard = [f"{seconds:.1f} s" for seconds in row["heard_s"] or ()]
-    clips = [_safe(path) for path in row["audio"] or ()]
+    clips = [safe(path) for path in row["audio"] or ()]
     shown = [f"{path} ({heard[i]})" if i < len(heard) else path for i, path in enumerate(clips)]
     verdict = {True: "  (right)", False: "  (wrong)", None: ""}[row["correct"]]
     facts = {
         "Audio": ", ".join(shown) or "(none)",
-        "Question": _safe(row["question"]),
-        "Choices": " | ".join(map(_safe, row["choices"] or ())),
-        "Gold": _safe(row["answer"]) or "(none)",
-        "Answer": (_safe(row["predicted"]) or "(could not be resolved)") + verdict,
-        "Control": _safe(row["control"]),
+        "Question": safe(row["question"]),
+        "Choices": " | ".join(map(safe, row["choices"] or ())),
+        "Gold": safe(row["answer"]) or "(none)",
+        "Answer": (safe(row["predicted"]) or "(could not be resolved)") + verdict,
+        "Control": safe(row["control"]),
         "Finish": "" if row["finish_reason"] in (None, "stop") else row["finish_reason"],
     }
     grid = Table(box=None, show_header=False, pad_edge=False)
@@ -215,12 +236,12 @@ def _facts(row: Mapping[str, Any]) -> RenderableType:
     return grid
 
 
-def marked(think: str | None, claims: list[Mapping[str, Any]] | None) -> Text:
+def marked(think: str | None, claims: Sequence[Mapping[str, Any]] | None) -> Text:
     """The think text with each claim that has a verdict in brackets, sign and number first: `[-2 the pitch rises]`.
 
     Numbers are those of the table of claims. Spans may nest or overlap; `start` and `end` index the text.
     """
-    text = _safe(think)
+    text = safe(think)
     insertions: list[tuple[int, int, str]] = []
     spans = []
     for number, claim in enumerate(claims or (), 1):
@@ -230,24 +251,27 @@ def marked(think: str | None, claims: list[Mapping[str, Any]] | None) -> Text:
             insertions += [(end, 0, "]"), (start, 1, f"[{sign}{number} ")]  # where one ends another may begin
             spans.append((start, end, STYLES[claim["verdict"]]))
     insertions.sort(key=lambda insertion: insertion[:2])
-    shown, place = "", 0
+    pieces, place, added = [], 0, [0]
     for at, _, words in insertions:
-        shown, place = shown + text[place:at] + words, at
-    result = Text(shown + text[place:])
+        pieces += [text[place:at], words]
+        place = at
+        added.append(added[-1] + len(words))
+    result = Text("".join([*pieces, text[place:]]))
+    places = [insertion[:2] for insertion in insertions]
     for start, end, style in spans:
-        before_start = sum(len(words) for at, _, words in insertions if at < start)
-        before_end = sum(len(words) for at, order, words in insertions if (at, order) <= (end, 0))
-        result.stylize(style, start + before_start, end + before_end)
+        before, after = added[bisect_left(places, (start, 1))], added[bisect_right(places, (end, 0))]
+        result.stylize(style, start + before, end + after)
     return result
 
 
-def _claims(claims: list[Mapping[str, Any]]) -> RenderableType:
+def claims_table(claims: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Every claim: what is claimed, what was measured, and why that decides it or not."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("claim", no_wrap=True)
     table.add_column("cue", overflow="fold")
     table.add_column("claimed", overflow="fold")
     table.add_column("measured", overflow="fold")
+    table.add_column("z", no_wrap=True, justify="right")
     table.add_column("why", overflow="fold", ratio=1)
     for number, claim in enumerate(claims, 1):
         verdict = claim["verdict"]
@@ -255,12 +279,8 @@ def _claims(claims: list[Mapping[str, Any]]) -> RenderableType:
         claimed = f"not {claim['claimed']}" if claim["polarity"] == -1 else claim["claimed"]
         unit = f" {claim['unit']}" if claim["unit"] else ""
         measured = "-" if claim["measured"] is None else f"{claim['measured']:.4g}{unit}"
+        z = "-" if claim["z"] is None else f"{claim['z']:+.1f}"
         why = claim["why"] if verdict in SIGNS else f"{claim['modality']}: asserts nothing about this clip"
-        cells = (claim["cue"], claimed, measured, why)
-        table.add_row(Text(sign, style=STYLES.get(verdict, "dim")), *(Text(_safe(cell)) for cell in cells))
+        cells = (claim["cue"], claimed, measured, z, why)
+        table.add_row(Text(sign, style=STYLES.get(verdict, "dim")), *(Text(safe(cell)) for cell in cells))
     return table
-
-
-def _safe(text: str | None) -> str:
-    """The text with control characters made visible; as long as before, so that offsets stay true."""
-    return (text or "").translate(_INVISIBLE)

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
@@ -25,6 +25,24 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
+"""A terminal, or a scheduler, sends them to the whole group; the stage decides."""
+
+
+class _Processes(ProcessPoolExecutor):
+    """Starts its processes, as tasks come, with the signals held back: they import for seconds before they can ignore.
+
+    A child inherits what its parent's thread holds back.
+    """
+
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            return super().submit(work, *given, **named)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def pool(count: int, start: Callable[..., None], *given: Any) -> Iterator[ProcessPoolExecutor]:
     """`count` processes, each of which calls `start(*given)` first; what waits when the block ends is not begun.
@@ -32,11 +50,11 @@ def pool(count: int, start: Callable[..., None], *given: Any) -> Iterator[Proces
     Raises Stopped when a process was lost after a signal asked to stop, and MgrdError when it was lost otherwise.
     """
     # spawn: a forked child would inherit the locks of polars' threads
-    found = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start, (start, given))
+    found = _Processes(count, multiprocessing.get_context("spawn"), _start, (start, given))
     try:
         yield found
     except BrokenProcessPool as error:
-        if stop:  # the signal met one that was just starting
+        if stop:  # a scheduler may kill what it has warned
             raise Stopped(
                 f"stopped by {stop.signal_name}; what is finished is saved, the same command goes on"
             ) from error
@@ -48,9 +66,9 @@ def pool(count: int, start: Callable[..., None], *given: Any) -> Iterator[Proces
 
 
 def _start(start: Callable[..., None], given: tuple[Any, ...]) -> None:
-    # A terminal, or a scheduler, sends them to the whole group; the stage decides.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     start(*given)
 

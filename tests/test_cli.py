@@ -1,16 +1,22 @@
 """The command line as a shell sees it: exit codes, one line for what a user can fix, and who listens to signals."""
 
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
 
-from mgrd import engines, tables
+import mgrd
+from mgrd import bench, cli, engines, tables
 from mgrd.engines import Completion
+from mgrd.errors import MgrdError
 from mgrd.evaluate import default_folder
 
 
@@ -94,7 +100,7 @@ def test_verbose_shows_where_an_error_arose_and_changes_neither_its_line_nor_its
 
 
 def test_every_command_accepts_json_quiet_and_verbose(run):
-    for name in ("generate", "filter", "distill", "eval", "run", "inspect", "rules"):
+    for name in ("generate", "filter", "distill", "eval", "run", "inspect", "rules", "measure", "check", "bench"):
         code, out, _ = run(name, "--help")
         assert (code, [flag for flag in ("--json", "--quiet", "--verbose") if flag not in out]) == (0, [])
     assert run("rules", "fluent", "--quiet", "-v", "--json")[0] == 0
@@ -154,3 +160,93 @@ def test_an_evaluation_judges_by_the_rules_it_is_given_and_sets_nothing_aside_un
 def test_the_default_folder_of_an_evaluation_says_what_was_asked_and_of_whom(home):
     assert default_folder("q.jsonl", Path("run/round-02/model")) == Path("eval-q-round-02")
     assert default_folder("org/data@en:test", Path("qwen")) == Path("eval-org-data-en-test-qwen")
+
+
+def test_a_refused_command_leaves_no_folder_and_one_that_was_there_stays_empty(home, run):
+    (home / "config.toml").write_text('[run]\nmodel = "model"\nquestions = "absent.jsonl"\n')
+    (home / "there").mkdir()
+    before = sorted(home.iterdir())
+    in_a_process("run", "config.toml", "-o", "new/run", code=2)
+    in_a_process("run", "config.toml", "-o", "there", code=2)
+    in_a_process("generate", "absent.jsonl", "-m", "model", "-o", "new/out", code=2)
+    in_a_process("measure", "absent.wav", "-o", "new", code=2)
+    assert sorted(home.iterdir()) == before
+    assert list((home / "there").iterdir()) == []
+
+
+def in_a_process(*args, code=0):
+    """What `mgrd` says in a process of its own, whose locks end with it."""
+    path = os.environ | {"PYTHONPATH": str(Path(mgrd.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-m", "mgrd", *args], capture_output=True, text=True, env=path, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+HELLO = '''"""Says hello.
+
+And more.
+"""
+import sys, time
+from beside import word
+
+if __name__ == "__main__":
+    print(word, sys.argv[1:], flush=True)
+    if "--sleep" in sys.argv:
+        time.sleep(30)
+    sys.exit(7 if "--seven" in sys.argv else 0)
+'''
+
+
+@pytest.fixture
+def benchmarks(tmp_path, monkeypatch):
+    """A checkout's benchmarks: one script and what it imports; `benchmarks.rename(...)` makes a wheel of it."""
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    (folder / "hello.py").write_text(HELLO)
+    (folder / "beside.py").write_text('"""Has no main."""\nword = "hello"\n')
+    monkeypatch.setattr(bench, "PACKAGE", tmp_path / "mgrd")
+    (tmp_path / "mgrd").mkdir()
+    return folder
+
+
+def test_benchmarks_are_the_scripts_with_a_main_and_ours_have_one_line_each(benchmarks, run, monkeypatch):
+    assert run("bench")[:2] == (0, "hello      Says hello.\n")
+    assert json.loads(run("bench", "--json")[1]) == {"benchmarks": [{"name": "hello", "summary": "Says hello."}]}
+    assert run("bench", "beside")[::2] == (2, "Error: there is no benchmark beside; there are hello\n")
+    monkeypatch.undo()
+    listed = bench.listed()
+    assert {"claims", "loop", "times"} <= set(listed)
+    assert all(listed.values())
+
+
+def test_a_benchmark_gets_its_own_options_and_its_exit_code_is_ours(benchmarks, monkeypatch, capfd):
+    words = ["hello", "--seven", "-o", "x", "--json", "--help"]
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["bench", *words])
+    assert (stopped.value.code, capfd.readouterr().out) == (7, f"hello {words[1:]}\n")
+    assert bench.run("hello", []) == 0
+
+
+def test_in_a_wheel_a_benchmark_that_needs_a_checkout_says_so_in_one_line(benchmarks, capfd):
+    benchmarks.rename(benchmarks.parent / "mgrd" / "_benchmarks")
+    (bench.folder() / "loop.py").write_text(HELLO)
+    with pytest.raises(MgrdError, match=r"^loop: needs a checkout of mgrd, for it runs the quickstart"):
+        bench.run("loop", [])
+    assert (bench.run("hello", []), capfd.readouterr().out) == (0, "hello []\n")
+
+
+@pytest.mark.parametrize(("number", "code", "said"), [(signal.SIGINT, 130, "Interrupted\n"), (signal.SIGTERM, 143, "")])
+def test_a_signal_ends_a_benchmark_and_leaves_no_traceback(benchmarks, number, code, said):
+    start = f"from pathlib import Path; from mgrd import bench, cli; bench.PACKAGE = Path({str(bench.PACKAGE)!r})"
+    words = [sys.executable, "-c", f"{start}; cli.main(['bench', 'hello', '--sleep'])"]
+    path = os.environ | {"PYTHONPATH": str(Path(mgrd.__file__).parents[1])}
+    begun = time.monotonic()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # being ignored would be inherited
+    try:
+        running = subprocess.Popen(words, env=path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert running.stdout.readline() == "hello ['--sleep']\n"
+    running.send_signal(number)
+    assert (running.communicate()[1], running.returncode) == (said, code)
+    assert time.monotonic() - begun < 25

@@ -124,6 +124,19 @@ def test_a_completion_says_why_it_ended_and_what_was_heard(engine):
     assert done.prompt_tokens > len(["Is", "it", "high?"])
 
 
+def test_a_prompt_may_be_text_alone_also_beside_others_with_clips(engine):
+    sampling = Sampling(temperature=0, max_tokens=12)
+    text_alone = [Request("text", "Is it high?", [], [], {0: 0}), Request("long", "Is it? " * 9, [], [], {0: 0})]
+
+    alone = texts(engine, text_alone, sampling, batch=1)
+
+    assert texts(engine, text_alone, sampling, batch=2) == alone
+    mixed = texts(engine, [*requests(samples=1, clips=2), *text_alone], sampling, batch=4)
+    assert mixed == alone | texts(engine, requests(samples=1, clips=2), sampling, batch=1)
+    (done,) = engine.sample(text_alone[:1], sampling)
+    assert (done.error, done.heard_s) == (None, ())
+
+
 def test_the_random_numbers_are_uniform_and_differ_by_seed_step_and_token():
     drawn = uniform(torch.arange(40), 3, 2000).numpy()
 

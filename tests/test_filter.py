@@ -229,7 +229,9 @@ def test_a_part_is_judged_with_the_measurements_of_its_own_clips(stage_folder, c
     judge = stage.judge_rows
     monkeypatch.setattr(stage, "PARTS_HEARD", together)
     monkeypatch.setattr(
-        stage, "judge_rows", lambda frame, heard, checks: (given.append(heard), judge(frame, heard, checks))[1]
+        stage,
+        "judge_rows",
+        lambda frame, heard, checks, *rest: (given.append(heard), judge(frame, heard, checks, *rest))[1],
     )
 
     counts = run(folder, folder, clips)

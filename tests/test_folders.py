@@ -143,6 +143,43 @@ def test_a_folder_is_free_when_the_process_that_worked_there_has_ended(tmp_path)
     folders.open_stage(tmp_path, "generate", {})
 
 
+def test_a_folder_that_was_only_locked_is_gone_when_it_is_released_and_nothing_else_is(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for folder in (tmp_path / "a" / "b", tmp_path / "mine", tmp_path / "used" / "c"):
+        held = folders.lock(folder)
+        if folder.name == "c":
+            (folder / "part").touch()
+        folders.release(held)
+    names = ["mine", "used", "used/c", "used/c/.lock", "used/c/part"]
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == names
+
+
+def test_who_waited_for_a_folder_that_is_removed_gets_one_that_is_there(tmp_path):
+    held = folders.lock(tmp_path / "out")
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", WAIT, tmp_path / "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert "waiting up to 20 s" in waiting.stderr.readline()
+    folders.release(held)
+    assert waiting.communicate()[0] == "['.lock']\n"
+
+
+WAIT = """
+import os, pathlib, sys
+from mgrd import folders
+from mgrd.progress import Story
+folder = pathlib.Path(sys.argv[1])
+handle = folders.lock(folder, 20, Story())
+print(os.listdir(folder))
+"""
+
+
+def test_what_is_set_aside_is_told(tmp_path, capsys):
+    (tmp_path / "traces").mkdir()
+    folders.open_stage(tmp_path, "generate", {"seed": 1}, overwrite=True, story=Story())
+    assert capsys.readouterr().err == f"Set aside: {tmp_path / 'traces'}, as traces.old-1\n"
+
+
 def test_waiting_for_a_folder_is_said_once_and_at_once(tmp_path, capsys):
     with folders.lock(tmp_path), pytest.raises(MgrdError, match="works in this folder"):
         folders.lock(tmp_path, 0.3, Story())

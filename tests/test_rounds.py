@@ -17,6 +17,7 @@ from judged_rows import trace, write
 
 import mgrd
 from mgrd import children, folders, rounds, tables
+from mgrd.audio.measure import EXTRACTOR
 from mgrd.children import Children
 from mgrd.config import HOW_IT_RUNS, TABLES, check_flags, flags, read_config
 from mgrd.errors import MgrdError, MisusedError, SettingsError, Stopped
@@ -626,3 +627,28 @@ def wait_for(path):
     while not path.exists():
         assert time.monotonic() < until, f"{path.name} did not come"
         time.sleep(0.02)
+
+
+def test_a_run_is_held_to_the_calibration_it_was_begun_with(home):
+    def calibrate(folder, clips):
+        tables.write_json({"extractor": EXTRACTOR, "clips": clips, "groups": []}, folder / "calibration.json")
+
+    def identity():
+        return folders.read_manifest(home / "out")["run"]["identity"]
+
+    run(home, rounds_=1)
+    assert "filter.calibration" not in identity()
+    calibrate(home / "out", 1)
+    with pytest.raises(SettingsError, match=r"filter\.calibration None -> "):
+        run(home, rounds_=1)
+    run(home, rounds_=1, overwrite=True)
+    begun = identity()["filter.calibration"]
+
+    calibrate(home / "mine", 2)
+    configure(home, filter={"calibration": "mine"})
+    with pytest.raises(SettingsError, match=rf"filter\.calibration {begun} -> "):
+        run(home, rounds_=1)
+    run(home, rounds_=1, overwrite=True)
+    given = json.loads((home / "calls.jsonl").read_text().splitlines()[-1])[1]
+    assert Path(after(given, "--calibration")).samefile(home / "mine")
+    assert str(home) not in json.dumps(identity())

@@ -100,7 +100,9 @@ def test_the_first_page_counts_traces_and_draws_objections_as_bars(judged, selec
         f"1  {'#' * 15}  {' ' * 15}acoustic.cites_sound",
         f"1  {'#' * 15}  {' ' * 15}acoustic.true_to_waveform",
         "Claims: [+] supported  [-] contradicted  [?] unverifiable",
+        *(line.rstrip() for line in top[6:]),
     ]
+    assert " ".join(top[6:]).split() == f"0 of 5 shown (-n shows more), of {judged.parent}".split()
 
 
 def test_a_page_holds_all_that_decided_about_a_trace(judged, selection):
@@ -187,12 +189,27 @@ def test_json_is_one_object_with_the_rows_and_why_they_were_not_kept(judged, sel
     inspect(judged.parent, **OPTIONS | {"question": "q2", "as_json": True})
     out = capsys.readouterr().out
     assert len(out.splitlines()) == 1
-    rows = json.loads(out)["traces"]
+    answer = json.loads(out)
+    assert (answer["folder"], answer["matching"]) == (str(judged.parent), 2)
+    rows = answer["traces"]
     assert [(row["trace_id"], row["kept"], row["not_kept"]) for row in rows] == [
         ("q2.1.1", False, None),
         ("q2.1.0", False, "per_question: 1 kept already"),
     ]
     assert rows[0]["objections"][0] == {"rule": "logic", "check": "length", "reason": "because"}
+
+
+def test_of_a_run_the_last_round_is_shown_and_named_with_how_many_of_how_many(tmp_path, capsys):
+    for number in (1, 2):
+        write(tmp_path / f"round-0{number}", [trace("q1", n, objections=["logic.length"] * (n > 0)) for n in range(3)])
+    for wanted, said in (
+        ({}, "3 of 3 shown, of"),
+        ({"limit": 2}, "2 of 3 shown (-n shows more), of"),
+        ({"kept": True}, "1 of 1 shown, of"),
+        ({"check": "length", "limit": 1}, "1 of 2 shown (-n shows more), of"),
+    ):
+        inspect(tmp_path, **OPTIONS | wanted)
+        assert f"{said} {tmp_path}/round-02 " in " ".join(capsys.readouterr().out.split())
 
 
 def test_rejected_and_kept_exclude_each_other(judged):

@@ -38,6 +38,35 @@ def test_a_signal_to_the_whole_group_ends_no_worker(number):
         assert pool.submit(survive, number).result() == number
 
 
+def test_ctrl_c_while_workers_are_importing_is_no_traceback(tmp_path):
+    (tmp_path / "slow_to_import.py").write_text(
+        "import os, sys, time\n"
+        "if __name__ != '__main__':\n"
+        "    open(f'importing-{os.getpid()}', 'w').close()\n"
+        "    time.sleep(1)\n"
+        "from test_workers import nothing\n"
+        "from mgrd import workers\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        with workers.pool(2, nothing) as pool:\n"
+        "            [one.result() for one in [pool.submit(os.getpid), pool.submit(os.getpid)]]\n"
+        "    except KeyboardInterrupt:\n"
+        "        sys.exit('Interrupted')\n"
+    )
+    path = os.pathsep.join([str(Path(mgrd.__file__).parents[1]), str(Path(__file__).parent)])
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # being ignored would be inherited
+    try:
+        running = subprocess.Popen(
+            [sys.executable, "slow_to_import.py"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path},
+            stderr=subprocess.PIPE, text=True, process_group=0,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_until(lambda: len(list(tmp_path.glob("importing-*"))) == 2)
+    os.killpg(running.pid, signal.SIGINT)
+    assert (running.communicate()[1], running.returncode) == ("Interrupted\n", 1)
+
+
 def test_a_lost_worker_is_one_line_and_after_a_signal_to_stop_it_is_retriable(monkeypatch):
     with pytest.raises(MgrdError, match="a worker process was lost; is there enough memory") as lost:
         lose_a_worker()

@@ -117,14 +117,14 @@ class TransformersEngine:
             if found := [token for token in self.processor.tokenizer.all_special_tokens if token in request.text]:
                 raise ValueError(f"the question holds the model's special token {found[0]}")
         clips = [clip for request in group for clip in request.clips]
-        longest_s = max(len(clip) for clip in clips) / self.sr
+        longest_s = max((len(clip) for clip in clips), default=0) / self.sr
         with short_window(self.model, self.processor, longest_s) as padded:
+            audio_kwargs = {"sampling_rate": self.sr} | ({"max_length": padded} if padded else {})
             inputs = self.processor(
                 text=[render_chat(self.processor, request.text, len(request.clips)) for request in group],
-                audio=clips,
                 text_kwargs={"padding": True, "padding_side": "left"},
-                audio_kwargs={"sampling_rate": self.sr} | ({"max_length": padded} if padded else {}),
                 return_tensors="pt",
+                **({"audio": clips, "audio_kwargs": audio_kwargs} if clips else {}),  # a prompt may be text alone
             ).to(self.device)
             positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
             prompt_tokens = int(positions.max()) + 1

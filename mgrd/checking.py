@@ -1,0 +1,118 @@
+"""One text held against a clip: its claims found, measured and judged, as a page or as JSON.
+
+For trying out, without traces or folders; `mgrd filter` judges the same way. Keeps nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from mgrd.claims import as_row
+from mgrd.errors import InputError, MisusedError
+from mgrd.rulebook import verified_claims
+from mgrd.terminal import json_line, safe
+from mgrd.traces import blocks, split
+from mgrd.viewer import SIGNS, claims_table, console, marked
+
+ROWS = 1000
+"""Claims that the table lists; what is left out is counted."""
+
+
+def read_text(given: str) -> str:
+    """The text that `--text` means: stdin for `-`, the content of a file of that name if there is one, else itself.
+
+    InputError for what is not UTF-8.
+    """
+    path = _file(given)
+    try:
+        if given == "-":
+            return sys.stdin.buffer.read().decode("utf-8-sig")
+        # bytes of the command line that are no UTF-8 are surrogates here
+        return path.read_text(encoding="utf-8-sig") if path else given.encode().decode()
+    except OSError as error:
+        raise InputError(f"--text {path}: cannot be read ({error.strerror})") from error
+    except UnicodeError:
+        name = "standard input" if given == "-" else f"--text {path}" if path else "--text"
+        raise InputError(f"{name}: is not UTF-8; save it as UTF-8 text") from None
+
+
+def _file(given: str) -> Path | None:
+    path = Path(given)
+    try:
+        return path if path.exists() and not path.is_dir() else None
+    except (OSError, ValueError):  # a text longer than any name, or with a NUL
+        return None
+
+
+def print_check(text: str, audio: Sequence[Path], *, as_json: bool) -> None:
+    """Print what `check` finds as a page, or with `as_json` as one object, on stdout."""
+    checked = check(text, audio)
+    if as_json:
+        console().out(json_line(checked), highlight=False)
+        return
+    for part in page(checked, text):
+        console().print(part)
+    console().out(summary(checked), highlight=False)
+
+
+def check(text: str, audio: Sequence[Path]) -> dict[str, Any]:
+    """The claims of `text` (of its thinking, where it has think tags) with what these clips say to each.
+
+    Returns `think`, which the claims' `start` and `end` index, `response`, `audio`, `claims` (rows as in the judged
+    table) and the number of claims of each verdict. Raises MisusedError for a clip that is not there and InputError for
+    one that cannot be measured.
+    """
+    for path in audio:
+        if not path.exists():
+            raise MisusedError(f"--audio {path}: no such file")
+    clips = []
+    for path in audio:
+        from mgrd.audio.load import survey
+        from mgrd.audio.measure import measure_file
+
+        clips.append(measure_file(path, survey(path)))
+    think, response = split(text)
+    claims = [as_row(claim) for claim in verified_claims(think, clips)]
+    verdicts = Counter(claim["verdict"] for claim in claims)
+    return {
+        "audio": [{"path": str(path), "audio_sha": clip.audio_sha} for path, clip in zip(audio, clips, strict=True)],
+        "think": think,
+        "response": response,
+        "claims": claims,
+        **{verdict: verdicts[verdict] for verdict in SIGNS},
+    }
+
+
+def page(checked: Mapping[str, Any], text: str) -> Iterator[RenderableType]:
+    """The text with its claims marked, and the table of claims."""
+    claims = checked["claims"]
+    if blocks(text) == (0, 0):
+        yield marked(checked["think"], claims) if checked["think"] else Text("(no text)", style="dim")
+    else:
+        yield Text("Think", style="bold")
+        yield Padding(marked(checked["think"], claims), (0, 0, 0, 2))
+        yield Text("Response", style="bold")
+        yield Padding(Text(safe(checked["response"]) or "(none)"), (0, 0, 0, 2))
+    yield Text("")
+    if claims:
+        yield claims_table(claims[:ROWS])
+        more = f"and {len(claims) - ROWS:,} more; --json has them all\n" if len(claims) > ROWS else ""
+        yield Text(more)
+
+
+def summary(checked: Mapping[str, Any]) -> str:
+    """`5 claims: 3 supported, 1 contradicted, 1 unverifiable`, and how many spans assert nothing."""
+    judged = sum(checked[verdict] for verdict in SIGNS)
+    others = len(checked["claims"]) - judged
+    counts = ", ".join(f"{checked[verdict]:,} {verdict}" for verdict in SIGNS)
+    spans = "span asserts" if others == 1 else "spans assert"
+    rest = f"; {others:,} more {spans} nothing about the clip" if others else ""
+    return f"{judged:,} claim{'' if judged == 1 else 's'}: {counts}{rest}"

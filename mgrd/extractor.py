@@ -1,0 +1,173 @@
+"""`--extractor llm`: put every think text to a model once, and keep its answers.
+
+An answer is kept as it came, by the hash of the text, beside what it was asked with; what it says is read anew whenever
+a trace is judged (mgrd.claims.by_model). Knows nothing about audio, rules or verdicts: the model gets text alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mgrd import engines, prompts, tables
+from mgrd.engines import Request, Sampling
+from mgrd.errors import MgrdError, MisusedError, Stopped
+from mgrd.options import Filter
+from mgrd.progress import Story, stop
+
+ANSWERS: dict[str, pl.DataType] = {
+    "text_sha": pl.String(),
+    "asked_with": pl.String(),
+    "answer": pl.String(),
+    "finish_reason": pl.String(),
+    "completion_tokens": pl.Int32(),
+}
+
+LINES: dict[str, pl.DataType] = {"trace_id": pl.String(), "outcome": pl.String(), "lines": pl.Int32()}
+"""What became of the lines of a trace's answer; `added`, or why they were dropped."""
+
+PART_ROWS = 256
+PART_S = 60.0
+"""A part of the answers is written when it has this many or is this old: a killed job loses at most that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extractor:
+    """The model that extracts, and all that its answers depend on."""
+
+    model: Path
+    tokens: int
+    fingerprint: str
+    """Of the model's files."""
+    prompt: str
+    """A hash of the instruction."""
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes its answers what they are, by name; the same wherever the model lies."""
+        made = asdict(self)
+        return {f"extractor_{name}": made[name] for name in ("tokens", "fingerprint", "prompt")}
+
+    @property
+    def sha(self) -> str:
+        """The identity as one word."""
+        return _sha(repr(sorted(self.identity.items())))
+
+
+def chosen(options: Filter) -> Extractor | None:
+    """The extractor that the options name, None for the rules alone.
+
+    Raises MisusedError when model and extractor do not fit, InputError when there is no such model.
+    """
+    if options.extractor == "rules":
+        if options.extractor_model is not None:
+            raise MisusedError(f"--extractor-model {options.extractor_model}: goes with --extractor llm")
+        return None
+    if options.extractor_model is None:
+        raise MisusedError("--extractor llm: name the model that extracts, --extractor-model MODEL")
+    from mgrd.engines.models import model_fingerprint
+
+    model = Path(options.extractor_model)
+    return Extractor(model, options.extractor_tokens, model_fingerprint(model), _sha(prompts.EXTRACT))
+
+
+def text_sha(think: str) -> str:
+    """The name under which the answer to a text is kept."""
+    return _sha(think)
+
+
+def ask(thinks: Callable[[], Iterator[str]], folder: Path, extractor: Extractor, story: Story) -> dict[str, str]:
+    """Put the texts of `thinks` that have no answer in `folder` to the model; greedy, each once.
+
+    `thinks` is called twice. Returns why there is no answer to some, by text_sha: such a text is asked again when it is
+    judged again. Raises Stopped with every finished answer kept, and MgrdError when no text was ever answered.
+    """
+    known = {sha for part in _parts(folder, extractor, ["text_sha"]) for sha in part["text_sha"]}
+    wanted = {sha for think in thinks() if think and (sha := text_sha(think)) not in known}
+    if not wanted:
+        return {}
+    story.note(f"{len(wanted):,} texts to put to {extractor.model}, {len(known):,} are answered already")
+
+    def requests() -> Iterator[Request]:
+        left = set(wanted)
+        for think in thinks():
+            if stop:
+                return
+            if (sha := text_sha(think)) in left:
+                left.remove(sha)
+                yield Request(sha, prompts.EXTRACT + think, clips=[], clip_ids=[], seeds={0: 0})
+
+    failed: dict[str, str] = {}
+    engine = engines.open_engine(engines.default_engine(), extractor.model)
+    greedy = Sampling(temperature=0.0, max_tokens=extractor.tokens)
+    try:
+        with story.steps("Extracting", len(wanted), "texts") as done, _Answers(folder, extractor.sha) as answers:
+            for one in engine.sample(requests(), greedy):
+                if one.finish_reason in ("stop", "length"):
+                    answers.add(one.key, one.text, one.finish_reason, one.completion_tokens)
+                else:
+                    reason = " ".join((one.error or one.finish_reason).split()).removeprefix(f"{one.key}: ")
+                    failed[one.key] = reason.replace("--max-tokens", "--extractor-tokens")
+                done(1)
+    finally:
+        engine.close()
+    if stop:
+        raise Stopped(f"stopped by {stop.signal_name}; the answers are saved, the same command goes on")
+    if failed and not known and len(failed) == len(wanted):
+        count = f"none of {len(failed):,} texts was answered"
+        raise MgrdError(f"{extractor.model}: {count} ({min(failed.values())}); give another --extractor-model")
+    return failed
+
+
+def answers(folder: Path, extractor: Extractor, shas: Collection[str]) -> dict[str, str]:
+    """The answers to some texts, by text_sha."""
+    found: dict[str, str] = {}
+    for part in _parts(folder, extractor, ["text_sha", "answer"]):
+        found.update(part.filter(pl.col("text_sha").is_in(list(shas))).iter_rows())
+    return found
+
+
+def _parts(folder: Path, extractor: Extractor, columns: list[str]) -> Iterator[pl.DataFrame]:
+    if folder.exists():
+        for part in tables.iter_parts(folder, ANSWERS, [*columns, "asked_with"]):
+            yield part.filter(pl.col("asked_with") == extractor.sha).select(columns)
+
+
+class _Answers:
+    """Collects answers and writes them as parts; on the way out, also after an error, the last part is written."""
+
+    def __init__(self, folder: Path, asked_with: str) -> None:
+        self.folder, self.asked_with = folder, asked_with
+        self.rows: list[dict[str, Any]] = []
+        self.since = time.monotonic()
+        self.number = max((int(path.stem[5:]) for path in tables.parts(folder)), default=-1) + 1
+
+    def add(self, sha: str, answer: str, finish_reason: str, tokens: int) -> None:
+        self.rows.append(
+            dict(zip(ANSWERS, (sha, self.asked_with, answer, finish_reason, tokens), strict=True)),
+        )
+        if len(self.rows) >= PART_ROWS or time.monotonic() - self.since >= PART_S:
+            self.write()
+
+    def write(self) -> None:
+        if self.rows:
+            tables.write_table(self.rows, self.folder / f"part-{self.number:06d}.parquet", ANSWERS)
+            self.rows = []
+            self.number += 1
+        self.since = time.monotonic()
+
+    def __enter__(self) -> _Answers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.write()
+
+
+def _sha(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,0 +1,234 @@
+"""Measurements for the eye: a page for a clip when there are few, a line for each when there are many.
+
+Has clips measured (mgrd.listen) and draws what was found. Names come from tables that others made: made safe to print.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mgrd import folders, listen, tables
+from mgrd.claims.calibration import FILE, LEAST
+from mgrd.claims.readings import shown as with_unit
+from mgrd.errors import InputError, MisusedError
+from mgrd.listen import Stretch
+from mgrd.progress import Story
+from mgrd.terminal import json_line, safe
+from mgrd.viewer import console
+
+if TYPE_CHECKING:
+    from mgrd.audio.measure import Figure, Measurements, Segment
+
+PAGES = 5
+"""More clips than this get a line each."""
+
+SEGMENTS = 60
+"""Segments that a page lists; what is left out is counted."""
+
+TOLD = 5
+"""Skipped files that are named; the others are counted, and `--json` names them."""
+
+UNITS = {
+    "_st_s": "st/s", "_lufs": "LUFS", "_dbfs": "dBFS", "_db": "dB", "_bpm": "BPM", "_hz": "Hz", "_st": "st", "_s": "s",
+}  # fmt: skip
+"""By the end of a figure's name; the first that fits."""
+
+WORDS = {"key": ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"), "mode": ("minor", "major")}
+"""Figures whose number stands for a word."""
+
+LINE = (
+    ("duration_s", "seconds", 9, 2),
+    ("loudness_lufs", "LUFS", 6, 1),
+    ("f0_median_hz", "F0 Hz", 6, 1),
+    ("f0_sd_st", "SD st", 5, 1),
+    ("syllable_rate_hz", "syll/s", 6, 1),
+    ("tempo_bpm", "BPM", 5, 0),
+    ("event_count", "events", 6, 0),
+    ("pause_count", "pauses", 6, 0),
+)
+"""Figure, heading, width and decimals of the columns of a line; the clip's name is the last."""
+
+
+def measure(
+    given: Sequence[Path],
+    out: Path | None,
+    stretch: Stretch,
+    *,
+    workers: int | None,
+    mapping: Mapping[str, str],
+    audio_root: Path | None,
+    as_json: bool,
+    calibrate: bool,
+    story: Story,
+) -> None:
+    """Measure what the user points at and print it, or with `as_json` one object, on stdout.
+
+    With `out` the measurements stay in `out/measurements.parquet`, and those that are there are not made again;
+    `calibrate` adds `out/calibration.json`. Raises InputError when no clip could be measured.
+    """
+    if calibrate and (out is None or not stretch.is_whole):
+        raise MisusedError("--calibrate is of whole clips and needs a folder: give -o DIR, and neither --from nor --to")
+    with _place(out) as place:
+        found = listen.find(given, place / "audio", audio_root=audio_root, mapping=mapping)
+        if found.skipped:
+            story.note(safe(_skipped(found.skipped)))
+        table = place / "measurements.parquet"
+        shas, failed = listen.measure(found, table, workers, story, kept=out is not None)
+        clips = ((found.clips[path], clip) for path, clip in listen.readings(shas, table))
+        if as_json:
+            _print_json(clips, stretch, failed, found.skipped)
+        elif shas or len(failed) > 1:
+            _print(clips, stretch, len(shas), failed)
+    if not shas:
+        raise InputError("no clip could be measured" if len(failed) != 1 else ": ".join(failed[0]))
+    if out is not None and calibrate:
+        made = listen.calibrate(found, shas, table)
+        tables.write_json(made, out / FILE)
+        for said in calibrated(made):
+            story.note(safe(said))
+        story.note(f"Kept in {out / FILE}")
+    if out is not None:
+        story.note(f"Kept in {table}")
+
+
+@contextmanager
+def _place(out: Path | None) -> Iterator[Path]:
+    """The folder to measure into: the user's, locked, or one that is gone afterwards."""
+    if out is not None:
+        folders.keep(out)
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix="mgrd-") as folder:
+        yield Path(folder)
+
+
+def _skipped(skipped: Sequence[str]) -> str:
+    more = f" and {len(skipped) - TOLD:,} more" if len(skipped) > TOLD else ""
+    return f"Skipped, no audio by their names: {', '.join(skipped[:TOLD])}{more}"
+
+
+def _print_json(
+    clips: Iterator[tuple[str, Measurements]],
+    stretch: Stretch,
+    failed: Sequence[tuple[str, str]],
+    skipped: Sequence[str],
+) -> None:
+    """One object, clip by clip: that of all clips of a corpus would not fit into memory."""
+    write = sys.stdout.write
+    write('{"clips": [')
+    for number, (name, clip) in enumerate(clips):
+        write((", " if number else "") + json_line(listen.as_json(name, clip, stretch)))
+    rest = json_line({"failed": [{"path": name, "why": why} for name, why in failed], "skipped": list(skipped)})
+    write("], " + rest.removeprefix("{") + "\n")
+
+
+def _print(
+    clips: Iterator[tuple[str, Measurements]], stretch: Stretch, count: int, failed: Sequence[tuple[str, str]]
+) -> None:
+    shown = console()
+    if count > PAGES:
+        shown.out(heading(), highlight=False)
+    for name, clip in clips:
+        if count > PAGES:
+            shown.out(line(name, clip, stretch), highlight=False)
+        else:
+            shown.print(page(name, clip, stretch))
+    for said in ending(count, failed):
+        shown.out(said, highlight=False)
+
+
+def page(name: str, clip: Measurements, stretch: Stretch) -> RenderableType:
+    """One clip: every figure with its error or the reason why there is none, then its segments."""
+    about = f"{clip.duration_s:.2f} s at {clip.sr} Hz"
+    if not stretch.is_whole:
+        to = "end" if stretch.t1_s is None else f"{stretch.t1_s:g} s"
+        about += f"; figures from {stretch.t0_s or 0:g} s to {to}"
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("figure", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("error", no_wrap=True)
+    table.add_column("", overflow="fold", ratio=1)
+    for one in clip.figures:
+        figure = clip.figure(one, stretch.t0_s, stretch.t1_s)
+        value, error = _cells(one, figure)
+        style = "dim" if figure.value is None else ""
+        table.add_row(one, value, error, safe(figure.why), style=style)
+    return Group(Text.assemble((safe(name), "bold"), f"  {about}"), table, *_segments(stretch.segments(clip)), "")
+
+
+def heading() -> str:
+    """The line above `line`s."""
+    return "  ".join([*(title.rjust(width) for _, title, width, _ in LINE), "clip"])
+
+
+def line(name: str, clip: Measurements, stretch: Stretch) -> str:
+    """One clip in one line; `-` for a figure that is absent."""
+    cells = []
+    for figure_name, _, width, decimals in LINE:
+        value = clip.figure(figure_name, stretch.t0_s, stretch.t1_s).value
+        cells.append(("-" if value is None else fixed(value, decimals)).rjust(width))
+    return "  ".join([*cells, " ".join(safe(name).split("\n"))])
+
+
+def calibrated(made: Mapping[str, Any]) -> Iterator[str]:
+    """Each group of a calibration with the middle third of each of its figures, and what was too rare for one."""
+    for group in made["groups"]:
+        yield f"{group['content']}, {group['language']}: {group['n']:,} clip{'' if group['n'] == 1 else 's'}"
+        for name, found in group["figures"].items():
+            if edges := found.get("percentiles"):
+                yield f"  {name}: {with_unit(name, edges['33'])} to {with_unit(name, edges['67'])} (of {found['n']:,})"
+        if rare := [f"{name} {found['n']}" for name, found in group["figures"].items() if "why" in found]:
+            yield f"  fewer than {LEAST}: {', '.join(rare)}"
+
+
+def ending(count: int, failed: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """What could not be measured and why, and the counts."""
+    for name, why in failed:
+        yield safe(f"cannot be measured: {name}: {why}")
+    unmeasured = f", {len(failed):,} could not be" if failed else ""
+    yield f"{count:,} clip{'' if count == 1 else 's'} measured{unmeasured}"
+
+
+def fixed(value: float, decimals: int) -> str:
+    """A value with so many decimals; zero has no sign."""
+    text = f"{value:.{decimals}f}"
+    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
+def _cells(name: str, figure: Figure) -> tuple[str, str]:
+    """Value and error, both to the second digit of the error; a count to the nearest whole."""
+    if figure.value is None:
+        return "-", ""
+    if name in WORDS:
+        return WORDS[name][int(figure.value)], ""
+    unit = next((f" {unit}" for ending, unit in UNITS.items() if name.endswith(ending)), "")
+    decimals = min(max(1 - math.floor(math.log10(figure.sigma)), 0), 6) if figure.sigma else 3
+    error = f"± {fixed(figure.sigma, decimals)}" if figure.sigma else ""
+    return fixed(figure.value, 0 if name.endswith("_count") else decimals) + unit, error
+
+
+def _segments(segments: Sequence[Segment]) -> Iterator[RenderableType]:
+    if not segments:
+        yield Text("No event, no speech and no pause in it.", style="dim")
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("segment", no_wrap=True)
+    for heading in ("from s", "to s", "F0 Hz", "dBFS"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in segments[:SEGMENTS]:
+        f0 = "-" if one.f0_hz is None else f"{one.f0_hz:.1f}"
+        table.add_row(one.kind, f"{one.t0_s:.2f}", f"{one.t1_s:.2f}", f0, f"{one.level_db:.1f}")
+    yield table
+    if len(segments) > SEGMENTS:
+        yield Text(f"and {len(segments) - SEGMENTS:,} more segments; --json has them all")
