@@ -1,7 +1,7 @@
 """The public test of the acoustic rule: what it finds in texts, and whether the waveform's verdict is right.
 
     mgrd bench claims                       # what needs no data of others: the gold sentences, synthesised clips
-    mgrd bench claims --data ../shared/real # also recorded speech, published traces and human rationales
+    mgrd bench claims --data DIR            # also recorded speech, published traces and human rationales
     mgrd bench claims --half open           # the half of the gold sentences that extraction may be developed on
 
 Four tests. *Extraction*: claims found in gold sentences against those that readers marked (benchmarks/gold, whose
@@ -90,7 +90,7 @@ class Score:
 
 
 def gold_items(half: str, data: Path | None) -> list[Item]:
-    """The items of `open` or `sealed`, or `real`: published sentences, whose text is not ours and needs the data."""
+    """The items of `open`, `extra` or `sealed`; or `real`, published sentences whose text the data holds."""
     found = []
     for file in ("en.jsonl", "zh.jsonl") if half != "real" else ("real.jsonl",):
         for row in rows(GOLD / file):
@@ -173,6 +173,8 @@ def kappa(file: Path) -> str:
     """Cohen's kappa of the two readers: does an item hold a claim of a family, over all items and families."""
     pairs = []
     for row in rows(file):
+        if len(row["labels"]) < 2:
+            continue
         one, other = ({c["cue"].partition(".")[0] for c in labels} for labels in row["labels"])
         pairs += [(family in one, family in other) for family in FAMILIES]
     agreed = sum(a == b for a, b in pairs) / len(pairs)
@@ -346,11 +348,13 @@ def main() -> None:
     """Run the tests and print the page's sections."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with emodb/, fsdd/, taltech_traces.jsonl, ...")
-    parser.add_argument("--half", choices=("open", "sealed"), default="sealed", help="of the gold sentences")
+    parser.add_argument("--half", choices=("open", "extra", "sealed"), default="sealed", help="of the gold sentences")
     parser.add_argument("--only", choices=("extraction", "planted", "texts", "speed"), help="one of the tests")
     parser.add_argument("--show", action="store_true", help="every difference on stderr (not for the sealed half)")
     parser.add_argument("--write", action="store_true", help="write the sections to docs/grounding.md")
     given = parser.parse_args()
+    if given.write and not PAGE.exists():
+        parser.error("--write needs a checkout: its docs/grounding.md is what is written")
     if given.show and given.half == "sealed" and given.only in (None, "extraction"):
         parser.error("--show with the sealed half would open it; use --half open")
     made: dict[str, list[str]] = {}

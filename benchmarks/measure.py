@@ -1,7 +1,7 @@
 """What measuring a clip costs beside swift-f0 alone, whether it grows with the length only, and how often F0 is wrong.
 
     mgrd bench measure                        # synthesised music, tones, noise and speech-like sound, 44.1 kHz stereo
-    mgrd bench measure --data ../shared/real  # also recorded speech (emodb/, fsdd/), and F0 against Praat's
+    mgrd bench measure --data DIR  # also recorded speech (emodb/, fsdd/), and F0 against Praat's
     mgrd bench measure --write                # and update docs/grounding.md
 
 *Cost*: CPU time of `mgrd.audio.measure` over that of swift-f0 on the same clips, already mixed down and at 16 kHz,
@@ -220,6 +220,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with emodb/ and fsdd/")
     parser.add_argument("--write", action="store_true", help="update docs/grounding.md")
     given = parser.parse_args()
+    if given.write and not PAGE.exists():
+        parser.error("--write needs a checkout: its docs/grounding.md is what is written")
     real = recorded(given.data)
     groups = {**real, **synthesised()}
     clips = [clip for group in groups.values() for clip in group]

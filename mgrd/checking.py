@@ -5,11 +5,14 @@ For trying out, without traces or folders; `mgrd filter` judges the same way. Ke
 
 from __future__ import annotations
 
+import io
+import re
+import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rich.console import RenderableType
 from rich.padding import Padding
@@ -17,6 +20,7 @@ from rich.text import Text
 
 from mgrd.claims import as_row
 from mgrd.errors import InputError, MisusedError
+from mgrd.progress import stderr
 from mgrd.rulebook import verified_claims
 from mgrd.terminal import json_line, safe
 from mgrd.traces import blocks, split
@@ -25,23 +29,43 @@ from mgrd.viewer import SIGNS, claims_table, console, marked
 ROWS = 1000
 """Claims that the table lists; what is left out is counted."""
 
+MOST_BYTES = 64 << 20
+"""Of a text: a trace has some kilobytes, and a pipe may never end."""
+
+
+_FILE_NAME = re.compile(r"\S+\.[A-Za-z]\w{1,4}|\.{0,2}/\S+")
+"""A text without a space that ends as a file does or begins as a path."""
+
 
 def read_text(given: str) -> str:
-    """The text that `--text` means: stdin for `-`, the content of a file of that name if there is one, else itself.
+    """The text that `--text` means: stdin for `-`, what a file or pipe of that name holds, else itself.
 
-    InputError for what is not UTF-8.
+    InputError for what is not UTF-8, for more than 64 MiB, and for the name of a device.
     """
-    path = _file(given)
+    path = None if given == "-" else _file(given)
+    name = "standard input" if given == "-" else f"--text {path}" if path else "--text"
     try:
         if given == "-":
-            return sys.stdin.buffer.read().decode("utf-8-sig")
-        # bytes of the command line that are no UTF-8 are surrogates here
-        return path.read_text(encoding="utf-8-sig") if path else given.encode().decode()
+            return _decoded(sys.stdin.buffer, name)
+        if path is None:
+            if _FILE_NAME.fullmatch(given):
+                stderr.print(f"--text {safe(given)}: no such file; its name is judged as the text", markup=False)
+            return given.encode().decode()  # bytes of the command line that are no UTF-8 are surrogates here
+        if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISFIFO(mode):
+            raise InputError(f"{name}: is neither a file nor a pipe; give a text file, or - for standard input")
+        with path.open("rb") as handle:
+            return _decoded(handle, name)
     except OSError as error:
-        raise InputError(f"--text {path}: cannot be read ({error.strerror})") from error
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from error
     except UnicodeError:
-        name = "standard input" if given == "-" else f"--text {path}" if path else "--text"
         raise InputError(f"{name}: is not UTF-8; save it as UTF-8 text") from None
+
+
+def _decoded(handle: IO[bytes], name: str) -> str:
+    found = handle.read(MOST_BYTES + 1)
+    if len(found) > MOST_BYTES:
+        raise InputError(f"{name}: is larger than {MOST_BYTES >> 20} MiB; give one text at a time")
+    return io.TextIOWrapper(io.BytesIO(found), encoding="utf-8-sig").read()  # ends of lines as in any text file
 
 
 def _file(given: str) -> Path | None:

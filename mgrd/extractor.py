@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def ask(thinks: Callable[[], Iterator[str]], folder: Path, extractor: Extractor,
     `thinks` is called twice. Returns why there is no answer to some, by text_sha: such a text is asked again when it is
     judged again. Raises Stopped with every finished answer kept, and MgrdError when no text was ever answered.
     """
-    known = {sha for part in _parts(folder, extractor, ["text_sha"]) for sha in part["text_sha"]}
+    known = lie_in(folder, extractor).keys()
     wanted = {sha for think in thinks() if think and (sha := text_sha(think)) not in known}
     if not wanted:
         return {}
@@ -125,18 +125,26 @@ def ask(thinks: Callable[[], Iterator[str]], folder: Path, extractor: Extractor,
     return failed
 
 
-def answers(folder: Path, extractor: Extractor, shas: Collection[str]) -> dict[str, str]:
-    """The answers to some texts, by text_sha."""
+def lie_in(folder: Path, extractor: Extractor) -> dict[str, Path]:
+    """In which part of `folder` the answer to each text lies, by text_sha."""
+    found: dict[str, Path] = {}
+    for path in tables.parts(folder):
+        found.update(dict.fromkeys(_part(path, extractor, ["text_sha"])["text_sha"], path))
+    return found
+
+
+def answers(places: Mapping[str, Path], extractor: Extractor, shas: Collection[str]) -> dict[str, str]:
+    """The answers to some texts, by text_sha; reads the parts of `places` (lie_in) that hold them, and no others."""
     found: dict[str, str] = {}
-    for part in _parts(folder, extractor, ["text_sha", "answer"]):
+    for path in sorted({places[sha] for sha in shas if sha in places}):
+        part = _part(path, extractor, ["text_sha", "answer"])
         found.update(part.filter(pl.col("text_sha").is_in(list(shas))).iter_rows())
     return found
 
 
-def _parts(folder: Path, extractor: Extractor, columns: list[str]) -> Iterator[pl.DataFrame]:
-    if folder.exists():
-        for part in tables.iter_parts(folder, ANSWERS, [*columns, "asked_with"]):
-            yield part.filter(pl.col("asked_with") == extractor.sha).select(columns)
+def _part(path: Path, extractor: Extractor, columns: list[str]) -> pl.DataFrame:
+    part = tables.read_table(path, ANSWERS, [*columns, "asked_with"])
+    return part.filter(pl.col("asked_with") == extractor.sha).select(columns)
 
 
 class _Answers:

@@ -29,7 +29,7 @@ from mgrd.progress import Story, stop
 from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, verified_claims
 from mgrd.sources import Source, audio_notes, open_traces
 from mgrd.traces import split
-from mgrd.workers import cores, pool
+from mgrd.workers import cores, pool, to_measure
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -86,7 +86,7 @@ def filter_traces(
     made = 0
     with story.steps("Judging", sum(todo.values()), "traces") as done:
         parts = _parts_heard(source, todo, sounds, table, asked)
-        count = min(_processes(options.workers), len(todo))
+        count = min(options.workers or cores(), len(todo))
         for name, judged in _judge_parts(parts, count, checks, book, calibration):
             if asking:  # first: what is judged is not judged again
                 told = judged.select("trace_id", "lines").explode("lines").drop_nulls().unnest("lines")
@@ -223,22 +223,13 @@ def measured(source: Source, given: Sequence[str], table: Path, workers: int | N
         count = f"none of the {len(paths):,} clips is there"
         raise InputError(f"{count}, e.g. {name} at {path}; name their folder with --audio-root")
     files = sorted(set(paths.values()))
-    # a process takes seconds to start, a clip a fraction of one
-    processes = min(_processes(workers), len(files) // CLIPS_A_PROCESS + 1)
     found: dict[Path, str | InputError] = {}
     with story.steps("Measuring", len(files), "clips") as done:
-        for path, sound in measure_files(files, table, workers=processes):
+        for path, sound in measure_files(files, table, workers=to_measure(len(files), workers)):
             _check_stop()
             found[path] = sound
             done(1)
     return {name: found[path] for name, path in paths.items()}
-
-
-CLIPS_A_PROCESS = 16
-
-
-def _processes(workers: int | None) -> int:
-    return workers or cores()
 
 
 def _todo(folder: Path, source: Source) -> tuple[dict[str, int], list[str]]:
@@ -274,10 +265,11 @@ def _ask(source: Source, todo: Mapping[str, int], folder: Path, asking: Extracto
                 yield from _thinks(frame)
 
     failed = {sha: InputError(why) for sha, why in extractor.ask(thinks, folder, asking, story).items()}
+    places = extractor.lie_in(folder, asking)
 
     def asked(frames: Sequence[pl.DataFrame]) -> Said:
         shas = {extractor.text_sha(think) for frame in frames for think in _thinks(frame)}
-        return extractor.answers(folder, asking, shas) | {sha: failed[sha] for sha in shas & failed.keys()}
+        return extractor.answers(places, asking, shas) | {sha: failed[sha] for sha in shas & failed.keys()}
 
     return asked
 

@@ -53,8 +53,8 @@ def open_stage(
     """Make or reopen `out` for a stage; True when work under the same identity is already there.
 
     `notes` (the audio root, say) are kept beside the identity and may change from call to call; `story` is told what is
-    set aside. A stage has the folder
-    to itself from here to the end of its process; a run has taken it before (mgrd.children).
+    set aside. A stage has the folder to itself from here to the end of its process; a run has taken it before
+    (mgrd.children).
     Raises SettingsError, naming the settings that differ, when the folder holds work made under another identity, and
     MgrdError when another mgrd works there.
     """

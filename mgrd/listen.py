@@ -22,7 +22,7 @@ from mgrd.questions.clips import resolve_audio
 from mgrd.questions.readers import Source, open_source
 from mgrd.questions.rows import Wrong, question_of, short
 from mgrd.sources import open_traces
-from mgrd.workers import cores
+from mgrd.workers import to_measure
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements, Segment
@@ -34,9 +34,6 @@ AUDIO_SUFFIXES = frozenset({
 """Files of a folder that are taken for clips; the last six are refused when opened, with what to convert them to."""
 
 TABLE_SUFFIXES = frozenset({".jsonl", ".json", ".csv", ".parquet"})
-
-CLIPS_A_PROCESS = 16
-"""A process takes seconds to start, a clip a fraction of one."""
 
 HELD = 4096
 """Clips whose measurements are held at a time; each such stretch is one pass over the table."""
@@ -53,7 +50,7 @@ class Found:
     failed: list[tuple[str, str]] = field(default_factory=list)
     """Names of which there is no clip, and why."""
     skipped: list[str] = field(default_factory=list)
-    """Files of a folder that are no audio by their names."""
+    """Files of a folder that are no audio by their names, and folders in it that are links or hidden, each as such."""
 
 
 def find(
@@ -109,8 +106,10 @@ def _add_folder(found: Found, folder: Path) -> None:
     files: list[Path] = []
     for top, below, names in os.walk(folder, onerror=lambda error: found.failed.append(_unread(error))):
         files += [Path(top) / name for name in names]
-        # a link to a folder may lead back to one above it
-        found.skipped.extend(f"{Path(top) / name} (a link)" for name in below if (Path(top) / name).is_symlink())
+        # a link to a folder may lead back to one above it, and what is hidden was not put there to be heard
+        left_out = {name: _left_out(Path(top) / name) for name in sorted(below)}
+        found.skipped.extend(f"{Path(top) / name} ({why})" for name, why in left_out.items() if why)
+        below[:] = [name for name, why in left_out.items() if not why]
     files.sort()
     clips = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".")]
     if not clips:
@@ -119,6 +118,13 @@ def _add_folder(found: Found, folder: Path) -> None:
         found.clips.setdefault(path, str(path))
     taken = set(clips)
     found.skipped.extend(str(path) for path in files if path not in taken)
+
+
+def _left_out(folder: Path) -> str | None:
+    """Why nothing in a folder is looked at, None where all of it is."""
+    if folder.is_symlink():
+        return "a linked folder"
+    return "a hidden folder" if folder.name.startswith(".") else None
 
 
 def _unread(error: OSError) -> tuple[str, str]:
@@ -184,11 +190,10 @@ def measure(
     from mgrd.audio.cache import measure_files
 
     files = list(found.clips)
-    processes = min(workers or min(cores(), len(files) // CLIPS_A_PROCESS + 1), max(len(files), 1))
     shas: dict[Path, str] = {}
     failed = list(dict.fromkeys(found.failed))  # rows share clips
     with story.steps("Measuring", len(files), "clips") as done:
-        for path, sound in measure_files(files, table, workers=processes):
+        for path, sound in measure_files(files, table, workers=to_measure(len(files), workers)):
             if stop():
                 raise Stopped(
                     f"stopped; what is measured is saved in {table}, the same command goes on"

@@ -115,7 +115,7 @@ def _place(out: Path | None) -> Iterator[Path]:
 
 def _skipped(skipped: Sequence[str]) -> str:
     more = f" and {len(skipped) - TOLD:,} more" if len(skipped) > TOLD else ""
-    return f"Skipped, no audio by their names: {', '.join(skipped[:TOLD])}{more}"
+    return f"Skipped, not taken for clips: {', '.join(skipped[:TOLD])}{more}"
 
 
 def _print_json(

@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mgrd import folders, tables
+from mgrd.claims import music
 from mgrd.errors import InputError, MisusedError
 from mgrd.terminal import json_line, safe
 
@@ -61,6 +62,8 @@ def inspect(
     """Print the pages, or with `as_json` one object, of the run, round or stage `folder` on stdout."""
     if rejected and kept:
         raise MisusedError("--rejected and --kept exclude each other; leave both out to see all traces")
+    if folder.is_file() and folder.suffix != ".parquet":
+        raise MisusedError(f"{folder}: is not a folder of mgrd; give a run, a round, or a folder that filter wrote")
     wanted = Wanted("rejected" if rejected else "kept" if kept else "all", check, question, trace_id, limit)
     judged = folders.find(folder, "judged")
     beside = judged.parent / "selection.parquet"
@@ -277,10 +280,20 @@ def claims_table(claims: Sequence[Mapping[str, Any]]) -> RenderableType:
         verdict = claim["verdict"]
         sign = f"[{SIGNS[verdict]}{number}]" if verdict in SIGNS else f"[ {number}]"
         claimed = f"not {claim['claimed']}" if claim["polarity"] == -1 else claim["claimed"]
-        unit = f" {claim['unit']}" if claim["unit"] else ""
-        measured = "-" if claim["measured"] is None else f"{claim['measured']:.4g}{unit}"
         z = "-" if claim["z"] is None else f"{claim['z']:+.1f}"
         why = claim["why"] if verdict in SIGNS else f"{claim['modality']}: asserts nothing about this clip"
-        cells = (claim["cue"], claimed, measured, z, why)
+        cells = (claim["cue"], claimed, _measured(claim), z, why)
         table.add_row(Text(sign, style=STYLES.get(verdict, "dim")), *(Text(safe(cell)) for cell in cells))
     return table
+
+
+def _measured(claim: Mapping[str, Any]) -> str:
+    """What was measured, with its unit; keys and modes by their names."""
+    value = claim["measured"]
+    if value is None:
+        return "-"
+    if claim["cue"] == "music.key":
+        return music.NAMES[int(value)]
+    if claim["cue"] == "music.mode":
+        return music.MODES[int(value)]
+    return f"{value:.4g} {claim['unit'] or ''}".strip()

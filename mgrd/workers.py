@@ -25,6 +25,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_CLIPS_A_PROCESS = 16
+"""A process takes seconds to start, a clip a fraction of one."""
+
+
+def to_measure(clips: int, workers: int | None) -> int:
+    """How many processes measure so many clips: `workers`, else a core for each 16; never more than there are clips."""
+    return min(workers or min(cores(), clips // _CLIPS_A_PROCESS + 1), max(clips, 1))
+
+
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
 """A terminal, or a scheduler, sends them to the whole group; the stage decides."""
 

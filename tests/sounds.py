@@ -101,6 +101,12 @@ def with_noise(samples, snr_db, seed=0):
     return samples + noise(len(samples) / SR, level, SR, seed)[: len(samples)]
 
 
+def thump_then_talk():
+    """A dull thump, two seconds of silence, and talk so far below the thump that no frame of it counts as sounding."""
+    thump = sine(30, 0.3, -4.0)
+    return np.concatenate([thump, silence(2.0), syllables(4, 3.0, dbfs=-57.0)])
+
+
 def gain(samples, db):
     return (samples * 10 ** (db / 20)).astype(np.float32)
 

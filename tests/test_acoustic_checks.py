@@ -74,9 +74,11 @@ def test_chains_of_pure_logic_do_not_pass_for_listening():
 
 
 def test_a_minimum_of_supported_claims_is_asked_for_on_request_only():
-    told = example("The voice is low and sounds sarcastic.", clip={"f0_median_hz": 100.0}).trace()
+    told = example(
+        "The voice is low and sarcastic. The clip lasts 2 s.", clip={"f0_median_hz": 100.0, "duration_s": 2.0}
+    ).trace()
 
     assert checks()["cites_sound"](told) is None
     assert checks(cites_sound={"supported": 2})["cites_sound"](told) == (
-        "the waveform supports 1 of its claims, 2 needed"
+        "the waveform supports 1 of its observations, 2 needed"
     )

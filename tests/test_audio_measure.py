@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 import pyloudnorm
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from sounds import (
     SR,
     at_level,
@@ -20,13 +23,15 @@ from sounds import (
     silence,
     sine,
     syllables,
+    thump_then_talk,
     tone_pair,
     with_noise,
 )
 
 from mgrd.audio import frames
 from mgrd.audio.load import clip_of, load
-from mgrd.audio.measure import EXTRACTOR, FIGURES, Measurements, measure
+from mgrd.audio.measure import EXTRACTOR, FIGURES, Figure, Measurements, measure
+from mgrd.audio.power import gating_blocks_lufs
 
 
 def of(samples, sr=SR):
@@ -210,6 +215,21 @@ def test_a_short_clip_of_a_low_rate_has_its_loudness(seconds):
     assert value(of(samples, 4000), "loudness_lufs") == pytest.approx(rms_db - 0.75, abs=0.6)
 
 
+def test_the_loudness_of_5_1_is_that_of_its_five_channels_without_the_low_effects():
+    left, right, centre, low, *surrounds = (noise(2, -30 + 2 * i, seed=i) for i in range(6))
+    five = of(np.stack([left, right, centre, *surrounds])).figure("loudness_lufs")
+    assert of(np.stack([left, right, centre, low, *surrounds])).figure("loudness_lufs") == five
+    assert len(gating_blocks_lufs(np.stack([low] * 6), SR)) == len(gating_blocks_lufs(low[None], SR))
+
+
+@pytest.mark.parametrize("channels", [7, 8, 16])
+def test_of_more_channels_no_loudness_is_told_but_a_level_is(channels):
+    measured = of(np.tile(noise(1), (channels, 1)))
+    why = f"{channels} channels, whose weights depend on where each is heard from"
+    assert measured.figure("loudness_lufs") == Figure(None, None, why)
+    assert value(measured, "level_dbfs") == pytest.approx(-20, abs=0.1)
+
+
 def test_a_fade_has_its_trend():
     fade = np.geomspace(1, 0.1, 3 * SR)  # 20 dB over three thirds
     for samples, sign in ((noise(3) * fade, -1), (noise(3) * fade[::-1], 1)):
@@ -292,7 +312,10 @@ def test_a_scope_has_its_own_figures():
 def test_a_scope_says_what_it_cannot_know():
     measured = of(sine(220, 1))
     assert measured.figure("key", 0, 0.5).why == "key is measured over the whole clip only"
-    assert measured.figure("f0_median_hz", 5, 6).why == "no stretch: 5.00 to 1.00 s of a clip of 1.00 s"
+    assert measured.figure("f0_median_hz", 0.5, 0.51).why == "no stretch: 0.50 to 0.51 s of a clip of 1.00 s"
+    for name in ("f0_median_hz", "key"):
+        assert measured.figure(name, 5, 6).why == "lies outside the clip of 1.00 s"
+        assert measured.figure(name, 1, None).why == "lies outside the clip of 1.00 s"
     with pytest.raises(KeyError):
         measured.figure("pitch")
 
@@ -318,6 +341,7 @@ BAD = {
     "one click": np.concatenate([silence(0.5), np.ones(1, dtype=np.float32), silence(0.5)]),
     "eight channels": np.tile(noise(0.5), (8, 1)),
     "opposite channels": np.stack([buzz(150, 1), -buzz(150, 1)]),
+    "talk far below a thump": thump_then_talk(),
     "an offset that jumps": np.repeat(np.array([-0.5, 0.5], dtype=np.float32), SR),
 }
 
@@ -344,6 +368,40 @@ def test_bad_input_has_figures_or_reasons(name, sr):
                 assert figure.sigma > 0 or scope == (end_s, end_s + 1)
     assert len({len(track) for track in measured.tracks.values()}) == 1
     assert all(track.dtype == np.float16 for track in measured.tracks.values())
+
+
+def test_talk_that_is_silence_beside_a_thump_has_no_syllables():
+    measured = of(thump_then_talk())
+    rate = measured.figure("syllable_rate_hz", 2.4, None)
+    assert (value(measured, "syllable_count", 2.4, None), rate) == (0, Figure(None, None, "silent"))
+    assert not (measured.tracks["nuclei"] > measured.tracks["active"]).any()
+    # talk in which a vowel now and then is heard loses the syllables that are not
+    heard = measure(clip_of(thump_then_talk() + np.concatenate([silence(2.3), syllables(4, 3.0, dbfs=-56.0)]), SR))
+    assert not (heard.tracks["nuclei"] > heard.tracks["active"]).any()
+
+
+@cache
+def some_clips():
+    made = (
+        thump_then_talk(),
+        np.concatenate([syllables(4, 1.5), silence(0.6), beeps(3), noise(0.5, -40)]),
+        np.tile(clicks(120, 2), (2, 1)),
+        np.concatenate([silence(0.5), np.ones(1, dtype=np.float32), silence(0.5)]),
+        silence(0.3),
+        sine(440, 0.02),
+    )
+    return [of(samples) for samples in made]
+
+
+EDGE = st.none() | st.floats(-1.0, 8.0) | st.floats(allow_nan=False)
+
+
+@given(st.integers(0, 5), EDGE, EDGE)
+@example(0, 2.4, None)
+@settings(max_examples=150, deadline=None)
+def test_any_figure_of_any_stretch_is_a_number_or_a_reason(clip, t0_s, t1_s):
+    for figure in (some_clips()[clip].figure(name, t0_s, t1_s) for name in sorted(FIGURES)):
+        assert figure.why if figure.value is None else np.isfinite([figure.value, figure.sigma]).all()
 
 
 @pytest.mark.parametrize("sr", [8000, 11025, 22050, 44100, 48000, 96000, 192000])

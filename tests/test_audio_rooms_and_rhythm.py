@@ -158,6 +158,26 @@ def test_a_short_clip_has_no_pulse():
     assert of(clicks(120, 1)).figure("pulse_strength").why == "too short: 1.0 s, 2 s are needed"
 
 
+@pytest.mark.parametrize("seconds", [2.5, 5, 10])
+def test_noise_has_no_tempo(seconds):
+    for seed in range(3):
+        steady = noise(seconds, seed=seed)
+        for samples in (steady, steady * np.linspace(0.02, 1, len(steady), dtype=np.float32)):
+            assert value(of(samples), "tempo_bpm") is None
+
+
+def test_a_pulse_of_few_onsets_has_no_tempo_and_a_machine_in_noise_has_one():
+    assert of(clicks(60, 3)).figure("tempo_bpm").why.startswith("too few onsets")
+    assert within(of(with_noise(clicks(120, 8), 10)).figure("tempo_bpm"), 120)
+
+
+def test_a_pitch_takes_a_share_of_what_sounds():
+    long = of(np.concatenate([noise(20), buzz(200, 0.3)]))
+    assert value(long, "f0_median_hz") is None
+    assert long.figure("f0_median_hz").why.startswith("too little of it is voiced")
+    assert value(of(np.concatenate([silence(20), buzz(200, 0.3)])), "f0_median_hz") == pytest.approx(200, rel=0.03)
+
+
 # brightness
 
 

@@ -434,6 +434,20 @@ def test_what_was_answered_before_a_stop_is_not_asked_again(folder, clips, model
     )
 
 
+def test_answers_are_read_from_the_parts_that_hold_them_and_no_other(tmp_path, model, monkeypatch):
+    mine = extractor.chosen(Filter(extractor="llm", extractor_model=str(model)))
+    parts = [[("a", mine.sha, "1"), ("b", "another", "2")], [("c", mine.sha, "3")], [("d", mine.sha, "4")]]
+    for number, rows in enumerate(parts):
+        table = [dict(zip(extractor.ANSWERS, (*row, "stop", 1), strict=True)) for row in rows]
+        tables.write_table(table, tmp_path / "answers" / f"part-{number:06d}.parquet", extractor.ANSWERS)
+    places = extractor.lie_in(tmp_path / "answers", mine)
+    (tmp_path / "answers" / "part-000001.parquet").unlink()
+
+    assert sorted(places) == ["a", "c", "d"]
+    assert extractor.answers(places, mine, {"a", "b", "d", "e"}) == {"a": "1", "d": "4"}
+    assert extractor.lie_in(tmp_path / "none", mine) == {}
+
+
 def test_a_real_model_that_cannot_extract_adds_nothing_and_every_line_is_counted(folder, clips):
     pytest.importorskip("torch", reason="needs mgrd[train]")
 

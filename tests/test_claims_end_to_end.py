@@ -323,6 +323,8 @@ FALSE = {
         音调上升。
     """,
     "steady": """
+        The pitch rises.
+        The tone glides down.
         The tone is at 600 Hz.
         The tone falls from 500 Hz to 350 Hz.
         The tone lasts 9 seconds. The clip lasts 9 seconds.

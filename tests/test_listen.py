@@ -4,6 +4,8 @@ import io
 import json
 import os
 import sys
+from pathlib import Path
+from threading import Thread
 
 import polars as pl
 import pytest
@@ -47,10 +49,13 @@ def rows(folder):
 def test_a_folder_means_the_clips_below_it_in_order_and_what_is_skipped_is_named(clips):
     (clips / "a" / ".hidden.wav").write_bytes(b"")
     (clips / "a" / "loop").symlink_to(clips / "a")
+    (clips / "a" / ".trash" / "deep").mkdir(parents=True)
+    sf.write("a/.trash/deep/old.wav", buzz(110, 0.1), SR)
     found = find([clips / "a"], clips / "audio")
     names = ["broken.wav", "deep/beeps.FLAC", "falls.wav", "low.wav"]
     assert list(found.clips) == [clips / "a" / name for name in names]
-    assert found.skipped == [f"{clips}/a/{name}" for name in ("loop (a link)", ".hidden.wav", "notes.txt")]
+    skipped = (".trash (a hidden folder)", "loop (a linked folder)", ".hidden.wav", "notes.txt")
+    assert found.skipped == [f"{clips}/a/{name}" for name in skipped]
     assert found.failed == []
 
 
@@ -115,7 +120,7 @@ def test_json_has_every_figure_segment_and_reason_of_each_clip(clips, run):
     code, out, err = run("measure", "a", "--json")
     answer = json.loads(out)
     assert (code, sorted(answer)) == (0, ["clips", "failed", "skipped"])
-    assert err == "Skipped, no audio by their names: a/notes.txt\n"
+    assert err == "Skipped, not taken for clips: a/notes.txt\n"
     beeps_, falls, _ = answer["clips"]
     assert sorted(falls) == ["audio_sha", "duration_s", "figures", "path", "segments", "sr"]
     assert beeps_["figures"]["event_count"]["value"] == 3
@@ -195,7 +200,8 @@ def test_figures_and_segments_are_those_of_the_stretch_that_was_asked_for(clips,
     assert clip["figures"]["duration_s"]["value"] == 1.0
     assert [(one["kind"], round(one["t1_s"], 1)) for one in clip["segments"]] == [("event", 2.5)]
     assert "figures from 0 s to 1 s" in run("measure", "two.wav", "--to", "1")[1]
-    assert "no stretch: 3.00 to 2.50 s" in run("measure", "two.wav", "--from", "3")[1]
+    for asked in (("--from", "3"), ("--from", "5", "--to", "6")):
+        assert "lies outside the clip of 2.50 s" in run("measure", "two.wav", *asked)[1]
 
 
 @pytest.mark.parametrize(
@@ -305,6 +311,32 @@ def test_what_is_no_utf_8_is_named(clips, monkeypatch):
     for given_, name in (("t.txt", "--text t.txt"), ("-", "standard input"), (os.fsdecode(b"caf\xe9"), "--text")):
         with pytest.raises(InputError, match=f"^{name}: is not UTF-8; save it as UTF-8 text$"):
             read_text(given_)
+
+
+def test_a_text_may_come_through_a_pipe_and_has_lines_as_in_a_file(clips, monkeypatch):
+    os.mkfifo(clips / "pipe")
+    writer = Thread(target=(clips / "pipe").write_bytes, args=(b"The pitch\r\nfalls.",))
+    writer.start()
+    read = read_text("pipe")
+    writer.join()
+    (clips / "t.txt").write_bytes(b"The pitch\r\nfalls.")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"The pitch\r\nfalls.")))
+    assert [read, read_text("t.txt"), read_text("-")] == ["The pitch\nfalls."] * 3
+
+
+def test_a_device_and_a_text_without_end_are_refused(clips, monkeypatch):
+    for device in ("/dev/zero", "/dev/null"):
+        with pytest.raises(InputError, match=f"^--text {device}: is neither a file nor a pipe; give a text file, or -"):
+            read_text(device)
+    monkeypatch.setattr(checking, "MOST_BYTES", 1 << 20)
+    (clips / "full.txt").write_bytes(b"a" * (1 << 20))
+    assert len(read_text("full.txt")) == 1 << 20
+    (clips / "long.txt").write_bytes(b"a" * (1 << 20) + b"a")
+    with Path("/dev/zero").open("rb") as endless:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(endless))
+        for given_, name in (("long.txt", "--text long.txt"), ("-", "standard input")):
+            with pytest.raises(InputError, match=f"^{name}: is larger than 1 MiB; give one text at a time$"):
+                read_text(given_)
 
 
 def test_no_escape_of_a_text_or_of_a_name_reaches_the_terminal(clips, run):

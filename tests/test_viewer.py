@@ -10,8 +10,9 @@ from judged_rows import claim, trace, write
 from rich.console import Console
 
 from mgrd import tables
+from mgrd.checking import read_text
 from mgrd.errors import InputError, MisusedError
-from mgrd.viewer import Wanted, inspect, json_rows, marked, pages
+from mgrd.viewer import Wanted, claims_table, inspect, json_rows, marked, pages
 
 OPTIONS = dict.fromkeys(["check", "question", "trace_id", "limit"]) | dict.fromkeys(
     ["rejected", "kept", "as_json"], False
@@ -215,3 +216,32 @@ def test_of_a_run_the_last_round_is_shown_and_named_with_how_many_of_how_many(tm
 def test_rejected_and_kept_exclude_each_other(judged):
     with pytest.raises(MisusedError, match="--rejected and --kept"):
         inspect(judged.parent, **OPTIONS | {"rejected": True, "kept": True})
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"measured": 194.2136, "unit": "Hz"}, "194.2 Hz"),
+        ({"measured": 3.0, "unit": None}, "3"),
+        ({"cue": "music.key", "measured": 6.0, "unit": None}, "F#"),
+        ({"cue": "music.mode", "measured": 0.0, "unit": None}, "minor"),
+        ({"measured": None, "unit": "Hz"}, "-"),
+    ],
+)
+def test_what_was_measured_is_shown_with_its_unit_and_keys_by_name(given, shown):
+    out = io.StringIO()
+    Console(file=out, width=200).print(claims_table([claim("supported", **given)]))
+    cells = [cell.strip() for cell in out.getvalue().splitlines()[-1].split("  ") if cell.strip()]
+    assert cells[3] == shown
+
+
+def test_a_text_file_is_no_folder_of_mgrd(tmp_path):
+    plain = tmp_path / "plain.txt"
+    plain.write_text("The voice is low.")
+    with pytest.raises(MisusedError, match="is not a folder of mgrd"):
+        inspect(plain, **OPTIONS)
+
+
+def test_a_text_that_looks_like_a_file_name_is_judged_with_a_note(capsys):
+    assert (read_text("play.txt"), read_text("It rises.")) == ("play.txt", "It rises.")
+    assert capsys.readouterr().err == "--text play.txt: no such file; its name is judged as the text\n"

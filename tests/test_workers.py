@@ -118,3 +118,14 @@ def test_cores_are_counted_where_no_affinity_is_known(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     assert workers.cores() == 3
+
+
+@pytest.mark.parametrize(
+    ("clips", "asked", "processes"),
+    [(0, None, 1), (0, 4, 1), (3, None, 1), (3, 2, 2), (3, 8, 3), (16, None, 2), (1000, None, 4), (1000, 8, 8)],
+)
+def test_clips_are_measured_by_as_many_processes_as_asked_for_or_as_they_are_worth(
+    monkeypatch, clips, asked, processes
+):
+    monkeypatch.setattr(workers, "cores", lambda: 4)
+    assert workers.to_measure(clips, asked) == processes

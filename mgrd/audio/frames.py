@@ -78,6 +78,7 @@ class Frames:
     """Loudness of the 0.4 s blocks of BS.1770, LUFS."""
     peak: float
     """Largest absolute sample, full scale 1."""
+    channels: int
 
 
 def analyse(blocks: Iterable[Samples], sr: int, alone: int | None) -> Frames:
@@ -93,6 +94,7 @@ def analyse(blocks: Iterable[Samples], sr: int, alone: int | None) -> Frames:
         np.average([part.chroma for part in parts], axis=0, weights=weights),
         np.concatenate([part.gating_blocks for part in parts]),
         max(part.peak for part in parts),
+        parts[0].channels,
     )
 
 
@@ -149,6 +151,7 @@ def _block(samples: Samples, sr: int, alone: int | None, skip: int, keep: int) -
         chroma(voice) if speech_frames(speech).mean() <= 0.5 else np.zeros(12),
         gating_blocks_lufs(whole, sr),
         peak,
+        len(samples),
     )
 
 

@@ -65,8 +65,10 @@ def _is_edge(before: Floats, after: Floats) -> bool:
     return bool(len(before) and before[-around:].mean() - after[:around].mean() >= EDGE_DB)
 
 
-def integrated_lufs(gating_blocks: Floats, duration_s: float) -> Figure:
-    """Gated loudness of BS.1770-4 (equations 5 to 7) from the loudness of its blocks."""
+def integrated_lufs(gating_blocks: Floats, duration_s: float, channels: int) -> Figure:
+    """Gated loudness of BS.1770-4 (equations 5 to 7) from the loudness of its blocks, none where `channels` forbid."""
+    if not len(gating_blocks):
+        return absent(f"{channels} channels, whose weights depend on where each is heard from")
     audible = gating_blocks[gating_blocks >= -70]
     if not len(audible):
         return absent("silent: no block reaches -70 LUFS")

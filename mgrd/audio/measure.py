@@ -7,8 +7,8 @@ without decoding again. Judges no claim: whether 110 Hz is low is for `mgrd.clai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from mgrd.audio.load import READ_FRAMES, Clip, Samples, Source, Survey, channel_
 
 __all__ = ["EXTRACTOR", "Figure", "Measurements", "Segment", "measure", "measure_file"]
 
-EXTRACTOR = "3"
+EXTRACTOR = "4"
 """Changes whenever a figure may change: part of the key of cached measurements."""
 
 Track: TypeAlias = NDArray[np.float16]
@@ -61,6 +61,8 @@ class Measurements:
     """One value a frame: `f0_hz` (NaN unvoiced), `voicing` (0 to 1), `level_db`, `speech` (0 to 1), ..."""
     hop_s: float
     segments: list[Segment]
+    memo: dict[tuple[Any, ...], Any] | None = field(default=None, compare=False, repr=False)
+    """What was worked out from the rest, kept by whoever asks again and again; None keeps nothing."""
 
     def figure(self, name: str, t0_s: float | None = None, t1_s: float | None = None) -> Figure:
         """A figure over the whole clip, or over t0_s to t1_s (None is the clip's edge) from the tracks.
@@ -78,11 +80,20 @@ class Measurements:
             return whole
         if name == "duration_s":
             return figure(max(0.0, end - start), 0.001)
+        if start >= self.duration_s:
+            return absent(f"lies outside the clip of {self.duration_s:.2f} s")
         if name not in SCOPED:
             return absent(f"{name} is measured over the whole clip only")
         if end - start < 2 * HOP_S:
             return absent(f"no stretch: {start:.2f} to {end:.2f} s of a clip of {self.duration_s:.2f} s")
-        return SCOPED[name](_scope(self.tracks, self.segments, start, end))
+        key = ("figure", name, start, end)
+        if self.memo is not None and key in self.memo:
+            kept: Figure = self.memo[key]
+            return kept
+        found = SCOPED[name](_scope(self.tracks, self.segments, start, end))
+        if self.memo is not None:
+            self.memo[key] = found
+        return found
 
 
 def measure(clip: Clip) -> Measurements:
@@ -108,7 +119,7 @@ def _measure(pieces: Iterable[Samples], about: Survey) -> Measurements:
     speech_share = float(scope.speech.mean())
     figures = {
         "duration_s": figure(duration_s, 0.001),
-        "loudness_lufs": level.integrated_lufs(frames.gating_blocks, duration_s),
+        "loudness_lufs": level.integrated_lufs(frames.gating_blocks, duration_s, frames.channels),
         "peak_dbfs": figure(20 * np.log10(frames.peak), 0.1) if frames.peak > 0 else absent("silent"),
         **{name: function(scope) for name, function in SCOPED.items()},
         **colour.key_figures(frames.chroma, duration_s, speech_share),
@@ -130,7 +141,8 @@ def _tracks(frames: Frames) -> dict[str, Track]:
         "active": active,
         "noisy": np.full(len(active), noisy),
         "speech": raw["speech"],
-        "nuclei": rhythm.find_nuclei(raw["syllable_db"], np.isfinite(f0_hz)),
+        # the envelope of the vowels' band knows nothing of a thump below it, beside which all else is silence
+        "nuclei": rhythm.find_nuclei(raw["syllable_db"], np.isfinite(f0_hz)) & active,
         "onset": raw["onset"],
         "centroid_hz": raw["centroid_hz"].clip(0, 65000),
         "bandwidth_hz": raw["bandwidth_hz"].clip(0, 65000),

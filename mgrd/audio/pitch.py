@@ -27,6 +27,8 @@ TONE_JUMP_ST = 0.5
 VOICE_SIGMA_ST = 0.4
 TONE_SIGMA_ST = 0.1
 LEAST_VOICED_S = 0.1
+LEAST_VOICED_SHARE = 0.02
+"""Of the sounding time: in hours of noise some frames pass for a voice by chance."""
 LEAST_REPEAT = 0.1
 """Autocorrelation at the period, harmonics 10 dB under the noise: a frame that repeats less has no pitch."""
 LOWEST_VOICE_HZ = 60.0
@@ -144,8 +146,10 @@ def f0_change_st(scope: Scope) -> Figure:
 
 def f0_final_slope_st_s(scope: Scope) -> Figure:
     """Slope over the last 0.4 s of voicing, semitones per second: the median over pairs of frames over 0.05 s apart."""
+    if why := _too_little(scope):
+        return absent(why)
     at = np.flatnonzero(scope.voiced)
-    last = at[at > at[-1] - 0.4 / HOP_S] if len(at) else at
+    last = at[at > at[-1] - 0.4 / HOP_S]
     if len(last) < 5:
         return absent(f"too short: {len(last)} voiced frames in the last 0.4 s of voicing, 5 are needed")
     slope, _ = _theil_sen(last * HOP_S, 12 * np.log2(scope.f0_hz[last]), 0.05)
@@ -179,6 +183,9 @@ def _too_little(scope: Scope, frames: int = 0) -> str | None:
         return "nothing is voiced"
     if voiced < max(frames, LEAST_VOICED_S / HOP_S):
         return f"too short: {voiced * HOP_S:.2f} s voiced, {LEAST_VOICED_S} s are needed"
+    if voiced < LEAST_VOICED_SHARE * (sounding := int(scope.active.sum())):
+        share = 100 * voiced / sounding
+        return f"too little of it is voiced: {share:.2g} % of what sounds, {100 * LEAST_VOICED_SHARE:g} % are needed"
     return None
 
 

@@ -18,6 +18,10 @@ SILENT_DB = -120.0
 OFFSET_HZ = 10.0
 GATING_S, STEPS = 0.4, 4
 """A gating block lasts 0.4 s and begins every quarter of it."""
+WEIGHTS = np.array([1.0, 1.0, 1.0, 1.41, 1.41])
+"""Of left, right, centre and the two surrounds (BS.1770-4, table 3)."""
+LFE = 3
+"""The channel of low effects among the six of 5.1, in the order of WAV and FLAC; the standard leaves it out."""
 LEAST_SR, LOUDNESS_SR = 8000, 16000
 """Below 8 kHz the shelf of the K-weighting meets the Nyquist frequency, and silences everything at 2 kHz."""
 
@@ -40,15 +44,20 @@ def frame_levels_db(samples: Samples, sr: int, count: int) -> Floats:
 
 
 def gating_blocks_lufs(samples: Samples, sr: int) -> Floats:
-    """Loudness of each 0.4 s gating block (ITU-R BS.1770-4, equations 3 and 4); of shorter clips, of the whole."""
-    # the standard weights at most five channels; more are taken as one
-    channels = samples if len(samples) <= 5 else samples.mean(axis=0, keepdims=True)
+    """Loudness of each 0.4 s gating block (ITU-R BS.1770-4, equations 3 and 4); of less than 0.4 s, of the whole.
+
+    Six channels are taken for 5.1; of more there are no blocks. A clip comes here a minute at a time: the weighting
+    starts anew with each, and blocks which cross a minute's edge are dropped.
+    """
+    channels = np.delete(samples, LFE, axis=0) if len(samples) == LFE + 3 else samples
+    if len(channels) > len(WEIGHTS):
+        return np.empty(0)
     if sr < LEAST_SR:
         channels, sr = np.stack([resample(channel, sr, LOUDNESS_SR) for channel in channels]), LOUDNESS_SR
     weighted = _filtered(*_k_weighting(sr), channels)
     step = min(GATING_S, channels.shape[1] / sr) * sr / STEPS
     edges = (np.arange(int(channels.shape[1] / step + 1e-6) + 1) * step).astype(int)
-    steps = _sums(weighted, edges, np.array([1.0, 1.0, 1.0, 1.41, 1.41])[: len(channels)])
+    steps = _sums(weighted, edges, WEIGHTS[: len(channels)])
     power = np.convolve(steps, np.ones(STEPS), mode="valid") / (STEPS * step)
     return np.asarray(-0.691 + 10 * np.log10(np.maximum(power, 1e-20)))
 

@@ -20,6 +20,13 @@ LONG_PAUSE_S = 0.3
 LEAST_SYLLABLES = 3
 LEAST_PULSE_S = 2.0
 LEAST_PULSE = 0.2
+NOISE_PULSE = 4.9
+"""Over the root of the frames, the autocorrelation of smoothed noise that one clip in a hundred exceeds: 3.5 SE.
+
+SE = sqrt(1.94 / frames), as the kernel of `_autocorrelation` correlates neighbours (Bartlett 1946).
+"""
+WEAK_PULSE, CHANCE_REGULARITY = 0.4, 0.25
+"""A pulse weaker than the first, of onsets that fit a grid hardly better than chance, is none."""
 BPM = (40.0, 240.0)
 ONSET_DB, ONSET_FRAMES = 2.5, 3
 """A peak of the onset strength that stands out by so many dB, 48 ms from the next, is an onset."""
@@ -77,6 +84,8 @@ def syllable_count(scope: Scope) -> Figure:
 
 def syllable_rate_hz(scope: Scope) -> Figure:
     """Syllables per second of the sounding stretch, silences of 0.3 s and more left out."""
+    if not scope.active.any():
+        return absent("silent")
     count = int(scope.nuclei.sum())
     if count < LEAST_SYLLABLES:
         return absent(f"too few: {count} syllables, {LEAST_SYLLABLES} are needed")
@@ -97,8 +106,14 @@ def tempo_bpm(scope: Scope) -> Figure:
     pulse, lag = _pulse(scope.onset)
     if lag is None:
         return absent("no steady pulse (the onsets do not repeat)")
-    if pulse[lag] < LEAST_PULSE:
-        return absent(f"no steady pulse (autocorrelation {pulse[lag]:.2f}, {LEAST_PULSE} is needed)")
+    least = max(LEAST_PULSE, NOISE_PULSE / np.sqrt(len(scope.onset)))  # the shorter, the more chance gives
+    if pulse[lag] < least:
+        return absent(f"no steady pulse (autocorrelation {pulse[lag]:.2f}, {least:.2g} is needed)")
+    regular = onset_regularity(scope)
+    if regular.value is None:
+        return absent(regular.why or "no onsets")
+    if pulse[lag] < WEAK_PULSE and regular.value < CHANCE_REGULARITY:
+        return absent(f"no steady pulse (autocorrelation {pulse[lag]:.2f}, and the onsets fit no grid)")
     value = 60 / (_refined(pulse, lag) * HOP_S)
     relatives = [value * m for m in (1 / 3, 0.5, 2, 3) if _strength(pulse, lag / m) >= 0.8 * pulse[lag]]
     note = "or " + ", ".join(f"{r:.0f}" for r in relatives) + " BPM" if relatives else None
@@ -159,7 +174,7 @@ def _onsets(onset: Floats) -> Floats:
 
 
 def _sounding_s(scope: Scope) -> float:
-    """Time from the first to the last sound without the silences of 0.3 s and more."""
+    """Time from the first to the last sound, of which there is one, without the silences of 0.3 s and more."""
     at = np.flatnonzero(scope.active)
     silent = ~scope.active[at[0] : at[-1] + 1]
     long = sum(b - a for a, b in runs(silent) if (b - a) * HOP_S >= LONG_PAUSE_S)

@@ -37,6 +37,7 @@ class Claim:
     """For people: `low`, `about 110 Hz`."""
     claimed_value: float | None = None
     unit: str | None = None
+    """Of `claimed_value`, and of `measured`, which gives it where the text states none."""
     t0_s: float | None = None
     t1_s: float | None = None
     measured: float | None = None

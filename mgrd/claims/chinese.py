@@ -23,7 +23,15 @@ _OVER = frozenset("来多几余")
 _STROKES = frozenset("下次声响遍记回")
 """Measure words of what sounds and is over."""
 
-_MEASURED = _STROKES | frozenset("字拍词")
+_MEASURED = _STROKES | frozenset("字拍词音")
+_BETWEEN = frozenset("钟约少说顶多至最足不到能有念出得吐蹦怕")
+"""Between a period and what is counted over it: `一分钟顶多一百来字`, `一秒钟少说七八个字`."""
+
+_BEATS = range(40, 241)
+"""Beats that are a tempo without a period: `也就六十来拍`."""
+
+_ALL_ONE = frozenset("路直般样旦些点边口面块起共定会方致")
+"""After 一: no number, as in `从 150 Hz 一路升到 260 Hz`."""
 
 _LONGEST_SOURCE = 4
 """Characters before 声 that may name a source."""
@@ -54,6 +62,8 @@ def numerals(scene: Scene) -> list[tuple[int, int, float]]:
         i = k
         while k < end and (words[k] in _NUMERALS or (words[k] == "点" and k + 1 < end and words[k + 1] in _DIGITS)):
             k += 1
+        if k == i + 1 and words[i] == "一" and k < end and words[k] in _ALL_ONE:
+            continue
         value = _value(tuple(words[i:k]))
         if k < end and words[k] in _OVER and words[k - 1] in _POWERS:
             k += 1
@@ -94,6 +104,8 @@ def paced(scene: Scene, numbers: Sequence[tuple[int, int, float]]) -> Iterator[C
         begin, seconds = _period(scene, i)
         noun = j + 1 if scene.word(j) == "个" else j
         if seconds is None:
+            if scene.word(j) == "拍" and value in _BEATS and not scene.listed("nth", i - 1):
+                yield _figure(scene, i, j + 1, "tempo.value", value, "BPM")
             continue
         if scene.word(noun) in ("字", "音") and value:
             end = noun + (2 if scene.word(noun + 1) in ("节", "儿") else 1)
@@ -109,7 +121,7 @@ def _period(scene: Scene, i: int) -> tuple[int, float | None]:
     for k in range(i - 1, max(scene.sentence.i, i - 7), -1):
         unit = scene.word(k)
         if unit not in ("秒", "分"):
-            if not (unit in ("钟", "约") or scene.listed("joins", k) or scene.listed("about", k)):
+            if not (unit in _BETWEEN or scene.listed("joins", k) or scene.listed("about", k)):
                 return i, None
         elif scene.word(k - 1) in ("每", "一"):
             return k - 1, 60.0 if unit == "分" else 1.0
@@ -133,16 +145,17 @@ def strokes(scene: Scene, numbers: Sequence[tuple[int, int, float]], taken: Sequ
         begin = _verb(scene, i)
         if begin is None or (value == 1 and not any(scene.listed("only", k) for k in range(begin - 2, i))):
             continue
+        of = [t for t in scene.sound if t.j <= i and t.i >= scene.clause(i)[0] and "events.countable" in t.entry.marks]
         yield scene.claim(
             begin, j + 1, "event.count", "count", f"{value:g}", at=i,
-            claimed=f"{value:g} {scene.word(j)}", claimed_value=value, unit="others",
+            claimed=f"{value:g} {scene.word(j)}", claimed_value=value, unit="events" if of else "others",
         )  # fmt: skip
 
 
 def _verb(scene: Scene, i: int) -> int | None:
     """Where the verb of sounding begins that a count at token i belongs to: `敲了`, `响了`, `一共`, `是`."""
     k = i - 1
-    while k >= scene.sentence.i and (scene.word(k) in "了过着有大概约好差不多共" or scene.listed("about", k)):
+    while k >= scene.sentence.i and (scene.word(k) in "了过着得有大概约好差不多共" or scene.listed("about", k)):
         k -= 1
     if scene.listed("struck", k):
         return k
@@ -187,7 +200,6 @@ _UNLISTED = {
     "tempo": "rhythm.regularity",
     "pitch": "pitch.range",
     "loudness": "loudness.level",
-    "tail": "pitch.contour",
 }
 """What is said of a head by a word that no list has."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgrd.audio.figures import Segment
 from mgrd.claims import Claim
+from mgrd.claims.describe import LESS, MORE
 from mgrd.claims.pace import pace_hz
 from mgrd.claims.parts import is_later, pairs
 from mgrd.claims.readings import SCALES, Finding, Reading, apart_shown, content_of, said, shown
@@ -21,9 +22,6 @@ from mgrd.claims.vocabulary import norms
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
 
-MORE = frozenset({"high", "loud", "fast", "bright", "noisy", "wide", "long"})
-LESS = frozenset({"low", "quiet", "soft", "slow", "dark", "clean", "narrow", "short"})
-"""What is said of a part that has more than the other, or less."""
 COURSE = {"second": True, "first": False, "rising": True, "falling": False}
 """Words that name the part that has more, or the course from one to the other: whether the later part has more."""
 SAME = frozenset({"same", "equal"})
@@ -73,7 +71,10 @@ def _difference(claim: Claim, clip: Measurements, norm: Mapping[str, Any], one: 
         reading = Reading(value if _later_has_more(claim) else -value, sigma, low=norm["least"], past_low=0.0)
     heard = f"{shown(norm['figure'], before)}, then {shown(norm['figure'], after)}"
     apart = apart_shown(norm["scale"], value) or f" ({value:+.1f} dB)"
-    return Finding(reading.z(claim.polarity), f"{said(claim)}, measured {heard}{apart}", value)
+    why = f"{said(claim)}, measured {heard}{apart}"
+    if norm["scale"] == "ratio":
+        return Finding(reading.z(claim.polarity), why, 100 * math.expm1(value / 100), "%")
+    return Finding(reading.z(claim.polarity), why, value, "st" if norm["scale"] == "st" else "dB")
 
 
 def _later_has_more(claim: Claim) -> bool:

@@ -24,7 +24,7 @@ _COMPARED = frozenset(
 _TRENDS = {"loudness.trend": "loudness.level", "rate.level": "rate.level", "pitch.contour": "pitch.level"}
 _SECOND = frozenset({"second", "second_half", "end", "last"})
 _HALVES, _ENDS = frozenset({"first_half", "second_half"}), frozenset({"start", "end"})
-_RESOLVED = frozenset({"first_vs_second", "halves", "start_vs_end"})
+_RESOLVED = frozenset({"first_vs_second", "sections", "turns", "halves", "start_vs_end"})
 _COMMAS = frozenset(",，;；")
 
 _AGAINST = 8
@@ -72,7 +72,7 @@ def contrasted(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -
         kept = [_unplaced(one, said) if _overlap(one, claim) and one.scope in _RESOLVED else one for one in kept]
         if subject is not None and _is_plain(scene, said):
             placed.append((claim, subject))
-    return _opposed(kept, placed)
+    return _opposed(scene, kept, placed)
 
 
 def _unplaced(claim: Claim, said: Said) -> Claim:
@@ -86,7 +86,7 @@ def parts_named(scene: Scene) -> list[Part]:
     for term in scene.parts:
         for mark in sorted(term.entry.marks):
             group, _, name = mark.partition(".")
-            if group == "parts" or (group == "alone" and _stands_alone(scene, term)):
+            if group == "parts" or (group == "alone" and _stands_alone(scene, term, found)):
                 found.append(Part(term.i, term.j, name, group == "alone", _against(scene, term, found)))
                 break
     if any(one.name == "third" for one in found):
@@ -98,14 +98,16 @@ def parts_named(scene: Scene) -> list[Part]:
     ]
 
 
-def _stands_alone(scene: Scene, term: Term) -> bool:
-    """`the second is`, `than the first.`, but not `the second violin`."""
+def _stands_alone(scene: Scene, term: Term, before: Sequence[Part]) -> bool:
+    """`the second is`, `than the first.`, but not `the second violin`; `the other` only after one that is named."""
     after = scene.word(term.j)
+    if scene.word(term.i) == "other" and not before:
+        return False
     return scene.listed("article", term.i - 1) and (not after[:1].isalnum() or scene.listed("after_part", term.j))
 
 
 def _marked(scene: Scene, name: str) -> list[Term]:
-    return [t for t in scene.parts if f"beside.{name}" in t.entry.marks]
+    return [t for t in scene.beside if f"beside.{name}" in t.entry.marks]
 
 
 def _against(scene: Scene, term: Term, before: Sequence[Part]) -> str:
@@ -122,6 +124,8 @@ def _against(scene: Scene, term: Term, before: Sequence[Part]) -> str:
         if any(t.j == term.i for t in _marked(scene, "short_of")):
             return "short"
         paired = any(t.j == term.i for t in _marked(scene, "paired"))
+        if paired and any(0 <= t.i - term.j <= 1 for t in _marked(scene, "alike")):
+            return "as"
         return "than" if paired and any(0 <= t.i - term.j <= 4 for t in _marked(scene, "besides")) else ""
     as_ = [k for k in range(max(nearest, term.i - 4), term.i) if scene.listed("as", k)]
     return "as" if as_ and any(scene.listed("as", k) for k in range(as_[-1] - 4, as_[-1])) else ""
@@ -140,24 +144,32 @@ def _words(scene: Scene, here: Sequence[Head], described: Sequence[Claim], parts
         known = [one for one in described if one.start < ends[term.j - 1] and starts[term.i] < one.end]
         bound = next((one.cue for one in known if one.cue in _COMPARED or one.cue in _TRENDS), None)
         head = _head(scene, term, [h for h in here if h.i not in within])
-        of_head = [
-            pair for pair in (entry.says[head.name] if head is not None else entry.says.get("side", ())) if _says(pair)
-        ]
+        of_part = entry.says.get("side", ()) if _is_said_of_it(scene, term) else ()
+        of_head = [pair for pair in (entry.says[head.name] if head is not None else of_part) if _says(pair)]
         of_claim = sorted(pair for pair in pairs if pair[0] == bound and _says(pair))
         chosen = of_head or of_claim or [(cue, asserts) for cue, asserts, _ in entry.phrases if _says((cue, asserts))]
         if chosen:
             yield Said(term.i, term.j, *min(chosen, key=lambda pair: pair[1] in ("rising", "falling")), head)
 
 
+def _is_said_of_it(scene: Scene, term: Term) -> bool:
+    """Whether a word describes the part itself: `is louder than`, `is faster.`, but not `a higher standard`."""
+    after = scene.word(term.j)
+    followed = scene.listed("stop", term.j) or scene.listed("after_part", term.j) or scene.listed("joins", term.j)
+    return not after[:1].isalnum() or not after.isascii() or followed or after in ("one", "overall")
+
+
 def _outside(scene: Scene, within: set[int]) -> list[Term]:
-    """The terms that begin outside the words for parts; what a term takes from such words is read again: `第二声|响`."""
-    found = [t for t in scene.sound if within.isdisjoint(range(t.i, t.j))]
+    """The terms outside the words for parts; what a term takes from such words is read again: `第二声|响`."""
+    again: list[Term] = []
     for term in scene.sound:
         rest = [k for k in range(term.i, term.j) if k not in within]
         if rest and len(rest) < term.j - term.i and rest[0] > term.i:
-            found += terms(scene.text.words, scene.vocabulary.sound, rest[:1], scene.clause(rest[0])[1])
+            again += terms(scene.text.words, scene.vocabulary.sound, rest[:1], scene.clause(rest[0])[1])
         elif scene.word(term.j - 1) == "于":  # "低于第一段"
-            found += terms(scene.text.words, scene.vocabulary.sound, [term.i], term.j - 1)
+            again += terms(scene.text.words, scene.vocabulary.sound, [term.i], term.j - 1)
+    taken = within | {k for t in again for k in range(t.i, t.j)}
+    found = again + [t for t in scene.sound if taken.isdisjoint(range(t.i, t.j))]
     return [t for t in sorted(found, key=lambda t: t.i) if "ignore.phrases" not in t.entry.marks]
 
 
@@ -191,7 +203,8 @@ def _sides(scene: Scene, parts: Sequence[Part], said: Said) -> tuple[Part | None
     near = [one for one in spoken if begin <= one.i < end]
     before = [one for one in near if one.j <= said.i]
     after = [one for one in near if said.j <= one.i]
-    ahead = [one for one in spoken if one.j <= begin and begin - one.j <= _REACH]
+    # a Chinese comma ends a clause, and its subject goes on: "第二句语速快，音调也更高"
+    ahead = [one for one in spoken if one.j <= begin <= one.j + _REACH and scene.word(begin - 1) == "，"]
     subject = before[-1] if before else after[0] if after else ahead[-1] if ahead and not near else None
     others = [one for one in parts if one.against]
     against = min(others, key=lambda one: (not begin <= one.i < end, abs(one.i - said.i)), default=None)
@@ -200,7 +213,7 @@ def _sides(scene: Scene, parts: Sequence[Part], said: Said) -> tuple[Part | None
 
 def _is_comparative(scene: Scene, said: Said) -> int:
     """1 for `higher`, `more rapid`, `更低`; -1 for `less rapid`; 0 for `rapid`."""
-    near = [t for t in scene.parts if said.i - 2 <= t.j <= said.i]
+    near = [t for t in scene.beside if said.i - 2 <= t.j <= said.i]
     if any("beside.less" in t.entry.marks for t in near):
         return -1
     entry = next((t.entry for t in scene.sound if t.i == said.i), Entry())
@@ -222,24 +235,55 @@ def _compared(scene: Scene, said: Said, claim: Claim, subject: Part | None, agai
             return None
         if subject.name in _ENDS and said.cue in ("pitch.level", "loudness.level"):
             return None  # "higher at the end" is a course
-    elif subject is not None and (subject.name in _SECOND) == (against.name in _SECOND):
+    elif not _differ(scene, subject, against):
         return None
     if against is not None and _is_chinese(scene, said) and against.i > said.i and scene.word(against.i - 1) != "于":
         return None
     sign = (degree or 1) * (1 if said.asserts in MORE else -1)
     how = against.against if against is not None else ""
-    if how == "short" or (how == "as" and claim.polarity < 0):
+    same = how == "as" and claim.polarity > 0
+    if how == "short" or (how == "as" and not same):
         sign, claim = -sign, replace(claim, polarity=1)
     late = subject.name in _SECOND if subject is not None else against is not None and against.name not in _SECOND
     more_in_second = late if sign > 0 else not late
-    named = [one.name for one in (subject, against) if one is not None]
-    scope = "halves" if _HALVES & {*named} else "start_vs_end" if _ENDS & {*named} else "first_vs_second"
-    asserts = "same" if how == "as" and sign > 0 and said.asserts in MORE else "second" if more_in_second else "first"
+    scope = _scope(scene, [one for one in (subject, against) if one is not None])
+    asserts = "same" if same else "second" if more_in_second else "first"
     word = scene.text.raw[scene.text.starts[said.i] : scene.text.ends[said.j - 1]]
     claimed = (
         f"the {'second' if late else 'first'} is {'as ' if asserts == 'same' else 'less ' if degree < 0 else ''}{word}"
     )
     return replace(claim, kind="comparison", scope=scope, asserts=asserts, claimed=claimed)
+
+
+def _differ(scene: Scene, subject: Part | None, against: Part) -> bool:
+    """Whether two parts are the two of a pair; what is unsaid is the other where a time is compared with."""
+    if subject is None:
+        return _is_a_place(scene, against)
+    return (subject.name in _SECOND) != (against.name in _SECOND)
+
+
+def _is_a_place(scene: Scene, against: Part) -> bool:
+    """`louder than in the first half`, `比前半段大`: a time to which what is spoken of at another is compared."""
+    placed = _is_of_place(scene, against) and any(scene.listed("within", k) for k in range(against.i - 3, against.i))
+    return placed or (scene.word(against.i) >= "\u3400" and _is_of_place(scene, against))
+
+
+def _is_of_place(scene: Scene, part: Part) -> bool:
+    return _scope(scene, [part]) not in ("first_vs_second", "turns")
+
+
+def _scope(scene: Scene, named: Sequence[Part]) -> str:
+    """What sort of parts are set side by side: halves, ends, sections, speakers or words (`turns`), or sounds."""
+    names = {one.name for one in named}
+    if names & _HALVES:
+        return "halves"
+    if names & _ENDS:
+        return "start_vs_end"
+    words = {scene.word(k) for one in named for k in (one.i, one.j - 1)}
+    for scope in ("section", "turn"):
+        if not words.isdisjoint(scene.vocabulary.lists[scope]):
+            return f"{scope}s"
+    return "first_vs_second"
 
 
 def _is_chinese(scene: Scene, said: Said) -> bool:
@@ -258,10 +302,9 @@ def _moved(scene: Scene, said: Said, claim: Claim, subject: Part | None) -> Clai
     pair = len(two) == 2 and (two[0].name in _SECOND) != (two[1].name in _SECOND)
     opened = pair and any(0 <= two[0].i - t.j <= 2 for t in _marked(scene, "between"))
     if opened:
-        forwards = two[1].name in _SECOND
-        scope = "halves" if {two[0].name, two[1].name} == _HALVES else "first_vs_second"
+        forwards, scope = two[1].name in _SECOND, _scope(scene, two)
     elif subject is not None and subject.name in _SECOND - _ENDS and said.cue != "pitch.contour" and not pair:
-        forwards, scope = True, "halves" if subject.name in _HALVES else "first_vs_second"
+        forwards, scope = True, _scope(scene, [subject])
     else:
         return None
     return replace(
@@ -296,8 +339,8 @@ def _replaced(one: Claim, new: Claim) -> bool:
     return alike and _overlap(one, new)
 
 
-def _opposed(kept: list[Claim], placed: Sequence[tuple[Claim, Part]]) -> list[Claim]:
-    """Opposite words of two parts are a comparison (`前一部分明亮，后一部分发闷`); a word of one part is of that part alone."""
+def _opposed(scene: Scene, kept: list[Claim], placed: Sequence[tuple[Claim, Part]]) -> list[Claim]:
+    """Opposite words of two parts compare them (`前一部分明亮，后一部分发闷`); a word of one is of that part alone."""
     for claim, part in placed:
         others = [
             other for other, of in placed if other.cue == claim.cue and (of.name in _SECOND) != (part.name in _SECOND)
@@ -306,9 +349,9 @@ def _opposed(kept: list[Claim], placed: Sequence[tuple[Claim, Part]]) -> list[Cl
         if opposite:
             late = part.name in _SECOND
             more_in_second = late if claim.asserts in MORE else not late
-            scope = "halves" if part.name in _HALVES else "start_vs_end" if part.name in _ENDS else "first_vs_second"
-            new = replace(claim, kind="comparison", scope=scope, asserts="second" if more_in_second else "first",
-                          claimed=f"the {part.name.replace('_', ' ')} is {claim.asserts}")  # fmt: skip
+            asserts = "second" if more_in_second else "first"
+            claimed = f"the {part.name.replace('_', ' ')} is {claim.asserts}"
+            new = replace(claim, kind="comparison", scope=_scope(scene, [part]), asserts=asserts, claimed=claimed)
         else:
             new = replace(claim, scope=part.name)
         same = [one for one in kept if _replaced(one, new) and one.cue == claim.cue and one.kind == "level"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mgrd.claims import Claim
+from mgrd.claims.chinese import numerals
 from mgrd.claims.describe import Head
 from mgrd.claims.scene import Scene
 from mgrd.claims.vocabulary import Term
@@ -41,6 +42,8 @@ def counts(scene: Scene, before: list[Head]) -> list[Claim]:
 
 
 _COUNTED_HEADS = ("note", "music_note", "tone_of_voice")
+_MEASURES = frozenset("个声下次记响阵")
+"""Chinese measure words of sounds."""
 _RESTATED_HEADS = (*_COUNTED_HEADS, "source", "thing", "vocal_sound")
 
 
@@ -52,6 +55,11 @@ def _numbers(scene: Scene) -> Iterator[tuple[int, int, int]]:
         word = scene.word(i)
         if word.isdecimal() and word.isascii() and len(word) <= 2:
             yield i, i + 1, int(word)
+    if scene.text.chinese:
+        taken = {k for t in scene.sound if t.entry.number is not None for k in range(t.i, t.j)}
+        for i, j, value in numerals(scene):
+            if taken.isdisjoint(range(i, j)) and scene.word(j) in _MEASURES and value < 100:
+                yield i, j + 1, int(value)  # "七个咔哒声"
 
 
 def _noun(scene: Scene, j: int) -> Term | None:
@@ -101,7 +109,8 @@ def _count(scene: Scene, i: int, j: int, count: int, noun: Term, several: bool) 
     if not scene.allowed("trace") or (scene.listed("of", j) and count == 1):
         return
     what, noun_marks = _raw(scene, noun), noun.entry.marks
-    if "events.spoken" in noun_marks and not any({"speak", "say"} & t.entry.heads.keys() for t in scene.sound):
+    said = scene.listed("word_of_it", noun.j - 1) and "spoken" not in what
+    if "events.spoken" in noun_marks and said and not any({"speak", "say"} & t.entry.heads.keys() for t in scene.sound):
         return  # "the gap between the two words"
     if noun.j - noun.i == 1 and scene.listed("times", noun.i):
         subject = [
@@ -115,7 +124,7 @@ def _count(scene: Scene, i: int, j: int, count: int, noun: Term, several: bool) 
         what, noun_marks = _raw(scene, subject[-1]), subject[-1].entry.marks
     # any other sound than a bare tone is told from its neighbours by no measurement
     unit = "events" if "events.countable" in noun_marks else "words" if "events.spoken" in noun_marks else "others"
-    if unit == "events" and (several or _is_partial(scene, i, j, noun)):
+    if unit != "words" and (several or _is_partial(scene, i, j, noun)):
         unit = "part"
     if "pause" in noun.entry.heads:
         yield _claim(scene, i, noun.j, count, unit, f"{count} {what}", "pause.presence")
@@ -189,7 +198,8 @@ def _is_partial(scene: Scene, i: int, j: int, noun: Term) -> bool:
     if bound is not None and scene.listed("each", i):
         return True  # "below both tones" bounds no number
     begin = i if bound is None else bound.i
-    beside = [*range(begin - 3, begin), *range(j, noun.i), *range(noun.j, noun.j + 2)]
+    after = () if scene.word(noun.j) == "," and scene.listed("each", noun.j + 1) else range(noun.j, noun.j + 2)
+    beside = [*range(begin - 3, begin), *range(j, noun.i), *after]  # "three tones, each higher" are all three
     if any(scene.listed("partial", k) for k in beside) or (bound is None and scene.place(i, reach=6)):
         return True
     described = any(j <= t.i < noun.i and _tells_apart(t) for t in scene.sound)

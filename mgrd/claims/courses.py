@@ -44,7 +44,9 @@ def courses(scene: Scene, found: Sequence[Claim]) -> list[Claim]:
         kept = [one for one in kept if one.cue != "event.order"] + ordered
     placed = None if ordered else _placed(scene, sounds, kept)
     if placed is not None:
-        kept = [one for one in kept if one.cue != "time.position" or not _overlap(one, placed)] + [placed]
+        # "在前半段" is a place, and no order
+        told = ("time.position", "event.order")
+        kept = [one for one in kept if one.cue not in told or not _overlap(one, placed)] + [placed]
     spans = [*ordered, *([placed] if placed is not None else [])]
     kept = [one for one in kept if not (_is_vague(one) and any(_overlap(one, of) for of in spans))]
     if spans or any(one.cue in _NAMED and one.claimed.startswith("noise ") for one in kept):
@@ -68,8 +70,8 @@ def _is_vague(claim: Claim) -> bool:
 def _sounds(scene: Scene) -> list[Sound]:
     return [
         Sound(term.i, term.j, mark.partition(".")[2])
-        for term in scene.parts
-        for mark in term.entry.marks
+        for term in scene.sounds
+        for mark in sorted(term.entry.marks)
         if mark.startswith("sounds.")
     ]
 
@@ -187,7 +189,7 @@ def _placed(scene: Scene, sounds: Sequence[Sound], found: Sequence[Claim]) -> Cl
     other = any(
         _overlap(one, claim)
         and one.kind in ("level", "trend", "comparison")
-        and one.cue not in ("noise.level", "time.position")
+        and one.cue not in ("noise.level", "time.position", "event.order")
         for one in found
     )
     return None if other else claim

@@ -28,6 +28,7 @@ KINDS: dict[str, Kind] = {
 
 MORE = frozenset({"high", "loud", "fast", "bright", "wide", "long", "noisy", "wet", "rising"})
 LESS = frozenset({"low", "quiet", "soft", "slow", "dark", "narrow", "short", "clean", "dry", "falling"})
+"""What is said of what has more than something else, or less."""
 
 _REACH = 12
 """Tokens between a head and the word that describes it; twice as many over a clause."""
@@ -36,6 +37,9 @@ _MANNER = ("voice.quality", "manner")
 _DIMENSIONS = frozenset({"pitch", "loudness", "volume", "rate", "rate_bare", "tempo", "timbre", "pause", "noise"})
 _OF_A_PART = frozenset({"source", "thing", "vocal_sound", "words"})
 """Heads that are one sound of a clip among others, so that no figure of the whole clip can be held against them."""
+
+SILENT = "silent"
+"""The adjective is said of the clip as a whole, where `silence` may be a part of it."""
 
 _NO = "no "
 """Before the value of an expression that denies it."""
@@ -248,6 +252,8 @@ def _described(scene: Scene, term: Term, head: Head | None, cue: str, asserts: s
     if cue == "voice.quality":
         asserts = scene.text.raw[scene.text.starts[term.i] : scene.text.ends[term.j - 1]].lower()
     claim = scene.claim(i, j, cue, kind, asserts, at=term.i)
+    if asserts == "silence" and term.j - term.i == 1 and scene.word(term.i) == SILENT:
+        claim = replace(claim, claimed=SILENT)
     if head is not None and claim.modality == "quoted":
         first = scene.sentence.i
         apart = scene.stance.apart((head.i - first, head.j - first), (term.i - first, term.j - first))

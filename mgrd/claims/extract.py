@@ -35,6 +35,9 @@ _WORDS_PER_HINT = 40
 _NEAR_LENGTH = 8
 """Tokens before the length of a pause in which the pause is named."""
 
+_NOUN_AFTER = 3
+"""Characters after a length within which Chinese names the pause: `0.5 s静音`, `两秒左右的空白`."""
+
 _FAR = 10_000
 """More characters than a sentence has: who is speaking is said once a sentence."""
 
@@ -81,6 +84,8 @@ def _says_something(text: Text, sentence: Sentence, sound: list[Term], before: l
         counted = counted or entry.counted
         number = number or entry.number is not None
     if (headed and described) or (number and (counted or before)) or text.digits_in(sentence.i, sentence.j):
+        return True
+    if text.notes_in(sentence.i, sentence.j):
         return True
     if text.chinese and (headed or number):
         return True  # `嗓音像丝绸一样`, `响了五声`
@@ -130,7 +135,7 @@ def _claims(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
     sounding = [one for one in described if one.cue in _SOUNDING] + counted + sources
     persons = list(sexes(scene, here, described, sounding))
     voices = [one for one in (*described, *persons) if one.cue == "voice.sex" and one.modality != "presupposed"]
-    phrased = [one for one in described if one.cue == "source.presence"]
+    phrased = [one for one in described if one.cue == "source.presence" and one.polarity > 0]
     ordered, heard = orders(scene, phrased + sources + voices), times(scene, sounding + voices, described)
     found = [*figures, *counted, *described, *told(scene, sources, counted, described), *persons, *ordered, *heard]
     found = courses(scene, found)
@@ -158,7 +163,7 @@ def _named_lengths(figures: list[Claim], scene: Scene) -> list[tuple[int, int]]:
             i = at = bisect_left(starts, one.start)
             while i > max(scene.sentence.i, at - _NEAR_LENGTH) and scene.word(i - 1) not in (",", ";", ":", "，"):
                 i -= 1
-            found.append((starts[i], one.end))
+            found.append((starts[i], one.end + _NOUN_AFTER if scene.text.chinese else one.end))
     return found
 
 

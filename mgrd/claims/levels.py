@@ -30,7 +30,10 @@ from mgrd.claims.readings import (
     shown,
     sigma_on,
     stretch_of,
+    taken_from,
+    unit_of,
     value_of,
+    why_mixed,
 )
 from mgrd.claims.vocabulary import norms
 
@@ -165,7 +168,7 @@ def _any(claim: Claim) -> list[Mapping[str, Any]]:
 def _level(claim: Claim, clip: Measurements, norm: Mapping[str, Any]) -> Finding:
     content = _content(claim, clip)
     if content == "mixed" and norm["cue"] in OF_ONE_SOURCE:
-        return Finding(None, "speech among other sounds, whose pitch and pace are not told apart")
+        return Finding(None, why_mixed(clip))
     if norm["cue"] == "voice.sex" and content == "tones":
         return Finding(None, "no voice is measured")
     measured = _measured(claim, clip, norm["figure"])
@@ -189,7 +192,8 @@ def _level(claim: Claim, clip: Measurements, norm: Mapping[str, Any]) -> Finding
     if z < 0 and content != "tones" and "voice" in norm:
         drift = norm["voice"] * math.sqrt(2.0 / max(2.0, value_of(clip, "speech_s", 2.0)))
         z = replace(reading, sigma=max(reading.sigma, drift)).z(claim.polarity)
-    why = f"{said(claim)}, measured {shown(norm['figure'], value)}{_bound(norm)}"
+    figure = taken_from(claim, clip, norm["figure"])
+    why = f"{said(claim)}, measured {shown(figure, value)}{_bound(norm)}"
     if z <= CONTRADICTED_Z and norm["figure"] == "tempo_bpm":
         felt = [replace(reading, value=scale(bpm)).z(claim.polarity) for bpm in music.tempo_relatives(clip)]
         z = min(max([z, *felt]), 0.0)
@@ -197,7 +201,7 @@ def _level(claim: Claim, clip: Measurements, norm: Mapping[str, Any]) -> Finding
         return Finding(None, f"{why}: several phrases, and the text does not say which")
     if z <= CONTRADICTED_Z and (relative := _relative_to(claim, clip)) is not None:
         return Finding(None, f"{why}: {relative}")
-    return Finding(z, why, value)
+    return Finding(z, why, value, unit_of(figure))
 
 
 def _measured(claim: Claim, clip: Measurements, name: str) -> tuple[float, float] | str:
@@ -213,6 +217,8 @@ def _measured(claim: Claim, clip: Measurements, name: str) -> tuple[float, float
 def _gate(clip: Measurements, norm: Mapping[str, Any], content: str) -> str | None:
     """Why a figure says nothing of this clip, though it was measured."""
     apart_db = value_of(clip, "snr_db", 99.0)
+    if norm["cue"] == "tempo.level":
+        return music.spoken_over(clip)
     if norm["cue"] == "timbre.brightness":
         if content == "tones" or value_of(clip, "speech_s", 99.0) < 0.5:
             return "no voice is measured, and of other sounds nothing says how bright they should be"
@@ -244,12 +250,26 @@ def _relative_to(claim: Claim, clip: Measurements) -> str | None:
     if (claim.cue, claim.asserts, claim.scope) == ("pitch.contour", "steady", "whole") and sounds > 1:
         return f"{sounds} sounds, each of which may be steady"
     low_hz, high_hz = value_of(clip, "f0_p10_hz"), value_of(clip, "f0_p90_hz")
-    moves = low_hz and high_hz and 12 * math.log2(high_hz / low_hz) > _MOVES_ST
-    if claim.cue == "pitch.level" and content_of(clip) == "tones" and moves:
+    moves_st = 12 * math.log2(high_hz / low_hz) if low_hz and high_hz else 0.0
+    returns = moves_st > _GLIDES_ST > abs(value_of(clip, "f0_change_st", 0.0))
+    if claim.cue == "pitch.contour" and claim.asserts != "steady" and content_of(clip) == "tones" and returns:
+        return f"the pitch moves from {low_hz:.0f} to {high_hz:.0f} Hz in between"
+    if claim.cue == "pitch.level" and content_of(clip) == "tones" and moves_st > _MOVES_ST:
         return f"the pitch moves from {low_hz:.0f} to {high_hz:.0f} Hz, and may be so beside the rest"
+    steady = claim.cue == "loudness.trend" and claim.asserts != "steady" and content_of(clip) == "tones"
+    if steady and abs(value_of(clip, "loudness_trend_db", 0.0)) < _SWELLS_DB:
+        if sounds > 1:
+            return f"{sounds} sounds, each of which may change"
+        moves_db = value_of(clip, "loudness_range_db")
+        if moves_db is None or moves_db > _SWELLS_DB:
+            return "the level may move in between"
     return None
 
 
+_SWELLS_DB = 2.0
+"""A tone whose level moves less over its length is held as it is."""
+_GLIDES_ST = 1.0
+"""Tones that move less hold their pitch."""
 _MOVES_ST = 3.0
 """Tones that lie further apart, or glide further, are called high and low beside one another."""
 

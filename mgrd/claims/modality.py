@@ -49,6 +49,7 @@ _BULLETS = frozenset("-*•")
 _COLONS = frozenset(":：")
 _STOPS = frozenset(",;—–，；")
 _OPENS = frozenset("，：")
+_APPOSED_AFTER = _STOPS | {"(", "（", "hz"}
 """Signs after a word of saying, before what is said."""
 _STEP_TOKENS = 14
 """A numbered line no longer than this may be an option; a longer one is a step of the reasoning."""
@@ -103,6 +104,8 @@ def stance(
             if name in _CLAUSE:
                 alone = name == "only_words" and j - term.j <= 1
                 begin = _own_subject(text, term, i) if name == "hypothetical" else i
+                if name == "general" and _is_apposed(text, term, i, vocabulary):
+                    begin = term.i
                 put(begin, _clause_of(clauses, j + 1, sentence)[1] if alone else j, _CLAUSE[name])
             elif name in _FORWARD:
                 if name == "question" and term.j == j < sentence.j and text.words[j] in _COLONS:
@@ -162,6 +165,16 @@ def _own_subject(text: Text, term: Term, begin: int) -> int:
         if text.words[k - 1] in _STOPS:
             return k
     return begin
+
+
+def _is_apposed(text: Text, term: Term, begin: int, vocabulary: Vocabulary) -> bool:
+    """`115 Hz, typical of a man`, `115 Hz (common in men)`: what stands before it was heard; not `men, usually`."""
+    lists, words, k = vocabulary.lists, text.words, term.i
+    while k > begin and words[k - 1] in lists["apposing"]:
+        k -= 1  # "a rather typical"
+    if k == begin or words[term.i] not in lists["typical"] or words[k - 1] not in _APPOSED_AFTER:
+        return False
+    return not lists["typical_of"].isdisjoint(words[term.i + 1 : term.i + 4])
 
 
 def _comma(text: Text, i: int, end: int) -> int:

@@ -37,6 +37,7 @@ AKIN = {
 }
 """Of a major (1) and a minor key (0): parallel, relative, neighbours in fifths and their relatives, in semitones."""
 NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+MODES = ("minor", "major")
 _KEY = re.compile(
     r"([A-Ga-g])\s*(#|♯|-?\s?sharp|b\b|♭|-?\s?flat)?\s*-?\s*(major|minor|maj|min|大调|小调)?", re.IGNORECASE
 )
@@ -46,6 +47,12 @@ EVEN, UNEVEN = 0.08, 0.3
 """Spread of the intervals between onsets (SD over mean): evenly spaced to any ear, and to none."""
 PULSE, NO_PULSE = 0.75, 0.3
 GRID = 0.45
+SPOKEN_SHARE = 0.2
+
+
+def spoken_over(clip: Measurements) -> str | None:
+    """Why a pulse proves nothing: where a fifth of a clip is speech, its onsets are among those of the music."""
+    return "speech among the music" if value_of(clip, "speech_s", 0.0) > SPOKEN_SHARE * clip.duration_s else None
 
 
 def mode(claim: Claim, clip: Measurements) -> Finding:
@@ -54,7 +61,7 @@ def mode(claim: Claim, clip: Measurements) -> Finding:
     if measured is None:
         return Finding(None, why_absent(clip, "mode"))
     agrees = (measured == 1) == (claim.asserts == "major")
-    why = f"{said(claim)}, measured {'major' if measured == 1 else 'minor'} (margin {margin:.2f})"
+    why = f"{said(claim)}, measured {MODES[int(measured)]} (margin {margin:.2f})"
     if agrees == (claim.polarity > 0):
         return Finding(SUPPORTED_Z + 1.0 if margin >= AGREED_MARGIN else 0.5, why, measured)
     if margin < MODE_MARGIN:
@@ -78,7 +85,7 @@ def key(claim: Claim, clip: Measurements) -> Finding:
     modes = (0, 1) if minor_major is None else (minor_major,)
     same = apart == 0 and int(its_mode) in modes
     akin = any((apart, each) in AKIN[int(its_mode)] for each in modes)
-    why = f"{said(claim)}, measured {NAMES[int(measured)]} {'major' if its_mode else 'minor'} (margin {margin:.2f})"
+    why = f"{said(claim)}, measured {NAMES[int(measured)]} {MODES[int(its_mode)]} (margin {margin:.2f})"
     if margin < KEY_MARGIN or (akin and not same):
         return Finding(None, f"{why}: {'not clear enough' if margin < KEY_MARGIN else 'keys akin'}")
     return Finding(SUPPORTED_Z + 1.0 if same == (claim.polarity > 0) else CONTRADICTED_Z - 1.0, why, measured)

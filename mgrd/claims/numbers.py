@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mgrd.audio.tones import YIN_HZ
 from mgrd.claims import Claim, music, pauses, sounding
+from mgrd.claims.comparisons import HEARD_SNR_DB
 from mgrd.claims.parts import voice_part
 from mgrd.claims.readings import (
     CONTRADICTED_Z,
@@ -28,7 +30,10 @@ from mgrd.claims.readings import (
     said,
     shown,
     sigma_on,
+    taken_from,
+    unit_of,
     value_of,
+    why_mixed,
 )
 from mgrd.claims.vocabulary import norms
 
@@ -66,9 +71,17 @@ def numbers(claim: Claim, clip: Measurements) -> Finding:
     measured = _value_figure(claim, clip, norm)
     if isinstance(measured, str):
         return Finding(None, measured)
+    if claim.cue == "tempo.value" and (spoken := music.spoken_over(clip)) is not None:
+        return Finding(None, spoken)
     value, sigma = measured
     if norm["scale"] != "linear" and claimed <= 0:
         return Finding(None, f"{claimed:g} is no value for it")
+    heard = value
+    if claim.cue == "noise.level":
+        if min(claimed, value) > HEARD_SNR_DB:
+            why = f"{said(claim)}, measured {shown(norm['figure'], value)}"
+            return Finding(None, f"{why}: both beyond {HEARD_SNR_DB:g} dB, up to which it is told surely")
+        claimed, heard = min(claimed, HEARD_SNR_DB), min(value, HEARD_SNR_DB)
     scale = SCALES[norm["scale"]]
     tolerance = max(norm["tolerance"], norm.get("tolerance_share", 0.0) * abs(claimed))
     if claim.unit == "wpm" or (norm["cue"] == "pitch.value" and claim.scope in ("start", "end")):
@@ -78,17 +91,20 @@ def numbers(claim: Claim, clip: Measurements) -> Finding:
         low, high = (low, math.inf) if claim.asserts == "at_least" else (-math.inf, high)
     error = norm.get("sigma") or sigma_on(norm["scale"], value, sigma)
     past_low, past_high = _beyond(claim, low, high)
-    reading = Reading(scale(value), math.hypot(error, norm["edge"]), low, high, past_low, past_high)
+    reading = Reading(scale(heard), math.hypot(error, norm["edge"]), low, high, past_low, past_high)
     z = reading.z(claim.polarity)
     apart = scale(value) - scale(claimed)
-    why = f"{said(claim)}, measured {shown(norm['figure'], value)}" + apart_shown(norm["scale"], apart)
+    figure = taken_from(claim, clip, "level_dbfs" if claim.unit == "dBFS" else norm["figure"])
+    why = f"{said(claim)}, measured {shown(figure, value)}" + apart_shown(norm["scale"], apart)
     if z <= CONTRADICTED_Z and claim.asserts == "value":
         related = _related(claim, apart, norm["scale"])
         if related is not None:
             return Finding(None, f"{why}: {related}")
         if claim.cue == "rate.value" and claimed > value > 0.5 * _SATURATED_HZ:
             return Finding(None, f"{why}: the count falls behind in fast speech and saturates at {_SATURATED_HZ:g}")
-    return Finding(z, why, value)
+    if claim.unit == "wpm":
+        return Finding(z, why, value * 60 / _SYLLABLES_PER_WORD, "wpm")
+    return Finding(z, why, value, unit_of(figure))
 
 
 def _beyond(claim: Claim, low: float, high: float) -> tuple[float | None, float | None]:
@@ -103,11 +119,15 @@ def _beyond(claim: Claim, low: float, high: float) -> tuple[float | None, float 
 def _refused(claim: Claim, clip: Measurements) -> str | None:
     """Why a figure cannot be put to the clip at all."""
     if claim.cue in OF_ONE_SOURCE and content_of(clip) == "mixed" and not _stands_apart(claim, clip):
-        return "speech among other sounds, whose pitch and pace are not told apart"
+        return why_mixed(clip)
+    if claim.cue == "pitch.value" and (claim.claimed_value or 0) > (top_hz := _top_hz(clip)):
+        return f"no pitch is measured above {top_hz:g} Hz"
+    if claim.cue == "noise.level" and (claim.claimed_value or 0.0) < 0:
+        return "a level of the noise floor depends on the gain of the file"
     if claim.cue == "event.count":
         if claim.unit == "part":
             return "it counts a part of what sounds, or is a count in proportion"
-        if claim.unit != "events":
+        if claim.unit != "events" and not sounding.are_alike(clip):
             return "such sounds are not told apart by any measurement"
         spoken = value_of(clip, "speech_s", 0.0) > SPEECHLESS_SHARE * clip.duration_s
         if spoken and not sounding.tones_of(clip):
@@ -117,6 +137,15 @@ def _refused(claim: Claim, clip: Measurements) -> str | None:
     if claim.cue == "time.duration" and claim.scope == "span":
         return "the length of a part that nothing in the text places"
     return None
+
+
+_VOICE_TOP_HZ = 2100.0
+"""The highest pitch of a voice that the tracker reads (swift-f0, run from 60 to 2093.8 Hz)."""
+
+
+def _top_hz(clip: Measurements) -> float:
+    """The highest pitch that is measured of such a clip: tones are followed further up than voices."""
+    return YIN_HZ[1] if content_of(clip) == "tones" or sounding.tones_of(clip) else _VOICE_TOP_HZ
 
 
 def _value_figure(claim: Claim, clip: Measurements, norm: Mapping[str, Any]) -> tuple[float, float] | str:
@@ -220,7 +249,7 @@ def _change(claim: Claim, clip: Measurements) -> Finding:
     value, sigma = abs(measured[0]), measured[1]
     size = abs(claim.claimed_value or 0.0)
     reading = Reading(value, math.hypot(sigma, 0.5), low=size - max(1.0, 0.3 * size), high=size + max(1.0, 0.3 * size))
-    return Finding(reading.z(claim.polarity), f"{said(claim)}, measured {measured[0]:+.1f} st", measured[0])
+    return Finding(reading.z(claim.polarity), f"{said(claim)}, measured {measured[0]:+.1f} st", measured[0], "st")
 
 
 SPECIAL: dict[tuple[str, str], Callable[[Claim, Any], Finding]] = {

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgrd.audio.figures import runs
+from mgrd.claims.memo import once
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -36,6 +37,7 @@ SIGMA_2_S = 0.065
 """Error of a reading over 2 s, as a share: of one text as it is and stretched, two readings scatter by 9 to 12 %."""
 
 
+@once
 def pace_hz(clip: Measurements, t0_s: float | None = None, t1_s: float | None = None) -> tuple[float, float] | str:
     """Syllables per second of sound and their standard error, over a clip or from t0_s to t1_s, or why there are none.
 

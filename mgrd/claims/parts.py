@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mgrd.audio.figures import Segment, mean_db
 from mgrd.claims import Claim
+from mgrd.claims.memo import once
 from mgrd.claims.readings import ORDINALS, SPEECHLESS_SHARE, content_of, value_of
 
 if TYPE_CHECKING:
@@ -22,15 +23,14 @@ Pair: TypeAlias = tuple[Segment, Segment]
 HALVES = {"first_half": 0, "second_half": 1}
 """Scopes of a level that mean one half of the clip, and which."""
 
-AGAINST = frozenset({"first_vs_second", "halves", "start_vs_end"})
-"""Scopes of a comparison: two sounds or utterances, the halves, the first and the last third."""
-
 LEAST_PART_S = 0.4
 """A shorter piece of speech is no sentence, half or part."""
 BETWEEN_S = 0.3
 """A silence from which on two pieces of speech may be two sentences."""
 CHIEF = 0.6
 """A pause this share of the longest, or longer, may be the one that is meant."""
+HEARD_DB = 40.0
+"""Below the loudest frame nothing further down is a part of what is heard."""
 APART_S = 0.1
 """Silence around a sound that stands by itself."""
 
@@ -41,6 +41,10 @@ def pairs(claim: Claim, clip: Measurements) -> list[Pair] | str:
         return _halves(clip)
     if claim.scope in ("start", "end", "start_vs_end"):
         return _ends(clip)
+    if claim.scope == "turns":
+        return _turns(clip)
+    if claim.scope == "sections":
+        return _utterances(clip, claim)
     if claim.scope == "first_vs_second" or claim.scope in ORDINALS:
         return _sounds(claim, clip) if content_of(clip) != "voice" else _utterances(clip, claim)
     return "it does not say what is compared with what"
@@ -51,15 +55,18 @@ def is_later(claim: Claim) -> bool:
     return claim.scope in ("second_half", "end") or (claim.scope in ORDINALS and claim.scope != "first")
 
 
+@once
 def part(clip: Measurements, t0_s: float, t1_s: float) -> Segment:
     """A stretch of the clip as a segment, with the pitch and the level of what sounds in it."""
     f0 = clip.figure("f0_median_hz", t0_s, t1_s).value if "f0_median_hz" in clip.figures else None
     a, b = round(t0_s / clip.hop_s), round(t1_s / clip.hop_s)
     level_db = clip.tracks["level_db"][a:b].astype("float64")
-    heard = level_db[clip.tracks["active"][a:b] > 0] if "active" in clip.tracks else level_db
-    return Segment("part", t0_s, t1_s, f0, mean_db(heard))
+    if "active" in clip.tracks and len(events(clip)) > 1:
+        level_db = level_db[clip.tracks["active"][a:b] > 0]
+    return Segment("part", t0_s, t1_s, f0, mean_db(level_db))
 
 
+@once
 def events(clip: Measurements) -> list[Segment]:
     """The separate sounds of the clip."""
     return [one for one in clip.segments if one.kind == "event"]
@@ -70,6 +77,7 @@ def is_speech(clip: Measurements, one: Segment) -> bool:
     return speech_share(clip, one.t0_s, one.t1_s) > 0.5
 
 
+@once
 def speech_share(clip: Measurements, t0_s: float, t1_s: float) -> float:
     """The share of a stretch in which somebody speaks, by voice activity."""
     spoken = [one for one in clip.segments if one.kind == "speech"]
@@ -77,6 +85,7 @@ def speech_share(clip: Measurements, t0_s: float, t1_s: float) -> float:
     return spoken_s / max(t1_s - t0_s, 1e-9)
 
 
+@once
 def voice_part(clip: Measurements) -> tuple[float, float] | None:
     """From when to when only speech sounds in a clip that has other sounds too, if they stand apart."""
     spoken = [one for one in clip.segments if one.kind == "speech"]
@@ -91,8 +100,14 @@ def voice_part(clip: Measurements) -> tuple[float, float] | None:
     return max(before, t0_s - APART_S), min(after, t1_s + APART_S)
 
 
+@once
 def _span(clip: Measurements) -> tuple[float, float]:
     found = events(clip)
+    if len(found) == 1 and "level_db" in clip.tracks:
+        # what is much quieter than the only sound may be taken for background, and be a part of the clip all the same
+        level_db = clip.tracks["level_db"]
+        heard = (level_db > level_db.max() - HEARD_DB).nonzero()[0]
+        return float(heard[0]) * clip.hop_s, float(heard[-1] + 1) * clip.hop_s
     return (found[0].t0_s, found[-1].t1_s) if found else (0.0, clip.duration_s)
 
 
@@ -139,6 +154,14 @@ def _sounds(claim: Claim, clip: Measurements) -> list[Pair] | str:
     one = found[index]
     others = [other for other in found if other is not one]
     return [(one, other) if claim.scope == "first" else (other, one) for other in others]
+
+
+def _turns(clip: Measurements) -> list[Pair] | str:
+    """The only two sounds of a clip; of more, nothing says which are of the first speaker."""
+    found = events(clip)
+    gaps = [(one.t1_s, after.t0_s) for one, after in pairwise(found) if after.t0_s - one.t1_s >= BETWEEN_S]
+    cut = _cut(clip, *gaps[0]) if len(gaps) == 1 and "level_db" in clip.tracks else None
+    return [cut] if cut is not None else f"{len(gaps) + 1} stretches of sound, and the text means two"
 
 
 def _utterances(clip: Measurements, claim: Claim) -> list[Pair] | str:

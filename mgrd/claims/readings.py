@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mgrd.claims import Claim
+from mgrd.claims.memo import once
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Figure, Measurements, Segment
@@ -68,6 +69,8 @@ class Finding:
     z: float | None
     why: str
     measured: float | None = None
+    unit: str | None = None
+    """Of `measured`; None for a bare number."""
 
 
 def figure_of(claim: Claim, clip: Measurements, name: str) -> tuple[float, float] | str:
@@ -79,13 +82,18 @@ def figure_of(claim: Claim, clip: Measurements, name: str) -> tuple[float, float
     part = t0_s is not None or t1_s is not None
     if part and not clip.tracks:
         return "no tracks to measure a part of the clip from"
-    name = "level_dbfs" if part and name == "loudness_lufs" else name
+    name = taken_from(claim, clip, name)
     figure: Figure | None = clip.figure(name, t0_s, t1_s) if part else clip.figures.get(name)
     if figure is None:
         return f"{name} was not measured"
     if figure.value is None or figure.sigma is None or not math.isfinite(figure.value):
         return figure.why or f"{name} was not measured"
     return figure.value, figure.sigma
+
+
+def taken_from(claim: Claim, clip: Measurements, name: str) -> str:
+    """The figure that is read in place of one that a part of a clip does not have: its level for its loudness."""
+    return "level_dbfs" if name == "loudness_lufs" and stretch_of(claim, clip) != (None, None) else name
 
 
 def _stretch(claim: Claim, clip: Measurements, name: str) -> tuple[float | None, float | None] | str:
@@ -122,6 +130,7 @@ def why_absent(clip: Measurements, name: str) -> str:
     return (figure.why if figure is not None else None) or f"{name} was not measured"
 
 
+@once
 def content_of(clip: Measurements) -> str:
     """`voice`, `tones` or `mixed`: whose pitch the clip's pitch is. A clip without these figures counts as a voice."""
     speech_s = value_of(clip, "speech_s")
@@ -132,6 +141,16 @@ def content_of(clip: Measurements) -> str:
         return "voice"
     pitched = value_of(clip, "voiced_s", 0.0) >= PITCHED_SHARE * sounding_s
     return "tones" if speech_s < SPEECHLESS_SHARE * sounding_s and pitched else "mixed"
+
+
+def why_mixed(clip: Measurements) -> str:
+    """Why a clip that is neither a voice nor tones has no pitch and no pace that could be held against a claim."""
+    level = clip.figures.get("level_dbfs")
+    if level is not None and level.value is None:
+        return "silent"
+    if value_of(clip, "speech_s") == 0.0:
+        return "no voice is measured"
+    return "speech among other sounds, whose pitch and pace are not told apart"
 
 
 SCALES: dict[str, Callable[[float], float]] = {
@@ -152,14 +171,21 @@ def sigma_on(scale: str, value: float, sigma: float) -> float:
 _UNITS = {"hz": "Hz", "bpm": "BPM", "lufs": "LUFS", "dbfs": "dBFS", "db": "dB", "st": "st", "s": "s"}
 
 
+def unit_of(name: str) -> str | None:
+    """The unit of a figure, None for a bare number."""
+    if name == "syllable_rate_hz":
+        return "syl/s"
+    return "st/s" if name.endswith("_st_s") else _UNITS.get(name.rsplit("_", 1)[-1])
+
+
 def shown(name: str, value: float) -> str:
     """A value with its unit, for people."""
-    if name == "syllable_rate_hz":
+    unit = unit_of(name)
+    if unit == "syl/s":
         return f"{value:.1f} syllables/s"
-    if name.endswith("_st_s"):
+    if unit == "st/s":
         return f"{value:+.1f} st/s"
-    unit = _UNITS.get(name.rsplit("_", 1)[-1], "")
-    return f"{value:.0f} Hz" if unit == "Hz" else f"{value:.4g} {unit}".strip()
+    return f"{value:.0f} Hz" if unit == "Hz" else f"{value:.4g} {unit or ''}".strip()
 
 
 def said(claim: Claim) -> str:
@@ -173,8 +199,8 @@ def apart_shown(scale: str, apart: float) -> str:
 
 
 def limited(z: float) -> float:
-    """A z that can be written down: within 99 of zero, and 0 for what is no number."""
-    return 0.0 if math.isnan(z) else max(-Z_LIMIT, min(Z_LIMIT, z))
+    """A z as it is written down and held against its limits: 3 decimals, within 99 of zero, 0 for what is no number."""
+    return 0.0 if math.isnan(z) else round(max(-Z_LIMIT, min(Z_LIMIT, z)), 3)
 
 
 def event_of(claim: Claim, clip: Measurements) -> Segment | str:

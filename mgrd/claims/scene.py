@@ -12,7 +12,7 @@ from typing import Any, Literal
 from mgrd.claims import Claim
 from mgrd.claims.modality import Stance, stance
 from mgrd.claims.text import Sentence, Text
-from mgrd.claims.vocabulary import AROUND, PARTS, Term, Vocabulary, terms
+from mgrd.claims.vocabulary import AROUND, KINDS, PARTS, Term, Vocabulary, terms
 
 ORDINALS = ("first", "second", "third", "fourth", "last", "span")
 """`span` is a part that the words name and nothing places: the first sentence, the second speaker."""
@@ -44,6 +44,7 @@ class Scene:
     _stance: Stance | None = None
     _around: list[Term] | None = None
     _parts: list[Term] | None = None
+    _beside: list[Term] | None = None
     _course: list[Term] | None = None
 
     def __post_init__(self) -> None:
@@ -68,12 +69,26 @@ class Scene:
 
     @property
     def parts(self) -> list[Term]:
-        """What names a part of the clip or sets two side by side: `the second half`, `compared with`."""
+        """What names a part of the clip: `the second half`."""
         if self._parts is None:
             begin, end = self.sentence.i, self.sentence.j
             starts = self.text.starting(PARTS, begin, end)
             self._parts = terms(self.text.words, self.vocabulary.parts, starts, end)
         return self._parts
+
+    @property
+    def sounds(self) -> list[Term]:
+        """Sounds of the kinds that a measurement tells apart: `a beep`."""
+        begin, end = self.sentence.i, self.sentence.j
+        return terms(self.text.words, self.vocabulary.kinds, self.text.starting(KINDS, begin, end), end)
+
+    @property
+    def beside(self) -> list[Term]:
+        """What sets two parts side by side: `compared with`."""
+        if self._beside is None:
+            begin, end = self.sentence.i, self.sentence.j
+            self._beside = terms(self.text.words, self.vocabulary.beside, range(begin, end), end)
+        return self._beside
 
     @property
     def course(self) -> list[Term]:
@@ -126,6 +141,8 @@ class Scene:
         begin, end = self.clause(i)
         # `than the first` is what is compared against, not what is spoken of
         named = [t for t in self.frame if begin <= t.i < end and _named(t, "ordinals") and not self._is_reference(t)]
+        if all(self.word(t.j - 1) == "other" for t in named):
+            named = []  # "one tone is low, the other is high" says nothing of which comes first
         before = [t for t in named if i - back <= t.i and t.j <= i]
         return before[-1] if before else next((t for t in named if i < t.i), None)
 
@@ -169,7 +186,7 @@ class Scene:
 
 
 def _named(term: Term, group: str) -> str | None:
-    for mark in term.entry.marks:
+    for mark in sorted(term.entry.marks):
         table, _, name = mark.partition(".")
         if table == group and name in (*ORDINALS, *HALVES, *PLACES):
             return name

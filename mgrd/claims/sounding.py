@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mgrd.audio.figures import Segment
 from mgrd.claims import Claim
+from mgrd.claims.describe import SILENT
+from mgrd.claims.memo import once
 from mgrd.claims.parts import events, is_speech, speech_share
 from mgrd.claims.readings import (
     CONTRADICTED_Z,
@@ -35,15 +38,20 @@ HEARD_Z = SUPPORTED_Z + 0.5
 
 SPOKEN_S = 0.5
 """Speech of this length, by voice activity, is speech."""
-MOSTLY = 0.85
-"""A clip whose sound is speech to this share holds nothing else of any length."""
 QUIET_DB = 35.0
 """Background so far under the speech hides no music, noise or tone."""
 TONE_S, WORD_GAP_S = 0.08, 0.3
+TONE_FRAMES = 0.5
+"""The share of a sound's frames that repeat as those of a tone do, from which on it may be one."""
+LONE_SHARE, BEEP_S, HELD_ST, HELD_DB = 0.3, 0.6, 0.1, 1.0
+"""A lone partial has its centre and its bandwidth within this share of its pitch; noise 35 dB down hides that. A beep
+is besides known by being short, and by holding its pitch and its level as no hand and no breath does."""
 TONAL, NOISE_LIKE = 0.01, 0.1
 """Flatness below which a pitched sound is a tone, and above which a sound without a pitch is noise (white: 0.56)."""
 SLACK_S, SLACK_SHARE = 0.5, 0.1
 """How far a time may lie from what it is the time of: half a second, or a tenth of the clip."""
+ONE_WORD_S = 0.8
+"""A stretch of speech no longer than this between pauses is a word, seldom two."""
 NUCLEI_PER_WORD = 1.5
 """Peaks that a syllable count may see in one syllable, generously."""
 
@@ -56,7 +64,8 @@ def presence(claim: Claim, clip: Measurements) -> Finding:
     speech_s = value_of(clip, "speech_s")
     if speech_s is None:
         return Finding(None, "no measurement for it")
-    there, why = {"speech": _speech, "tone": _tone, "noise": _noise, "music": _music, "silence": _silence}[kind](clip)
+    heard = {"speech": _speech, "tone": _tone, "noise": _noise, "music": _music}
+    there, why = heard[kind](clip) if kind in heard else _silence(claim, clip)
     why = f"{said(claim)}, measured {why}"
     if there is None:
         return Finding(None, f"not clear enough: {why}")
@@ -78,6 +87,8 @@ def order(claim: Claim, clip: Measurements) -> Finding:
         right = False
     else:
         return Finding(None, f"{why}, by turns")
+    if right != (claim.polarity > 0) and _unknown(clip, *wanted):
+        return Finding(None, f"{why}, and other sounds that may be meant")
     return Finding(HEARD_Z if right == (claim.polarity > 0) else CLEAR_Z, why)
 
 
@@ -95,7 +106,7 @@ def position(claim: Claim, clip: Measurements) -> Finding:
         return Finding(limited(-2.0 * late_s / max(SLACK_S, 0.05 * clip.duration_s)), why, clip.duration_s)
     kind = _kind_named(claim)
     if kind is not None and (found := sounds_of(clip, kind)):
-        return _placed_at(claim, found, kind, at_s, slack_s)
+        return _unless_another(_placed_at, claim, clip, found, kind, at_s, slack_s)
     if claim.asserts not in ("onset", "offset"):
         return Finding(None, f"within the clip of {clip.duration_s:.2f} s; what sounds there is not measured")
     found = events(clip)
@@ -112,6 +123,27 @@ def position(claim: Claim, clip: Measurements) -> Finding:
     if silent or content_of(clip) == "tones":
         return Finding(limited(-2.0 * off_s / slack_s), why, nearest_s)
     return Finding(None, f"{why}, within a sound that goes on")
+
+
+def _unknown(clip: Measurements, *kinds: str) -> list[Segment]:
+    """The separate sounds of which nothing tells the kind, and notes, which may be called tones, beside a tone."""
+    either = (None, "note") if "tone" in kinds else (None,)
+    return [one for one in events(clip) if kind_of(clip, one) in either]
+
+
+def _unless_another(
+    find: Callable[..., Finding], claim: Claim, clip: Measurements, found: list[Segment], kind: str, *more: float
+) -> Finding:
+    """A finding about the sounds of a kind; no contradiction where one of an unknown kind may be what is meant."""
+    finding = find(claim, found, kind, *more)
+    others = _unknown(clip, kind)
+    if finding.z is None or finding.z > CONTRADICTED_Z or not others:
+        return finding
+    all_of_them = sorted([*found, *others], key=lambda one: one.t0_s)
+    readings = [find(claim, meant, kind, *more).z for meant in (all_of_them, *([one] for one in others))]
+    if all(z is not None and z <= CONTRADICTED_Z for z in readings):
+        return finding
+    return Finding(None, f"{finding.why}, and other sounds that may be meant")
 
 
 def _placed_at(claim: Claim, found: list[Segment], kind: str, at_s: float, slack_s: float) -> Finding:
@@ -149,16 +181,20 @@ def placed(claim: Claim, clip: Measurements) -> Finding:
     found = sounds_of(clip, kind)
     if not found:
         return Finding(None, f"no {kind} that stands by itself is found")
-    low_s, high_s = (share * clip.duration_s for share in REGIONS[claim.asserts])
+    return _unless_another(_in_region, claim, clip, found, kind, clip.duration_s)
+
+
+def _in_region(claim: Claim, found: list[Segment], kind: str, duration_s: float) -> Finding:
+    low_s, high_s = (share * duration_s for share in REGIONS[claim.asserts])
     inside_s = sum(max(0.0, min(one.t1_s, high_s) - max(one.t0_s, low_s)) for one in found)
     share = inside_s / sum(one.t1_s - one.t0_s for one in found)
-    why = f"{said(claim)}, measured {kind} {_shown(found)} of {clip.duration_s:.1f} s"
-    off_s = OFF_SHARE * clip.duration_s
+    why = f"{said(claim)}, measured {kind} {_shown(found)} of {duration_s:.1f} s"
+    off_s = OFF_SHARE * duration_s
     middles = [(one.t0_s + one.t1_s) / 2 for one in found]
     outside = share <= HARDLY_IN and all(one > high_s + off_s or one < low_s - off_s for one in middles)
     if not outside and share < MOSTLY_IN:
         return Finding(None, f"not clear enough: {why}")
-    return Finding(HEARD_Z if outside != (claim.polarity > 0) else CLEAR_Z, why, found[0].t0_s)
+    return Finding(HEARD_Z if outside != (claim.polarity > 0) else CLEAR_Z, why, found[0].t0_s, "s")
 
 
 def extent(claim: Claim, clip: Measurements) -> Finding | None:
@@ -168,7 +204,7 @@ def extent(claim: Claim, clip: Measurements) -> Finding | None:
         return None
     kind = _kind_named(claim)
     if kind is not None and (found := sounds_of(clip, kind)):
-        return _lasting(claim, found, kind, claimed)
+        return _unless_another(_lasting, claim, clip, found, kind, claimed)
     over_s = claimed - clip.duration_s
     slack_s = max(SLACK_S, SLACK_SHARE * clip.duration_s)
     why = f"{said(claim)}, the clip lasts {clip.duration_s:.2f} s"
@@ -207,17 +243,20 @@ _BESIDE_ST = 2.0
 """Semitones between tones from which on one is low beside the other."""
 
 
+@once
 def sounds_of(clip: Measurements, kind: str) -> list[Segment]:
     """The sounds of a kind that stand by themselves; a low or a high tone beside the others, where there are others."""
     if kind not in TONES:
         return [one for one in events(clip) if kind_of(clip, one) == kind]
     found = tones_of(clip)
+    if kind == "tone":
+        return [one for one in found if kind_of(clip, one) == "tone"]
     pitches = [one.f0_hz for one in found if one.f0_hz]
-    if kind == "tone" or not pitches:
-        return found
+    if not pitches or _unknown(clip):
+        return []
     low, high = math.log2(min(pitches)), math.log2(max(pitches))
     if 12 * (high - low) < _BESIDE_ST:
-        return found if len(found) == 1 else []
+        return []
     middle = (low + high) / 2
     return [one for one in found if one.f0_hz and (math.log2(one.f0_hz) < middle) == (kind == "low tone")]
 
@@ -227,9 +266,30 @@ def _kind_named(claim: Claim) -> str | None:
     return next((kind for kind in (*TONES, "speech", "noise") if claim.claimed.startswith(f"{kind} ")), None)
 
 
+@once
 def tones_of(clip: Measurements) -> list[Segment]:
-    """The tones that stand by themselves in a clip of speech and tones."""
-    return [one for one in events(clip) if kind_of(clip, one) == "tone"]
+    """The tones and notes that stand by themselves in a clip of speech and tones, whose pitch is theirs alone."""
+    return [one for one in events(clip) if kind_of(clip, one) in ("tone", "note")]
+
+
+@once
+def are_alike(clip: Measurements) -> bool:
+    """Whether a clip holds only short sounds of one sort with silence between them, so that a count is of them."""
+    found = events(clip)
+    if len(found) < 2 or value_of(clip, "speech_s", 0.0) > 0 or value_of(clip, "snr_db", 0.0) < QUIET_DB:
+        return False
+    lengths, levels = [one.t1_s - one.t0_s for one in found], [one.level_db for one in found]
+    if max(lengths) > SHORT_S or max(lengths) > ALIKE * min(lengths) or max(levels) - min(levels) > ALIKE_DB:
+        return False
+    if "flatness" not in clip.tracks:
+        return False
+    flatness = [clip.figure("flatness", one.t0_s, one.t1_s).value for one in found]
+    known = [one for one in flatness if one]
+    return len(known) == len(found) and max(known) <= ALIKE * min(known)
+
+
+SHORT_S, ALIKE_DB, ALIKE = 0.6, 6.0, 3.0
+"""A longest stroke with its ringing, and how far the strokes of one player differ in level and otherwise."""
 
 
 def words(claim: Claim, clip: Measurements) -> Finding:
@@ -245,17 +305,24 @@ def words(claim: Claim, clip: Measurements) -> Finding:
     why = (
         f"{said(claim)}, measured {least} stretches of speech and {value_of(clip, 'syllable_count', 0.0):.0f} syllables"
     )
+    longest_s = max((one.t1_s - one.t0_s for one in spoken), default=0.0)
+    apart = len(gaps) > 0 and min(gaps) >= WORD_GAP_S and longest_s < 1.0
+    if apart and longest_s < ONE_WORD_S:
+        most = min(most, 1.5 * least + 1)
     beyond = max(low - most, least - high)
     if claim.polarity < 0 or not spoken:
         return Finding(None, f"not clear enough: {why}")
-    apart = len(gaps) > 0 and min(gaps) >= WORD_GAP_S and max(one.t1_s - one.t0_s for one in spoken) < 1.0
     if beyond > 0:
         return Finding(limited(CONTRADICTED_Z - beyond), why, float(least))
     return Finding(HEARD_Z if apart and low <= least <= high else 0.0, why, float(least))
 
 
+@once
 def kind_of(clip: Measurements, one: Segment) -> str | None:
-    """`speech`, `tone` or `noise` where a separate sound is clearly that, else None."""
+    """`speech`, `tone`, `noise` or `note` where a separate sound is clearly that, else None.
+
+    A tone is what anybody calls a beep or a tone; a note is pitched, and may be one of an instrument.
+    """
     share = speech_share(clip, one.t0_s, one.t1_s)
     if share > 0.5:
         return "speech"
@@ -265,8 +332,35 @@ def kind_of(clip: Measurements, one: Segment) -> str | None:
     if flatness is None:
         return None
     if one.f0_hz is not None:
-        return "tone" if flatness < TONAL else None
+        return None if flatness >= TONAL else "tone" if _is_beep(clip, one) else "note"
     return "noise" if flatness > NOISE_LIKE else None
+
+
+def _is_beep(clip: Measurements, one: Segment) -> bool:
+    """Whether a pitched sound is a single partial, or short and held as evenly as only a machine holds it."""
+    import numpy as np
+
+    if one.f0_hz is None or not clip.tracks.keys() >= set(_BEEP_TRACKS):
+        return False
+    a, b = round(one.t0_s / clip.hop_s), round(one.t1_s / clip.hop_s)
+    of = {name: clip.tracks[name][a:b].astype(np.float64) for name in _BEEP_TRACKS}
+    if np.mean(of["tone"] > 0) <= TONE_FRAMES:
+        return False
+    pitch = of["f0_hz"]
+    share = np.hypot(of["bandwidth_hz"], of["centroid_hz"] - pitch) / pitch
+    if np.nanmedian(share) < LONE_SHARE:
+        return True
+    inner = slice(2, -2) if b - a > 6 else slice(None)  # attack and release
+    held_st = 12 * np.log2(pitch[inner][np.isfinite(pitch[inner])])
+    return bool(
+        one.t1_s - one.t0_s <= BEEP_S
+        and len(held_st)
+        and np.ptp(np.percentile(held_st, (10, 90))) <= HELD_ST
+        and np.ptp(np.percentile(of["level_db"][inner], (10, 90))) <= HELD_DB
+    )
+
+
+_BEEP_TRACKS = ("tone", "f0_hz", "level_db", "centroid_hz", "bandwidth_hz")
 
 
 def _kind(claim: Claim) -> str | None:
@@ -310,7 +404,7 @@ def _speech(clip: Measurements) -> tuple[bool | None, str]:
 
 
 def _tone(clip: Measurements) -> tuple[bool | None, str]:
-    found = tones_of(clip)
+    found = sounds_of(clip, "tone")
     if found:
         return True, f"a tone at {found[0].t0_s:.1f} s"
     kinds = {kind_of(clip, one) for one in events(clip)}
@@ -332,7 +426,8 @@ def _music(clip: Measurements) -> tuple[bool | None, str]:
     return (False if only and _alone(clip) else None), f"{speech_s:.1f} s of speech and nothing beside it"
 
 
-def _silence(clip: Measurements) -> tuple[bool | None, str]:
+def _silence(claim: Claim, clip: Measurements) -> tuple[bool | None, str]:
+    """Whether there is a silence; `silent` is the clip as a whole, and only of such a clip is a denial wrong."""
     if clip.figures.get("level_dbfs") is not None and value_of(clip, "level_dbfs") is None:
         return True, "no sound"
     found = events(clip)
@@ -340,8 +435,10 @@ def _silence(clip: Measurements) -> tuple[bool | None, str]:
         return None, "no separate sounds"
     breaks = [after.t0_s - one.t1_s for one, after in pairwise(found)]
     longest_s = max([found[0].t0_s, clip.duration_s - found[-1].t1_s, *breaks])
+    if longest_s >= SPOKEN_S and claim.claimed == SILENT:
+        return (False if claim.polarity < 0 else None), f"sound and {longest_s:.1f} s of silence"
     if longest_s >= SPOKEN_S:
-        return True, f"{longest_s:.1f} s of silence"
+        return (True if claim.polarity > 0 else None), f"{longest_s:.1f} s of silence"
     return (False if longest_s < 0.3 else None), f"sound without a silence over {longest_s:.2f} s"
 
 

@@ -155,7 +155,10 @@ def times(scene: Scene, heard: Sequence[Claim], described: Sequence[Claim]) -> I
         begin, end = scene.clause(term.i)
         apart = not _within(scene, described, begin, end)  # "rises at the end" is a place of the pitch
         if _within(scene, heard, begin, end) or (apart and _within(scene, heard, scene.sentence.i, scene.sentence.j)):
-            yield scene.claim(term.i, term.j, "time.position", "level", scene.place(term.i, reach=0) or "somewhere")
+            place = scene.place(term.i, reach=0) or "somewhere"
+            when = scene.claim(term.i, term.j, "time.position", "level", place)
+            if when.polarity > 0 or place != "somewhere":  # "without a break from start to finish" denies no time
+                yield when
 
 
 def sexes(scene: Scene, here: Sequence[Head], described: Sequence[Claim], heard: Sequence[Claim]) -> Iterator[Claim]:
@@ -376,11 +379,18 @@ def _is_voiced(scene: Scene, person: Term, described: Sequence[Claim], heard: Se
         for t in scene.sound
     ):
         return True
+    if scene.word(person.j) == "的" and any(
+        t.i == person.j + 1 and not _SPOKEN_WITH.isdisjoint(t.entry.heads) for t in scene.sound
+    ):
+        return True  # "听这小伙子的口气"
     if any("speaker" in t.entry.heads and begin <= t.i < end for t in scene.sound):
         return True
     of_a_voice = [one for one in described if one.cue.partition(".")[0] in _OF_A_VOICE and one.cue != "voice.sex"]
     counted = [one for one in heard if one.cue == "event.count"]
     return bool(_within(scene, [*of_a_voice, *counted], begin, end))
+
+
+_SPOKEN_WITH = frozenset({"voice", "manner", "rate", "tone_of_voice"})
 
 
 def _introduces(term: Term) -> bool:

@@ -6,11 +6,21 @@ Turns `from about 300 Hz to 520 Hz`, `at 0:04`, `a pause of 0.6 s` into claims; 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from mgrd.claims import Claim
 from mgrd.claims.chinese import is_unit, numerals
+from mgrd.claims.meanings import (
+    EXTREMES,
+    Quantity,
+    about,
+    clause_of,
+    cue_of,
+    is_lasting,
+    is_position,
+    meaning_of,
+    of_the_clip,
+)
 from mgrd.claims.scene import Scene
 from mgrd.claims.vocabulary import Term
 
@@ -25,18 +35,6 @@ _SHOWN = {"hz": "Hz", "bpm": "BPM", "db": "dB", "s": "s", "st": "st", "syl_s": "
 _SPOKEN_IN = {"syllables": ("syl_s", 1.0), "words": ("wpm", 60.0)}
 """What is counted over a time, with its rate's unit and how many of that are one a second."""
 _SPOKEN = {"dbfs": "dBFS", "lufs": "LUFS"}
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """A number with its unit, over tokens [i, j)."""
-
-    i: int
-    j: int
-    value: float
-    unit: str
-    spoken: str
-    """The unit as written, which for decibels says against what."""
 
 
 def values(scene: Scene) -> list[Claim]:
@@ -72,7 +70,7 @@ def _quantities(scene: Scene) -> list[Quantity]:
     for i in sorted({*numbers, *digits}):
         word = scene.word(i)
         if ":" in word:
-            if (scene.anchored or word[0] == "0") and (_is_position(scene, i) or _is_lasting(scene, i)):
+            if (scene.anchored or word[0] == "0") and (is_position(scene, i) or is_lasting(scene, i)):
                 minutes, seconds = word.split(":")
                 found.append(Quantity(i, i + 1, int(minutes) * 60 + float(seconds), "s", "s"))
             continue
@@ -115,7 +113,7 @@ def _quantities(scene: Scene) -> list[Quantity]:
         elif (unit := _heading(scene, i)) is not None:
             found.append(_quantity(i, j, value, unit, scene))
     found = sorted([*found, *whole], key=lambda one: one.i) if whole else found
-    meanings = [_meaning(scene, one) for one in found]
+    meanings = [meaning_of(scene, one) for one in found]
     for k in range(len(found) - 1):
         one, other = found[k], found[k + 1]
         if meanings[k + 1] in _NOT_OF_IT and one.unit == other.unit and _joined(scene, one, other):
@@ -123,12 +121,27 @@ def _quantities(scene: Scene) -> list[Quantity]:
     return [
         one
         for one, meaning in zip(found, meanings, strict=True)
-        if meaning not in _NOT_OF_IT and not (one.unit == "s" and scene.word(_about(scene, one) - 1) == "within")
+        if meaning not in _NOT_OF_IT
+        and not (one.unit == "s" and scene.word(about(scene, one) - 1) == "within")
+        and not (meaning is None and _is_rate(scene, one))
     ]
 
 
 _NOT_OF_IT = ("sampling", "reference")
 """Figures that are not of this sound."""
+
+_NO_VOICE_HZ = 2100.0
+"""Above it no pitch of a voice lies, and every usual sampling rate does."""
+_PITCHED = frozenset({"pitch", "voice", "speaker", "tone_of_voice", "note", "music_note"})
+
+
+def _is_rate(scene: Scene, one: Quantity) -> bool:
+    """`made in 1997 at 16 kHz`: so high a figure is a pitch only where its clause names what has one."""
+    if one.unit != "hz" or one.value <= _NO_VOICE_HZ or one.i in scene.text.notes:
+        return False
+    begin, end = clause_of(scene, one)
+    here = [t for t in scene.sound if begin <= t.i < end]
+    return not _moves(scene) and not any(t.entry.sign or not _PITCHED.isdisjoint(t.entry.heads) for t in here)
 
 
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
@@ -191,25 +204,17 @@ def _joined(scene: Scene, this: Quantity, after: Quantity) -> bool:
     return opened or not any(scene.word(k) in ("and", "和", "与") for k in range(this.j, after.i))
 
 
-def _about(scene: Scene, one: Quantity) -> int:
-    """Where the claim's span begins: at a word like `about` just before the number."""
-    i = one.i
-    while scene.listed("about", i - 1) or (scene.word(i - 1) in ("-", "−") and one.value < 0 and i == one.i):
-        i -= 1
-    return i
-
-
 def _shown(one: Quantity) -> str:
     return f"{one.value:g} {one.spoken}"
 
 
 def _range(scene: Scene, low: Quantity, high: Quantity) -> list[Claim]:
-    i, j = _about(scene, low), high.j
+    i, j = about(scene, low), high.j
     if low.unit == "s":
         placed = (
             scene.listed("from", i - 1) and not scene.listed("ranging", i - 1) and not scene.listed("ranging", i - 2)
         )
-        of_a_length = _meaning(scene, low) in ("gaps", "lasting", "reverb") and not placed
+        of_a_length = meaning_of(scene, low) in ("gaps", "lasting", "reverb") and not placed
         if low.value >= high.value or of_a_length:
             return [_figure(scene, one, _bound(k)) for k, one in enumerate((low, high))]
         claimed = f"{low.value:g} to {high.value:g} s"
@@ -219,7 +224,7 @@ def _range(scene: Scene, low: Quantity, high: Quantity) -> list[Claim]:
         not any(scene.listed("from", k) for k in range(i - 2, i))
         or any(scene.listed("interval", k) for k in range(i - 4, i))
     )
-    if interval or low.unit != "hz" or _meaning(scene, low):
+    if interval or low.unit != "hz" or meaning_of(scene, low):
         return [_figure(scene, one, _bound(k)) for k, one in enumerate((low, high))]
     made = [_figure(scene, low, "value", scope="start"), _figure(scene, high, "value", scope="end")]
     direction = "rising" if high.value > low.value else "falling"
@@ -236,10 +241,10 @@ def _single(scene: Scene, one: Quantity, quantities: list[Quantity], k: int) -> 
     before = [t for t in scene.frame if t.j in (one.i, one.i - 1)]
     bounds = [m.removeprefix("bounds.") for t in before for m in sorted(t.entry.marks) if m.startswith("bounds.")]
     asserts = "value"
-    if bounds and not (one.unit == "s" and _is_position(scene, one.i)):
+    if bounds and not (one.unit == "s" and is_position(scene, one.i)):
         asserts = bounds[-1]
-    elif _cue(scene, one) == "pitch.value":
-        asserts = _EXTREMES.get(_meaning(scene, one) or "", asserts)
+    elif cue_of(scene, one) == "pitch.value":
+        asserts = EXTREMES.get(meaning_of(scene, one) or "", asserts)
     return [_figure(scene, one, asserts, scope=scope)]
 
 
@@ -247,6 +252,8 @@ def _value_scope(scene: Scene, one: Quantity, quantities: list[Quantity], k: int
     ordinal = scene.ordinal(one.i)
     if ordinal is not None:
         return ordinal
+    if one.unit == "hz" and meaning_of(scene, one) == "hum":
+        return "span"  # beneath whatever else sounds
     alike = [other for other in quantities if other.unit == one.unit]
     if one.unit == "hz" and len(alike) == 2 and _sequenced(scene, *alike):
         return "first" if one is alike[0] else "second"
@@ -261,9 +268,28 @@ def _wider_place(scene: Scene, one: Quantity, alike: list[Quantity]) -> str:
     if place is not None:
         return place
     # of a pitch that moves, the figure is one of many, and the text does not say where
-    moves = one.unit == "hz" and _meaning(scene, one) is None and _moves(scene)
-    # a note is one of many in a tune
-    return "span" if moves or one.i in scene.text.notes else "whole"
+    moves = one.unit == "hz" and meaning_of(scene, one) is None and _moves(scene)
+    return "span" if moves or (one.i in scene.text.notes and not _is_the_note(scene, one)) else "whole"
+
+
+def _is_the_note(scene: Scene, one: Quantity) -> bool:
+    """`the tone is tuned to G#5`, `这个音是D7`: one note of one sound; in a tune a note is one of many."""
+    begin, end = scene.clause(one.i)
+    named = [t for t in scene.sound if begin <= t.i < end and not _OF_ONE.isdisjoint(t.entry.heads)]
+    named += [t for t in scene.sound if begin <= t.i < end and "events.countable" in t.entry.marks]
+    alone = len(scene.text.notes_in(scene.sentence.i, scene.sentence.j)) == 1
+    return alone and bool(named) and not any(_raw_plural(scene, t) for t in named)
+
+
+_OF_ONE = frozenset({"pitch", "tone_of_voice", "note", "sound"})
+
+
+def _raw_plural(scene: Scene, term: Term) -> bool:
+    """Whether it speaks of several sounds: `tones`, `the first note`, `the highest note`."""
+    first = term.i - 1
+    return (
+        scene.word(term.j - 1)[-1:] == "s" or scene.listed("one_of_many", first) or scene.listed("one_of_many", term.i)
+    )
 
 
 def _moves(scene: Scene) -> bool:
@@ -284,15 +310,15 @@ def _sequenced(scene: Scene, this: Quantity, after: Quantity) -> bool:
 
 
 def _figure(scene: Scene, one: Quantity, asserts: str, *, scope: str = "whole") -> Claim:
-    cue = _cue(scene, one)
-    i = _about(scene, one)
+    cue = cue_of(scene, one)
+    i = about(scene, one)
     words = {"at_least": f"at least {_shown(one)}", "at_most": f"at most {_shown(one)}"}
     claimed = words.get(asserts, f"about {_shown(one)}")
     fields: dict[str, Any] = {"scope": scope, "claimed": claimed, "claimed_value": one.value, "unit": one.spoken}
     if cue == "time.position":
         fields |= {"scope": "span", "t0_s": one.value, "t1_s": one.value, "claimed": f"at {one.value:g} s"}
         asserts = "at_most" if scene.listed("until", i - 1) or scene.listed("until", one.j) else _edge(scene, one)
-    if cue == "time.duration" and not _of_the_clip(scene, one):
+    if cue == "time.duration" and not of_the_clip(scene, one):
         fields["scope"] = "span"
     return scene.claim(i, one.j, cue, "value", asserts, at=one.i, **fields)
 
@@ -308,138 +334,3 @@ def _edge(scene: Scene, one: Quantity) -> str:
         if mark in ("around.onset", "around.offset")
     ]
     return min(named)[1] if named else "value"
-
-
-def _meaning(scene: Scene, one: Quantity) -> str | None:
-    """What a figure is of, worked out once."""
-    if one.i not in scene.meanings:
-        scene.meanings[one.i] = _read_meaning(scene, one)
-    return scene.meanings[one.i]
-
-
-def _read_meaning(scene: Scene, one: Quantity) -> str | None:
-    """What the nearest naming word of the clause makes of a figure: `snr`, `gaps`, `brightness`, ..."""
-    if (beside := _beside(scene, one)) is not None:
-        return beside
-    begin, end = scene.clause(one.i)
-    if scene.word(begin - 1) in (",", "，") and all(scene.listed("about", k) for k in range(begin, one.i)):
-        begin, _ = scene.clause(begin - 2)  # "空了一拍，大概0.6秒": a bare figure is of what the clause before names
-    near = [
-        (abs(t.i - one.i) + (2 if t.i > one.i else 0), t.i, name)
-        for t in scene.sound
-        if t.entry.meanings and begin <= t.i < end and t.i != one.i
-        for name in t.entry.meanings
-    ]
-    fitting = [one_near for one_near in near if one_near[2] in _MEANINGS[one.unit]]
-    meaning = min(fitting)[2] if fitting else None
-    if meaning in (None, "lasting") and one.unit == "s" and _of_a_gap(scene, one, fitting):
-        return "gaps"  # "a pause lasting 2 s"
-    return meaning
-
-
-def _of_a_gap(scene: Scene, one: Quantity, fitting: list[tuple[int, int, str]]) -> bool:
-    """Whether a length is of a pause that its clause, or the heading before it (`Pauses: one of 2 s`), names first."""
-    if any(name == "gaps" and i < one.i for _, i, name in fitting):
-        return True
-    begin, _ = scene.clause(one.i)
-    return scene.word(begin - 1) in (":", "：") and any(
-        "values.gaps" in t.entry.marks and t.j == begin - 1 for t in scene.sound
-    )
-
-
-def _beside(scene: Scene, one: Quantity) -> str | None:
-    """What the words beside a figure make of it: `120 Hz higher`, `± 3 Hz`, `the usual -23 LUFS`."""
-    if one.unit not in ("hz", "db"):
-        return None
-    i = _about(scene, one)
-    for t in scene.sound:
-        marks = t.entry.meanings
-        if not marks:
-            continue
-        after_it = 0 <= t.i - one.j <= 2 and scene.word(one.j) != ","
-        if "reference" in marks and (0 <= i - t.j <= 2 or after_it):
-            return "reference"
-        before = "difference_before" in marks and t.j == i
-        after = "difference_after" in marks and t.i == one.j and not scene.listed("to", t.j)  # not "up to"
-        if one.unit == "hz" and (before or after):
-            return "difference"
-    return None
-
-
-_EXTREMES = {"extreme_high": "highest", "extreme_low": "lowest", "reached": "reached"}
-_MEANINGS: dict[str, tuple[str, ...]] = {
-    "hz": ("brightness", "sampling", "modulation", "overtones", *_EXTREMES),
-    "db": ("snr", "noise", "comparing"),
-    "s": ("gaps", "lasting", "reverb"),
-    "bpm": (),
-    "st": (),
-    "syl_s": (),
-    "wpm": (),
-}
-_CUES: dict[tuple[str, str | None], str] = {
-    ("hz", None): "pitch.value",
-    ("hz", "brightness"): "timbre.brightness",
-    ("hz", "overtones"): "timbre.brightness",
-    ("hz", "modulation"): "pitch.range",
-    ("hz", "difference"): "pitch.range",
-    **{("hz", extreme): "pitch.value" for extreme in _EXTREMES},
-    ("db", None): "loudness.level",
-    ("db", "snr"): "noise.level",
-    ("db", "noise"): "noise.level",
-    ("db", "comparing"): "loudness.trend",
-    ("s", None): "time.duration",
-    ("s", "lasting"): "time.duration",
-    ("s", "gaps"): "pause.duration",
-    ("s", "reverb"): "space.reverb",
-    ("bpm", None): "tempo.value",
-    ("st", None): "pitch.contour",
-    ("syl_s", None): "rate.value",
-    ("wpm", None): "rate.value",
-}
-
-
-def _cue(scene: Scene, one: Quantity) -> str:
-    meaning = _meaning(scene, one)
-    if one.unit == "s" and _is_position(scene, one.i, one.j) and not (meaning and _is_measured(scene, one.i)):
-        return "time.position"
-    return _CUES[one.unit, meaning]
-
-
-def _is_position(scene: Scene, i: int, j: int | None = None) -> bool:
-    """`at 2.5 s`, `around 0:04`, `the 3-second mark`, but not `lasts about 3 s`."""
-    k = i - 1
-    while scene.word(k) in ("[", "(", "~", "≈") or (scene.listed("about", k) and scene.listed("position", k - 1)):
-        k -= 1
-    if j is not None and (any(scene.listed("mark", m) for m in (j, j + 1)) or _is_way_in(scene, j)):
-        return True
-    if ":" in scene.word(i) and k < scene.sentence.i:
-        return True  # "0:03-0:05 is just wind"
-    if not scene.listed("position", k):
-        return False
-    # "a pause of about 3 s" is a length, "a pause around 3 s" a place
-    return not scene.listed("about", k) or not (scene.listed("duration", k - 1) or _is_lasting(scene, i))
-
-
-def _is_measured(scene: Scene, i: int) -> bool:
-    """`混响时间在 1.5 秒左右`: 在 after what is measured names its value, not its place."""
-    begin, _ = scene.clause(i)
-    return scene.word(i - 1) == "在" and any(
-        t.entry.marks.intersection(("values.gaps", "values.lasting", "values.reverb")) and begin <= t.i < i
-        for t in scene.sound
-    )
-
-
-def _is_way_in(scene: Scene, j: int) -> bool:
-    """`two seconds in`, `3 s later`, but not `two seconds in length`."""
-    return scene.listed("way_in", j) and not scene.listed("measured_in", j + 1)
-
-
-def _is_lasting(scene: Scene, i: int) -> bool:
-    if scene.word(i - 1) in (":", "：") and any("lasting" in t.entry.meanings and t.j == i - 1 for t in scene.sound):
-        return True  # "Clip length: 00:09.6"
-    return _read_meaning(scene, Quantity(i, i + 1, 0.0, "s", "s")) == "lasting"
-
-
-def _of_the_clip(scene: Scene, one: Quantity) -> bool:
-    begin, end = scene.clause(one.i)
-    return any(scene.listed("clip", k) for k in range(begin, end)) and _meaning(scene, one) == "lasting"

@@ -7,9 +7,11 @@ contradiction costs a good trace, so a claim is contradicted only when every adm
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 from mgrd.claims import Claim, Verdict
 from mgrd.claims.calibration import Corpus
@@ -25,31 +27,49 @@ def verify(claims: Sequence[Claim], measurements: Sequence[Measurements], corpus
     """The claims with `measured`, `z`, `verdict`, `why` and `confidence` for those asserted or hedged.
 
     What is only presupposed (a woman, in `her voice is low`) gives a frame of reference and is left out. `corpus`
-    (mgrd.claims.calibration) is one frame more, beside those that are always admissible.
+    (mgrd.claims.calibration) is one frame more, beside those that are always admissible. What a text says again is
+    judged once.
     """
-    admissible = _frames(claims)
-    return [
-        _judged(claim, measurements, admissible, corpus, _denies_more(claim, claims))
-        if claim.modality in ("asserted", "hedged")
-        else claim
-        for claim in claims
-        if claim.modality != "presupposed"
-    ]
+    admissible, denies_more = _frames(claims), _denying_more(claims)
+    measurements = [replace(one, memo={}) for one in measurements]
+    found: dict[tuple[Any, ...], Claim] = {}
+    judged = []
+    for claim in claims:
+        if claim.modality not in ("asserted", "hedged"):
+            judged += [claim] if claim.modality != "presupposed" else []
+            continue
+        further = denies_more(claim)
+        key = (*(getattr(claim, name) for name in _JUDGED_BY), further)
+        if key not in found:
+            found[key] = _judged(claim, measurements, admissible, corpus, further)
+        judged.append(replace(claim, **{name: getattr(found[key], name) for name in _JUDGEMENT}))
+    return judged
+
+
+_JUDGED_BY = (
+    "cue", "kind", "scope", "polarity", "asserts", "claimed", "claimed_value", "unit", "t0_s", "t1_s",
+)  # fmt: skip
+"""The fields of a claim that its judgement reads: not where in the text it stands, and not its words."""
+_JUDGEMENT = ("measured", "unit", "z", "verdict", "why", "confidence")
 
 
 _BESIDE = 40
 """Characters between a denial and what else it may deny."""
 
 
-def _denies_more(claim: Claim, claims: Sequence[Claim]) -> bool:
+def _denying_more(claims: Sequence[Claim]) -> Callable[[Claim], bool]:
     """Whether a denied source is denied something: `not two beeps but three`, `no low tone`."""
-    return (claim.cue, claim.polarity) == ("source.presence", -1) and any(
-        other.cue != claim.cue
-        and other.polarity < 0
-        and other.start - claim.end < _BESIDE
-        and claim.start - other.end < _BESIDE
-        for other in claims
-    )
+    others = sorted((one.start, one.end) for one in claims if one.polarity < 0 and one.cue != "source.presence")
+    starts = [start for start, _ in others]
+    ends = list(accumulate((end for _, end in others), max))
+
+    def denies_more(claim: Claim) -> bool:
+        if (claim.cue, claim.polarity) != ("source.presence", -1):
+            return False
+        before = bisect_left(starts, claim.end + _BESIDE)
+        return before > 0 and ends[before - 1] > claim.start - _BESIDE
+
+    return denies_more
 
 
 def _frames(claims: Sequence[Claim]) -> frozenset[str]:
@@ -98,7 +118,8 @@ def _judged(
         verdict = "supported"
     why = chosen.why if verdict != "unverifiable" else f"not clear enough: {chosen.why}"
     confidence = 0.5 * (1 + math.erf(abs(z) / math.sqrt(2)))
-    judged = replace(claim, measured=chosen.measured, z=round(z, 3), verdict=verdict, why=why)
+    unit = claim.unit or chosen.unit
+    judged = replace(claim, measured=chosen.measured, unit=unit, z=round(z, 3), verdict=verdict, why=why)
     return replace(judged, confidence=round(confidence, 4))
 
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 import gc
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from mgrd.errors import RuleError
 
 LANGUAGES = ("en", "zh")
-SOUND, FRAME, AROUND, PARTS = 1, 2, 4, 8
+SOUND, FRAME, AROUND, PARTS, KINDS = 1, 2, 4, 8, 16
 
 _TOKEN = re.compile(
     r"[A-Za-z]++(?![\w#♯♭])(?:['’][^\W\d_\u3400-\u9fff]+)?"
-    r"|(?<![^\W_])[A-G][#♯b♭]?[1-8](?!\w|\.\d)"
+    r"|(?<![^\W_\u3400-\u9fff])[A-G][#♯b♭]?[1-8](?![^\W\u3400-\u9fff]|\.\d)"
     r"|\d{1,2}:\d{2}(?:\.\d+)?(?!\d)"
     r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?"
     r"|[\u3400-\u9fff]"
@@ -98,7 +98,11 @@ class Vocabulary:
     around: dict[str, Any]
     """What stands around a source, and frames no statement: `there is a`, `comes in`, `followed by`."""
     parts: dict[str, Any]
-    """Words for a part of the clip, what sets two parts side by side, and kinds of sound: `compared with`, `a beep`."""
+    """Words for a part of the clip: `the second half`."""
+    kinds: dict[str, Any]
+    """Sounds of the kinds that a measurement tells apart: `a beep`."""
+    beside: dict[str, Any]
+    """What sets two parts side by side: `compared with`."""
     course: dict[str, Any]
     """What places a kind of sound in time: `follows`, `is heard`, `stops`."""
     begins: Mapping[str, int]
@@ -161,20 +165,25 @@ def load() -> Vocabulary:
     collects = gc.isenabled()
     gc.disable()  # hundreds of thousands of small dicts, none of them garbage: a third of the time without it
     try:
-        found = _load()
-        gc.freeze()  # they live as long as the process does, and are too many to be looked through again and again
-        return found
+        return _load()
     finally:
         if collects:
             gc.enable()
 
 
+_TRIES = {
+    "frame": ("marks", "ordinals", "places", "bounds"),
+    "around": ("around", "when"),
+    "parts": ("parts", "alone"),
+    "kinds": ("sounds",),
+    "beside": ("beside",),
+    "course": ("order", "happens"),
+}
+"""The tables of the files that each trie but `sound` is made of."""
+
+
 def _load() -> Vocabulary:
-    sound: dict[str, Any] = {}
-    frame: dict[str, Any] = {}
-    around: dict[str, Any] = {}
-    parts: dict[str, Any] = {}
-    course: dict[str, Any] = {}
+    sound, others = _Phrases(), {name: _Phrases() for name in _TRIES}
     lists: dict[str, frozenset[str]] = {}
     for language in LANGUAGES:
         paths = [cues() / f"{language}.toml", *sorted(cues().glob(f"{language}-*.toml"))]
@@ -182,51 +191,133 @@ def _load() -> Vocabulary:
         for path in paths:
             _merge(data, _read(path), path)
         _add_sound(sound, data, cues() / language)
-        _add_marks(frame, data, ("marks", "ordinals", "places", "bounds"))
-        _add_marks(frame, {"places": data.get("when", {})}, ("places",))
-        _add_marks(around, data, ("around", "when"))
-        _add_marks(parts, data, ("parts", "alone", "beside", "sounds"))
-        _add_marks(course, data, ("order", "happens"))
+        for name, groups in _TRIES.items():
+            _add_marks(others[name], data, groups)
+        _add_marks(others["frame"], {"places": data.get("when", {})}, ("places",))
         for name, words in data.get("lists", {}).items():
             lists[name] = lists.get(name, frozenset()) | frozenset(words)
-    for adverb in sorted(lists["intensifiers"]):
-        _lend(_below(sound, adverb), sound)
+    sound.lend(sorted(lists["intensifiers"]))
     simplified = {ord(pair[0]): pair[1] for pair in lists["traditional"]}
+    tries = {"sound": sound.trie(), **{name: phrases.trie() for name, phrases in others.items()}}
     begins: dict[str, int] = {}
-    for bit, trie in ((SOUND, sound), (FRAME, frame), (AROUND, around), (PARTS, parts)):
-        for word in trie:
+    for bit, name in ((SOUND, "sound"), (FRAME, "frame"), (AROUND, "around"), (PARTS, "parts"), (KINDS, "kinds")):
+        for word in tries[name]:
             begins[word] = begins.get(word, 0) | bit
-    return Vocabulary(
-        _folded(sound), _folded(frame), _folded(around), _folded(parts), _folded(course), begins, lists, simplified
-    )
+    return Vocabulary(**tries, begins=begins, lists=lists, simplified=simplified)
 
 
-def _below(node: dict[str, Any], word: str) -> dict[str, Any]:
-    """The node that the characters of a word lead to, empty where none does."""
-    for character in word:
-        node = node.get(character, {})
-    return node
+Fact: TypeAlias = tuple[Any, ...]
+"""One thing that is said of a phrase, e.g. ("says", "voice", ("pitch.level", "low"))."""
 
 
-def _lend(node: dict[str, Any], plain: dict[str, Any]) -> None:
-    """What is said without an adverb of degree is also said with it: 很大 of every head of which 大 is said.
+class _Phrases:
+    """Phrases with what is said of each, while the files are read: the many with the same facts share one Entry."""
 
-    `node` lies below the adverb, `plain` where the words go on without it.
-    """
-    for word, below in node.items():
-        if word and word in plain:
-            _lend(below, plain[word])
-    if "" in node and "" in plain and not node[""].phrases:
-        for head, says in plain[""].says.items():
-            node[""].says.setdefault(head, says)
+    def __init__(self) -> None:
+        self.facts: list[Fact] = []
+        self.ids: dict[Fact, int] = {}
+        self.of: dict[str, tuple[int, ...]] = {}
+        """phrase, its tokens joined by spaces -> facts, by their place in `facts`"""
+
+    def add(self, phrases: Iterable[str], *fact: Any) -> None:
+        """Say the same of some phrases."""
+        known = self.ids.setdefault(fact, len(self.facts))
+        if known == len(self.facts):
+            self.facts.append(fact)
+        of = self.of
+        for phrase in phrases:
+            for form in _forms(phrase):
+                key = _key(form)
+                before = of.get(key, ())
+                if key and known not in before:
+                    of[key] = (*before, known)
+
+    def lend(self, adverbs: Iterable[str]) -> None:
+        """What is said without an adverb of degree is also said with it: 很大 of every head of which 大 is said."""
+        begun: dict[str, list[str]] = {}
+        for key in self.of:
+            if _HAN.match(key):
+                begun.setdefault(key[0], []).append(key)
+        for adverb in adverbs:
+            prefix = _key(adverb) + " "
+            for key in begun.get(adverb[0], ()):
+                if not key.startswith(prefix) or (plain := self.of.get(key[len(prefix) :])) is None:
+                    continue
+                own = [self.facts[k] for k in self.of[key]]
+                if any(fact[0] == "phrase" for fact in own):
+                    continue
+                said = {fact[1] for fact in own if fact[0] == "says"}
+                lent = [k for k in plain if self.facts[k][0] == "says" and self.facts[k][1] not in said]
+                self.of[key] += tuple(lent)
+
+    def trie(self) -> dict[str, Any]:
+        """The phrases as token -> node, "" -> Entry where one ends; a node of nothing else is the Entry itself."""
+        entries: dict[tuple[int, ...], Entry] = {}
+        root: dict[str, Any] = {}
+        for key, known in self.of.items():
+            entry = entries.get(known)
+            if entry is None:
+                entry = entries[known] = _entry([self.facts[k] for k in known])
+            *first, last = key.split(" ")
+            node = root
+            for word in first:
+                below = node.get(word)
+                if type(below) is not dict:
+                    below = node[word] = {} if below is None else {"": below}
+                node = below
+            if type(below := node.get(last)) is dict:
+                below[""] = entry
+            else:
+                node[last] = entry
+        return root
 
 
-def _folded(node: dict[str, Any]) -> Any:
-    """The node with each node below it that holds nothing but an entry replaced by that entry."""
-    for word, below in node.items():
-        if word:
-            node[word] = below[""] if len(below) == 1 and "" in below else _folded(below)
-    return node
+def _key(form: str) -> str:
+    if _HAN.fullmatch(form):
+        return " ".join(form)
+    if form.isascii() and form.replace(" ", "").isalpha():
+        return " ".join(form.lower().split())
+    return " ".join(tokenize(form)[0])
+
+
+def _entry(facts: Iterable[Fact]) -> Entry:
+    entry = Entry()
+    for what, *given in facts:
+        if what == "head" or (what == "group head" and not entry.heads):
+            entry.heads[given[0]] = given[1]
+        elif what == "says":
+            entry.says.setdefault(given[0], []).append(given[1])
+        elif what == "phrase":
+            cue, asserts, need = given
+            entry.phrases.append((cue, asserts, need))
+            says = f"{cue} {asserts}"
+            entry.event |= says.startswith(_EVENTS)
+            entry.sign |= says.startswith("voice.quality")
+            if says.startswith("pause."):
+                entry.marks.add("values.gaps")
+                entry.meanings = tuple(sorted({*entry.meanings, "gaps"}))
+        elif what == "number":
+            entry.number, entry.unit = given
+        elif what == "unit":
+            entry.unit = given[0]
+        elif what == "mark":
+            _mark(entry, *given)
+    return entry
+
+
+def _mark(entry: Entry, group: str, name: str) -> None:
+    entry.marks.add(f"{group}.{name}")
+    if group == "marks" and name not in entry.roles:
+        entry.roles += (name,)
+    elif group == "values":
+        entry.meanings = tuple(sorted({*entry.meanings, name}))
+    elif group == "kinds":
+        entry.kind = name
+    elif group == "events":
+        entry.event |= name not in _COUNTED
+        entry.counted |= name in _COUNTED
+        entry.sign |= name == "sounding"
+        entry.person = name if name in _PERSONS else entry.person
 
 
 @cache
@@ -264,56 +355,30 @@ def _read(path: Path) -> dict[str, Any]:
         raise RuleError(f"{path}: is not TOML ({error})") from error
 
 
-def _add_sound(trie: dict[str, Any], data: Mapping[str, Any], path: Path) -> None:
+def _add_sound(sound: _Phrases, data: Mapping[str, Any], path: Path) -> None:
     for head, table in data.get("heads", {}).items():
-        for entry in _entries(trie, table["words"]):
-            entry.heads[head] = table["needs"]
+        sound.add(table["words"], "head", head, table["needs"])
         described = data["heads"][table["same_as"]]["is"] if "same_as" in table else table["is"]
         for says, phrases in described.items():
-            pair = _pair(says, path)
-            for entry in _entries(trie, phrases):
-                entry.says.setdefault(head, []).append(pair)
+            sound.add(phrases, "says", head, _pair(says, path))
     for need, table in data.get("phrases", {}).items():
         for says, phrases in table.items():
-            for entry in _entries(trie, phrases):
-                entry.phrases.append((*_pair(says, path), need))
-                entry.event |= says.startswith(_EVENTS)
-                entry.sign |= says.startswith("voice.quality")
-                if says.startswith("pause."):
-                    entry.marks.add("values.gaps")
-                    entry.meanings = tuple(sorted({*entry.meanings, "gaps"}))
+            sound.add(phrases, "phrase", *_pair(says, path), need)
     for table, unit in (("numbers", None), ("lengths", "s")):
         for number, phrases in data.get(table, {}).items():
-            for entry in _entries(trie, phrases):
-                entry.number, entry.unit = float(number), unit
+            sound.add(phrases, "number", float(number), unit)
     for unit, phrases in data.get("units", {}).items():
-        for entry in _entries(trie, phrases):
-            entry.unit = unit
-    _add_marks(trie, data, ("events", "kinds", "values", "ignore", "degree"))
-    for name, phrases in data.get("events", {}).items():
-        for entry in _entries(trie, phrases):
-            entry.event |= name not in _COUNTED
-            entry.counted |= name in _COUNTED
-            entry.sign |= name == "sounding"
-            entry.person = name if name in _PERSONS else entry.person
+        sound.add(phrases, "unit", unit)
+    _add_marks(sound, data, ("events", "kinds", "values", "ignore", "degree"))
     for head, table in data.get("heads", {}).items():
         for group in table.get("events", ()):
-            for entry in _entries(trie, data["events"][group]):
-                if not entry.heads:
-                    entry.heads[head] = table["needs"]
+            sound.add(data["events"][group], "group head", head, table["needs"])
 
 
-def _add_marks(trie: dict[str, Any], data: Mapping[str, Any], groups: Iterable[str]) -> None:
+def _add_marks(phrases: _Phrases, data: Mapping[str, Any], groups: Iterable[str]) -> None:
     for group in groups:
-        for name, phrases in data.get(group, {}).items():
-            for entry in _entries(trie, phrases):
-                entry.marks.add(f"{group}.{name}")
-                if group == "marks" and name not in entry.roles:
-                    entry.roles += (name,)
-                elif group == "values":
-                    entry.meanings = tuple(sorted({*entry.meanings, name}))
-                elif group == "kinds":
-                    entry.kind = name
+        for name, words in data.get(group, {}).items():
+            phrases.add(words, "mark", group, name)
 
 
 def _pair(says: str, path: Path) -> tuple[str, str]:
@@ -321,17 +386,6 @@ def _pair(says: str, path: Path) -> tuple[str, str]:
     if not asserts or "." not in cue:
         raise RuleError(f"{path}: {says!r} is not a cue and a value, like 'pitch.level high'")
     return cue, asserts
-
-
-def _entries(trie: dict[str, Any], phrases: Iterable[str]) -> Iterator[Entry]:
-    """The entry of each phrase, made where there is none."""
-    for phrase in phrases:
-        for form in _forms(phrase):
-            node = trie
-            for word in form if _HAN.fullmatch(form) else tokenize(form)[0]:
-                node = node.setdefault(word, {})
-            if node is not trie:
-                yield node.setdefault("", Entry())
 
 
 def _forms(phrase: str) -> list[str]:

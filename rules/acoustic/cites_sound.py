@@ -17,9 +17,9 @@ def check(trace: Trace, *, least: int = 1, supported: int = 0) -> str | None:
     """Object to fewer than `least` observations of the sound, or fewer than `supported` that the waveform supports."""
     spoken = [claim for claim in trace.claims if not claim.cue.startswith("time.")]
     observed = [claim for claim in spoken if claim.modality in ("asserted", "hedged")]
-    borne_out = sum(claim.verdict == "supported" for claim in trace.claims)
+    borne_out = sum(claim.verdict == "supported" for claim in observed)
     if len(observed) >= least:
-        few = f"the waveform supports {borne_out} of its claims, {supported} needed"
+        few = f"the waveform supports {borne_out} of its observations, {supported} needed"
         return None if borne_out >= supported else few
     others = sorted({claim.modality for claim in spoken} - {"asserted", "hedged"})
     beside = f"; {len(spoken) - len(observed)} mentions of sound are {', '.join(others)}" if others else ""
