@@ -128,7 +128,8 @@ def position(claim: Claim, clip: Measurements) -> Finding:
 def _unknown(clip: Measurements, *kinds: str) -> list[Segment]:
     """The separate sounds of which nothing tells the kind, and notes, which may be called tones, beside a tone."""
     either = (None, "note") if "tone" in kinds else (None,)
-    return [one for one in events(clip) if kind_of(clip, one) in either]
+    meant = [] if any(kind_of(clip, one) == "tone" for one in events(clip)) else sounds_of(clip, "tone")
+    return [one for one in events(clip) if kind_of(clip, one) in either and one not in meant]
 
 
 def _unless_another(
@@ -250,7 +251,8 @@ def sounds_of(clip: Measurements, kind: str) -> list[Segment]:
         return [one for one in events(clip) if kind_of(clip, one) == kind]
     found = tones_of(clip)
     if kind == "tone":
-        return [one for one in found if kind_of(clip, one) == "tone"]
+        # where nothing is plainly a tone, what a text calls one is what has a pitch
+        return [one for one in found if kind_of(clip, one) == "tone"] or found
     pitches = [one.f0_hz for one in found if one.f0_hz]
     if not pitches or _unknown(clip):
         return []
@@ -404,7 +406,7 @@ def _speech(clip: Measurements) -> tuple[bool | None, str]:
 
 
 def _tone(clip: Measurements) -> tuple[bool | None, str]:
-    found = sounds_of(clip, "tone")
+    found = [one for one in events(clip) if kind_of(clip, one) == "tone"]
     if found:
         return True, f"a tone at {found[0].t0_s:.1f} s"
     kinds = {kind_of(clip, one) for one in events(clip)}
