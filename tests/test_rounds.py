@@ -555,6 +555,10 @@ def test_options_become_flags():
         "b",
         "--no-gold",
         "drop",
+        "--extractor",
+        "rules",
+        "--extractor-tokens",
+        "2048",
         "--recheck",
     ]
     assert after(flags(Generate(max_tokens=5)), "--max-tokens") == "5"
