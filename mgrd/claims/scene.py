@@ -185,9 +185,12 @@ class Scene:
         return "span" if several or name in HALVES else name
 
 
+_NAMED = frozenset([*ORDINALS, *HALVES, *PLACES])
+
+
 def _named(term: Term, group: str) -> str | None:
     for mark in sorted(term.entry.marks):
         table, _, name = mark.partition(".")
-        if table == group and name in (*ORDINALS, *HALVES, *PLACES):
+        if table == group and name in _NAMED:
             return name
     return None
