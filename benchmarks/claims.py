@@ -91,7 +91,7 @@ class Score:
 
 
 def gold_items(half: str, data: Path | None) -> list[Item]:
-    """The items of `open`, `extra` or `sealed`; or `real`, published sentences whose text the data holds."""
+    """The items of `open`, `extra`, `sealed` or `unseen`; or `real`, published sentences whose text the data holds."""
     found = []
     for file in ("en.jsonl", "zh.jsonl") if half != "real" else ("real.jsonl",):
         for row in rows(GOLD / file):
@@ -198,7 +198,7 @@ def extraction(half: str, data: Path | None, show: bool) -> list[str]:
         here = [item for item in items if item.language == language]
         total, families, errors = score(here)
         lines.append(total.lines(f"**{language}, {half}** ({len(here)})"))
-        if half != "real":
+        if half not in ("real", "unseen"):
             lines += [one.lines(f"{language}, {name}") for name, one in families.items()]
         if show:
             print(*errors, sep="\n", file=sys.stderr)
@@ -350,22 +350,25 @@ def main() -> None:
     """Run the tests and print the page's sections."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with emodb/, fsdd/, taltech_traces.jsonl, ...")
-    parser.add_argument("--half", choices=("open", "extra", "sealed"), default="sealed", help="of the gold sentences")
+    halves = ("open", "extra", "sealed", "unseen")
+    parser.add_argument("--half", choices=halves, default="sealed", help="of the gold sentences")
     parser.add_argument("--only", choices=("extraction", "planted", "texts", "speed"), help="one of the tests")
     parser.add_argument("--show", action="store_true", help="every difference on stderr (not for the sealed half)")
     parser.add_argument("--write", action="store_true", help="write the sections to docs/grounding.md")
     given = parser.parse_args()
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/grounding.md is what is written")
-    if given.show and given.half == "sealed" and given.only in (None, "extraction"):
-        parser.error("--show with the sealed half would open it; use --half open")
+    if given.show and given.half in ("sealed", "unseen") and given.only in (None, "extraction"):
+        parser.error(f"--show would open the {given.half} sentences; use --half open")
     made: dict[str, list[str]] = {}
     if given.only in (None, "extraction"):
         made["extraction"] = extraction(given.half, given.data, given.show)
         english, chinese = kappa(GOLD / "en.jsonl"), kappa(GOLD / "zh.jsonl")
         made["extraction"] += [f"\nKappa of the two readers: {english} English, {chinese} Chinese."]
+        if given.half == "sealed":
+            made["extraction"] += ["", *extraction("unseen", None, show=False)]
         if given.data is not None:
-            made["extraction"] += ["", *extraction("real", given.data, given.show)]
+            made["extraction"] += ["", *extraction("real", given.data, show=False)]
     if given.only in (None, "planted"):
         made["planted"] = contradictions(given.data, given.show)
     if given.only in (None, "texts") and given.data is not None:
