@@ -7,7 +7,9 @@ voice or a rhythm by a word that is in no list (`嗓音像丝绸一样`). Knows 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 
 from mgrd.claims import Claim
@@ -178,6 +180,8 @@ def sources(scene: Scene) -> Iterator[tuple[int, int]]:
         begin = i
         while begin > max(first, i - _LONGEST_SOURCE) and _names(scene, begin - 1) and begin - 1 not in named:
             begin -= 1
+        if begin > first and begin - 1 in named and i - begin == 1:
+            continue  # "玻璃碎掉的声音"
         if i - begin >= 1 and not (i - begin == 1 and i == k and scene.listed("not_source", begin)):
             yield begin, k + 1
 
@@ -244,4 +248,71 @@ def _is_predicate(scene: Scene, i: int, end: int) -> bool:
     if quality[:2] in scene.vocabulary.lists["no_quality"] or quality[:1] in scene.vocabulary.lists["no_quality"]:
         return False
     doubled = k == 0 and len(rest) > 1 and (rest[-1] == rest[-2] or rest[0] == rest[1])
-    return 1 <= len(quality) <= _IDIOM if degree else doubled or (len(quality) == _IDIOM and k == 0)
+    if degree:
+        return 1 <= len(quality) <= _IDIOM
+    plain = not any(scene.listed("no_idiom", i + n) for n in range(len(rest)))
+    return doubled or (len(quality) == _IDIOM and k == 0 and plain)
+
+
+_TONES = frozenset({"语气", "口吻", "口气", "腔调"})
+"""Nouns whose attribute says in what manner somebody speaks."""
+
+
+def toned(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -> Iterator[Claim]:
+    """The manner that an unlisted attribute names: `用一种命令下属似的口吻`, `充满挑战性的语气`."""
+    starts = scene.text.starts
+    for head in here:
+        named = "".join(scene.word(k) for k in range(head.i, head.j))
+        if named not in _TONES or head.name != "manner":
+            continue
+        k = head.i - 1
+        while scene.word(k) in ("*", "“", "”"):
+            k -= 1
+        if scene.word(k) != "的":
+            continue
+        i, (begin, _) = k, scene.clause(head.i)
+        while i > begin and i > k - 9 and not scene.listed("toned_by", i - 1) and scene.word(i - 1) >= "\u3400":
+            i -= 1
+        if k - i < 2 or not scene.listed("toned_by", i - 1):
+            continue
+        if any(one.start < starts[head.j - 1] and starts[i] < one.end for one in described):
+            continue
+        yield scene.claim(i, head.j, "voice.quality", "presence", scene.text.raw[starts[i] : starts[k]])
+
+
+def settled(scene: Scene, found: Sequence[Claim]) -> list[Claim]:
+    """The claims of a Chinese sentence with the cues that only the whole sentence tells.
+
+    `不紧不慢` is a pace where somebody speaks and a tempo where music plays; what `听着` is said of without a voice is
+    no voice's; a metre (`3/4拍`) is no regularity; `蹿到 210 赫兹` moves.
+    """
+    words = scene.text.words[scene.sentence.i : scene.sentence.j]
+    lists = scene.vocabulary.lists
+    music = not lists["of_music"].isdisjoint(words)
+    speech = not lists["of_speech"].isdisjoint(words)
+    kept: list[Claim] = []
+    for one in found:
+        if one.cue == "rhythm.regularity" and one.asserts == "metre":
+            continue
+        if one.cue == "rate.level" and music and not speech:
+            one = replace(one, cue="tempo.level")
+        if one.cue == "voice.quality" and music and not speech and lists["of_voice"].isdisjoint(words):
+            continue
+        kept.append(one)
+        if one.cue == "pitch.value" and (moved := _moved(scene, one, found)) is not None:
+            kept.append(moved)
+    return kept
+
+
+def _moved(scene: Scene, one: Claim, found: Sequence[Claim]) -> Claim | None:
+    """The movement whose goal a pitch is: `猛地蹿到 210 赫兹`, `一路滑回 A3`."""
+    j = bisect_left(scene.text.starts, one.start)
+    for k in range(j, max(j - 4, scene.sentence.i), -1):
+        if scene.word(k) not in ("到", "至", "上", "回"):
+            continue
+        rising = scene.listed("risen", k - 1)
+        if rising or scene.listed("fallen", k - 1):
+            moved = scene.claim(k - 1, k + 1, "pitch.contour", "trend", "rising" if rising else "falling")
+            near = (other for other in found if other.cue == "pitch.contour")
+            return None if any(other.start - 12 < moved.end and moved.start < other.end + 12 for other in near) else moved
+    return None

@@ -121,6 +121,8 @@ def stance(
                 put(sentence.i, sentence.j, "general")
             elif name == "report" and term.j >= sentence.j and text.words[term.i - 2] in _STOPS and term.i - 2 >= first:
                 put(first, term.i, "quoted")  # "the price of guitars has gone up, he says"
+            elif name == "report" and text.words[term.i] == "提" and _is_numeral(text, term.j):
+                continue  # "从100拍提到了140拍"
             elif name == "report":
                 put(term.j, _report_end(text, term, frame, sentence, _relative_end(text, frame, clauses, j)), "quoted")
             elif name == "generic" and _is_generic(text, i, term.i, vocabulary):
@@ -130,6 +132,11 @@ def stance(
             elif name == "negation_after":
                 _negate(negated, first, i, term.i)
     return Stance(modality, negated, [(i - first, j - first) for i, j in clauses])
+
+
+def _is_numeral(text: Text, i: int) -> bool:
+    """Whether a figure follows, over a particle or `大约`."""
+    return any(k < len(text.words) and text.words[k][0].isdigit() for k in range(i, i + 4))
 
 
 def _is_tagged(text: Text, sentence: Sentence, vocabulary: Vocabulary) -> bool:
