@@ -42,11 +42,12 @@ _LONGEST_SOURCE = 4
 def figures(scene: Scene, taken: Sequence[Claim]) -> list[Claim]:
     """Paces, tempos and counts of strokes that are not among the claims `taken` from the same sentence."""
     words = scene.text.words
-    if not any(words[k] in _MEASURED for k in range(scene.sentence.i, scene.sentence.j)):
+    begin, end = scene.sentence.i, scene.sentence.j
+    if not any(words[k] in _MEASURED or words[k].isdigit() for k in range(begin, end)):
         return []
     digits = [(k, k + 1, float(words[k])) for k in range(scene.sentence.i, scene.sentence.j) if _is_number(words[k])]
     numbers = sorted([*numerals(scene), *digits])
-    return [*paced(scene, numbers), *strokes(scene, numbers, taken)]
+    return [*paced(scene, numbers), *_bare_tempos(scene, digits), *strokes(scene, numbers, taken)]
 
 
 def _is_number(word: str) -> bool:
@@ -118,6 +119,20 @@ def paced(scene: Scene, numbers: Sequence[tuple[int, int, float]]) -> Iterator[C
             yield _figure(scene, begin, noun + 1, "tempo.value", value * 60 / seconds, "BPM")
 
 
+def _bare_tempos(scene: Scene, numbers: Sequence[tuple[int, int, float]]) -> Iterator[Claim]:
+    """A figure alone in the clause after one about the tempo: `速度不快，估计也就 80 多`, `节奏飞快，起码 160`."""
+    for i, j, value in numbers:
+        begin, end = scene.clause(i)
+        alone = value in _BEATS and scene.word(begin - 1) in (",", "，") and j - begin <= 6 and end - j <= 3
+        if not alone or not all(scene.word(k) >= "\u3400" for k in (*range(begin, i), *range(j, end))):
+            continue
+        before = scene.clause(begin - 2)
+        if (j == end or scene.listed("or_so", j)) and any(
+            "tempo" in t.entry.heads and before[0] <= t.i < before[1] for t in scene.sound
+        ):
+            yield _figure(scene, i, j, "tempo.value", value, "BPM")
+
+
 def _period(scene: Scene, i: int) -> tuple[int, float | None]:
     """Where `每秒`, `一分钟` begins within a few tokens before i, and how many seconds it is."""
     for k in range(i - 1, max(scene.sentence.i, i - 7), -1):
@@ -157,7 +172,7 @@ def strokes(scene: Scene, numbers: Sequence[tuple[int, int, float]], taken: Sequ
 def _verb(scene: Scene, i: int) -> int | None:
     """Where the verb of sounding begins that a count at token i belongs to: `敲了`, `响了`, `一共`, `是`."""
     k = i - 1
-    while k >= scene.sentence.i and (scene.word(k) in "了过着得有大概约好差不多共" or scene.listed("about", k)):
+    while k >= scene.sentence.i and (scene.word(k) in "了过着得有大概约好差不多共整足将近仅只总又才几乎" or scene.listed("about", k)):
         k -= 1
     if scene.listed("struck", k):
         return k
@@ -170,6 +185,10 @@ def _verb(scene: Scene, i: int) -> int | None:
 def sources(scene: Scene) -> Iterator[tuple[int, int]]:
     """Tokens [i, j) of each `X声` or `X的声音` whose X is in no list of sounds: `滋啦声`, `拖椅子的声音`."""
     words, first, end = scene.text.words, scene.sentence.i, scene.sentence.j
+    for i, j in scene.text.quoted_in(first, end):  # “咔”的一声
+        k = next((k for k in range(j, min(j + 3, end)) if words[k] == "声"), None)
+        if k is not None and j - i <= _LONGEST_SOURCE + 2 and all(words[m] in "的一地几两" for m in range(j, k)):
+            yield i, k + 1
     named = {k for t in scene.sound for k in range(t.i, t.j)}
     for k in range(first + 1, end):
         if words[k] != "声" or (k in named and not _ends_in_sound(scene, k)):

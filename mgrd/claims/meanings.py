@@ -171,8 +171,8 @@ def is_position(scene: Scene, i: int, j: int | None = None) -> bool:
         return True
     if ":" in scene.word(i) and k < scene.sentence.i:
         return True  # "0:03-0:05 is just wind"
-    if not scene.listed("position", k):
-        return False
+    if not scene.listed("position", k) or (scene.word(k) == "到" and scene.word(k - 1) in ("不", "达")):
+        return False  # "持续不到两秒"
     # "a pause of about 3 s" is a length, "a pause around 3 s" a place
     return not scene.listed("about", k) or not (scene.listed("duration", k - 1) or is_lasting(scene, i))
 
