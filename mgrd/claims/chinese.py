@@ -245,6 +245,8 @@ def unlisted(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -> 
         first, last = scene.text.starts[begin], scene.text.ends[end - 1]
         if any(one.start < last and first < one.end for one in described) or not _is_predicate(scene, head.j, end):
             continue
+        if cue == "rate.level" and not any(scene.word(k) in _LIKE for k in range(head.j, end)):
+            continue  # "字咬得特别重"
         done = end
         said = scene.text.raw[scene.text.starts[head.j] : last]
         yield scene.claim(head.i, end, cue, "presence" if cue == "voice.quality" else "level", said)

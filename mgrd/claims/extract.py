@@ -87,8 +87,8 @@ def _says_something(text: Text, sentence: Sentence, sound: list[Term], before: l
         return True
     if text.notes_in(sentence.i, sentence.j):
         return True
-    if text.chinese and (headed or number):
-        return True  # `嗓音像丝绸一样`, `响了五声`
+    if text.chinese and (headed or number or described):
+        return True  # `嗓音像丝绸一样`, `响了五声`, `颤音很明显`
     return described and any(head.name in entry.says for head in before for _, _, entry in sound)
 
 

@@ -183,12 +183,15 @@ def _is_measured(scene: Scene, i: int) -> bool:
     k = i
     while scene.listed("about", k - 1) or scene.word(k - 1) == "了":
         k -= 1
-    if any("gaps" in t.entry.meanings and k <= t.j <= i for t in scene.sound):
-        return True  # "停顿约1.2秒后"
+    if any(not _LENGTHS.isdisjoint(t.entry.meanings) and k <= t.j <= i for t in scene.sound):
+        return scene.word(i) >= "\u3400" or scene.word(k - 1) >= "\u3400"  # "停顿约1.2秒后"
     return scene.word(i - 1) == "在" and any(
         t.entry.marks.intersection(("values.gaps", "values.lasting", "values.reverb")) and begin <= t.i < i
         for t in scene.sound
     )
+
+
+_LENGTHS = frozenset({"gaps", "lasting"})
 
 
 def _is_way_in(scene: Scene, j: int) -> bool:

@@ -148,7 +148,11 @@ def _is_rate(scene: Scene, one: Quantity) -> bool:
         return False
     begin, end = clause_of(scene, one)
     here = [t for t in scene.sound if begin <= t.i < end]
-    return not _moves(scene) and not any(t.entry.sign or not _PITCHED.isdisjoint(t.entry.heads) for t in here)
+    return not _moves(scene) and not any(t.entry.sign or not _PITCHED.isdisjoint(t.entry.heads) or _is_pitch(t) for t in here)
+
+
+def _is_pitch(term: Term) -> bool:
+    return any(cue.startswith("pitch.") for cue, *_ in term.entry.phrases)
 
 
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
