@@ -172,7 +172,9 @@ def strokes(scene: Scene, numbers: Sequence[tuple[int, int, float]], taken: Sequ
 def _verb(scene: Scene, i: int) -> int | None:
     """Where the verb of sounding begins that a count at token i belongs to: `敲了`, `响了`, `一共`, `是`."""
     k = i - 1
-    while k >= scene.sentence.i and (scene.word(k) in "了过着得有大概约好差不多共整足将近仅只总又才几乎" or scene.listed("about", k)):
+    while k >= scene.sentence.i and (
+        scene.word(k) in "了过着得有大概约好差不多共整足将近仅只总又才几乎" or scene.listed("about", k)
+    ):
         k -= 1
     if scene.listed("struck", k):
         return k
@@ -316,13 +318,18 @@ def settled(scene: Scene, found: Sequence[Claim]) -> list[Claim]:
         if one.cue == "rhythm.regularity" and one.asserts == "metre":
             continue
         if one.cue == "rate.level" and music and not speech:
-            one = replace(one, cue="tempo.level")
+            kept.append(replace(one, cue="tempo.level"))
+            continue
         if one.cue == "voice.quality" and music and not speech and lists["of_voice"].isdisjoint(words):
             continue
         kept.append(one)
         if one.cue == "pitch.value" and (moved := _moved(scene, one, found)) is not None:
             kept.append(moved)
     return kept
+
+
+_BESIDE = 12
+"""Characters from a movement that is told within which its goal tells no other."""
 
 
 def _moved(scene: Scene, one: Claim, found: Sequence[Claim]) -> Claim | None:
@@ -332,8 +339,11 @@ def _moved(scene: Scene, one: Claim, found: Sequence[Claim]) -> Claim | None:
         if scene.word(k) not in ("到", "至", "上", "回"):
             continue
         rising = scene.listed("risen", k - 1)
+        if any(scene.word(m) == "最" for m in range(k - 4, k)):
+            return None  # "最高冲到390Hz" is an extreme
         if rising or scene.listed("fallen", k - 1):
             moved = scene.claim(k - 1, k + 1, "pitch.contour", "trend", "rising" if rising else "falling")
             near = (other for other in found if other.cue == "pitch.contour")
-            return None if any(other.start - 12 < moved.end and moved.start < other.end + 12 for other in near) else moved
+            told = any(other.start - _BESIDE < moved.end and moved.start < other.end + _BESIDE for other in near)
+            return None if told else moved
     return None

@@ -148,7 +148,9 @@ def _is_rate(scene: Scene, one: Quantity) -> bool:
         return False
     begin, end = clause_of(scene, one)
     here = [t for t in scene.sound if begin <= t.i < end]
-    return not _moves(scene) and not any(t.entry.sign or not _PITCHED.isdisjoint(t.entry.heads) or _is_pitch(t) for t in here)
+    return not _moves(scene) and not any(
+        t.entry.sign or not _PITCHED.isdisjoint(t.entry.heads) or _is_pitch(t) for t in here
+    )
 
 
 def _is_pitch(term: Term) -> bool:
