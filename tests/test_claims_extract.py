@@ -436,6 +436,13 @@ def test_the_time_is_in_proportion_to_the_text(unit):
         ("桌子上传来叮铃叮铃的滚珠声。", ("source.presence", "whole", "present")),
         ("他笑着说：“行吧”，尾音往上挑。", ("pitch.contour", "end", "rising")),
         ("男的吧?", ("voice.sex", "whole", "male")),
+        ("颤音很明显。", ("voice.quality", "whole", "颤音")),
+        ("她用打发推销员的口吻在说话。", ("voice.quality", "whole", "打发推销员")),
+        ("到了中段猛地蹿到 210 赫兹上下。", ("pitch.contour", "whole", "rising")),
+        ("节拍型不紧不慢,鼓打得很稳。", ("tempo.level", "whole", "moderate")),
+        ("录音末尾有“咔”的一声。", ("source.presence", "whole", "present")),
+        ("雷声在狗叫之前。", ("event.order", "whole", "order")),
+        ("底噪电平约 -38 dBFS。", ("noise.level", "whole", "value")),
     ],
 )
 def test_spoken_chinese_is_read(think, expected):
@@ -453,6 +460,9 @@ def test_spoken_chinese_is_read(think, expected):
         ("停顿仅 0.4 秒左右。", [("pause.duration", "whole", 0.4, "s")]),
         ("中间空了一下,大概0.6秒。", [("pause.duration", "whole", 0.6, "s")]),
         ("声音持续两秒半。", [("time.duration", "whole", 2.5, "s")]),
+        ("停顿约1.2秒后才开口。", [("pause.duration", "whole", 1.2, "s")]),
+        ("速度其实不快，估计也就 80 多。", [("tempo.value", "whole", 80.0, "BPM")]),
+        ("掌声稀疏，持续不到两秒。", [("time.duration", "span", 2.0, "s")]),
     ],
 )
 def test_a_chinese_figure_keeps_its_unit(think, expected):
@@ -475,6 +485,10 @@ def test_a_chinese_figure_keeps_its_unit(think, expected):
         "所以答案是A,语速很快。",
         "这项投资风险很高,节奏要把握好。",
         "大致如此,小节之间没有关系。",
+        "新闻里谈到了机场噪声扰民的问题。",
+        "那位父亲说孩子晚上总哭。",
+        "人耳对 3 kHz 左右的声音最敏感。",
+        "会议的节奏安排得很紧。",
     ],
 )
 def test_chinese_that_is_no_observation_is_no_claim(think):

@@ -7,7 +7,9 @@ voice or a rhythm by a word that is in no list (`嗓音像丝绸一样`). Knows 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 
 from mgrd.claims import Claim
@@ -40,11 +42,12 @@ _LONGEST_SOURCE = 4
 def figures(scene: Scene, taken: Sequence[Claim]) -> list[Claim]:
     """Paces, tempos and counts of strokes that are not among the claims `taken` from the same sentence."""
     words = scene.text.words
-    if not any(words[k] in _MEASURED for k in range(scene.sentence.i, scene.sentence.j)):
+    begin, end = scene.sentence.i, scene.sentence.j
+    if not any(words[k] in _MEASURED or words[k].isdigit() for k in range(begin, end)):
         return []
     digits = [(k, k + 1, float(words[k])) for k in range(scene.sentence.i, scene.sentence.j) if _is_number(words[k])]
     numbers = sorted([*numerals(scene), *digits])
-    return [*paced(scene, numbers), *strokes(scene, numbers, taken)]
+    return [*paced(scene, numbers), *_bare_tempos(scene, digits), *strokes(scene, numbers, taken)]
 
 
 def _is_number(word: str) -> bool:
@@ -116,6 +119,20 @@ def paced(scene: Scene, numbers: Sequence[tuple[int, int, float]]) -> Iterator[C
             yield _figure(scene, begin, noun + 1, "tempo.value", value * 60 / seconds, "BPM")
 
 
+def _bare_tempos(scene: Scene, numbers: Sequence[tuple[int, int, float]]) -> Iterator[Claim]:
+    """A figure alone in the clause after one about the tempo: `速度不快，估计也就 80 多`, `节奏飞快，起码 160`."""
+    for i, j, value in numbers:
+        begin, end = scene.clause(i)
+        alone = value in _BEATS and scene.word(begin - 1) in (",", "，") and j - begin <= 6 and end - j <= 3
+        if not alone or not all(scene.word(k) >= "\u3400" for k in (*range(begin, i), *range(j, end))):
+            continue
+        before = scene.clause(begin - 2)
+        if (j == end or scene.listed("or_so", j)) and any(
+            "tempo" in t.entry.heads and before[0] <= t.i < before[1] for t in scene.sound
+        ):
+            yield _figure(scene, i, j, "tempo.value", value, "BPM")
+
+
 def _period(scene: Scene, i: int) -> tuple[int, float | None]:
     """Where `每秒`, `一分钟` begins within a few tokens before i, and how many seconds it is."""
     for k in range(i - 1, max(scene.sentence.i, i - 7), -1):
@@ -155,7 +172,9 @@ def strokes(scene: Scene, numbers: Sequence[tuple[int, int, float]], taken: Sequ
 def _verb(scene: Scene, i: int) -> int | None:
     """Where the verb of sounding begins that a count at token i belongs to: `敲了`, `响了`, `一共`, `是`."""
     k = i - 1
-    while k >= scene.sentence.i and (scene.word(k) in "了过着得有大概约好差不多共" or scene.listed("about", k)):
+    while k >= scene.sentence.i and (
+        scene.word(k) in "了过着得有大概约好差不多共整足将近仅只总又才几乎" or scene.listed("about", k)
+    ):
         k -= 1
     if scene.listed("struck", k):
         return k
@@ -168,6 +187,10 @@ def _verb(scene: Scene, i: int) -> int | None:
 def sources(scene: Scene) -> Iterator[tuple[int, int]]:
     """Tokens [i, j) of each `X声` or `X的声音` whose X is in no list of sounds: `滋啦声`, `拖椅子的声音`."""
     words, first, end = scene.text.words, scene.sentence.i, scene.sentence.j
+    for i, j in scene.text.quoted_in(first, end):  # “咔”的一声
+        k = next((k for k in range(j, min(j + 3, end)) if words[k] == "声"), None)
+        if k is not None and j - i <= _LONGEST_SOURCE + 2 and all(words[m] in "的一地几两" for m in range(j, k)):
+            yield i, k + 1
     named = {k for t in scene.sound for k in range(t.i, t.j)}
     for k in range(first + 1, end):
         if words[k] != "声" or (k in named and not _ends_in_sound(scene, k)):
@@ -178,6 +201,8 @@ def sources(scene: Scene) -> Iterator[tuple[int, int]]:
         begin = i
         while begin > max(first, i - _LONGEST_SOURCE) and _names(scene, begin - 1) and begin - 1 not in named:
             begin -= 1
+        if begin > first and begin - 1 in named and i - begin == 1:
+            continue  # "玻璃碎掉的声音"
         if i - begin >= 1 and not (i - begin == 1 and i == k and scene.listed("not_source", begin)):
             yield begin, k + 1
 
@@ -222,6 +247,8 @@ def unlisted(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -> 
         first, last = scene.text.starts[begin], scene.text.ends[end - 1]
         if any(one.start < last and first < one.end for one in described) or not _is_predicate(scene, head.j, end):
             continue
+        if cue == "rate.level" and not any(scene.word(k) in _LIKE for k in range(head.j, end)):
+            continue  # "字咬得特别重"
         done = end
         said = scene.text.raw[scene.text.starts[head.j] : last]
         yield scene.claim(head.i, end, cue, "presence" if cue == "voice.quality" else "level", said)
@@ -244,4 +271,79 @@ def _is_predicate(scene: Scene, i: int, end: int) -> bool:
     if quality[:2] in scene.vocabulary.lists["no_quality"] or quality[:1] in scene.vocabulary.lists["no_quality"]:
         return False
     doubled = k == 0 and len(rest) > 1 and (rest[-1] == rest[-2] or rest[0] == rest[1])
-    return 1 <= len(quality) <= _IDIOM if degree else doubled or (len(quality) == _IDIOM and k == 0)
+    if degree:
+        return 1 <= len(quality) <= _IDIOM
+    plain = not any(scene.listed("no_idiom", i + n) for n in range(len(rest)))
+    return doubled or (len(quality) == _IDIOM and k == 0 and plain)
+
+
+_TONES = frozenset({"语气", "口吻", "口气", "腔调"})
+"""Nouns whose attribute says in what manner somebody speaks."""
+
+
+def toned(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -> Iterator[Claim]:
+    """The manner that an unlisted attribute names: `用一种命令下属似的口吻`, `充满挑战性的语气`."""
+    starts = scene.text.starts
+    for head in here:
+        named = "".join(scene.word(k) for k in range(head.i, head.j))
+        if named not in _TONES or head.name != "manner":
+            continue
+        k = head.i - 1
+        while scene.word(k) in ("*", "“", "”"):
+            k -= 1
+        if scene.word(k) != "的":
+            continue
+        i, (begin, _) = k, scene.clause(head.i)
+        while i > begin and i > k - 9 and not scene.listed("toned_by", i - 1) and scene.word(i - 1) >= "\u3400":
+            i -= 1
+        if k - i < 2 or not scene.listed("toned_by", i - 1):
+            continue
+        if any(one.start < starts[head.j - 1] and starts[i] < one.end for one in described):
+            continue
+        yield scene.claim(i, head.j, "voice.quality", "presence", scene.text.raw[starts[i] : starts[k]])
+
+
+def settled(scene: Scene, found: Sequence[Claim]) -> list[Claim]:
+    """The claims of a Chinese sentence with the cues that only the whole sentence tells.
+
+    `不紧不慢` is a pace where somebody speaks and a tempo where music plays; what `听着` is said of without a voice is
+    no voice's; a metre (`3/4拍`) is no regularity; `蹿到 210 赫兹` moves.
+    """
+    words = scene.text.words[scene.sentence.i : scene.sentence.j]
+    lists = scene.vocabulary.lists
+    music = not lists["of_music"].isdisjoint(words)
+    speech = not lists["of_speech"].isdisjoint(words)
+    kept: list[Claim] = []
+    for one in found:
+        if one.cue == "rhythm.regularity" and one.asserts == "metre":
+            continue
+        if one.cue == "rate.level" and music and not speech:
+            kept.append(replace(one, cue="tempo.level"))
+            continue
+        if one.cue == "voice.quality" and music and not speech and lists["of_voice"].isdisjoint(words):
+            continue
+        kept.append(one)
+        if one.cue == "pitch.value" and (moved := _moved(scene, one, found)) is not None:
+            kept.append(moved)
+    return kept
+
+
+_BESIDE = 12
+"""Characters from a movement that is told within which its goal tells no other."""
+
+
+def _moved(scene: Scene, one: Claim, found: Sequence[Claim]) -> Claim | None:
+    """The movement whose goal a pitch is: `猛地蹿到 210 赫兹`, `一路滑回 A3`."""
+    j = bisect_left(scene.text.starts, one.start)
+    for k in range(j, max(j - 4, scene.sentence.i), -1):
+        if scene.word(k) not in ("到", "至", "上", "回"):
+            continue
+        rising = scene.listed("risen", k - 1)
+        if any(scene.word(m) == "最" for m in range(k - 4, k)):
+            return None  # "最高冲到390Hz" is an extreme
+        if rising or scene.listed("fallen", k - 1):
+            moved = scene.claim(k - 1, k + 1, "pitch.contour", "trend", "rising" if rising else "falling")
+            near = (other for other in found if other.cue == "pitch.contour")
+            told = any(other.start - _BESIDE < moved.end and moved.start < other.end + _BESIDE for other in near)
+            return None if told else moved
+    return None

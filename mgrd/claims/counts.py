@@ -42,7 +42,7 @@ def counts(scene: Scene, before: list[Head]) -> list[Claim]:
 
 
 _COUNTED_HEADS = ("note", "music_note", "tone_of_voice")
-_MEASURES = frozenset("个声下次记响阵")
+_MEASURES = frozenset("个声下次记响阵把架台位名支种")
 """Chinese measure words of sounds."""
 _RESTATED_HEADS = (*_COUNTED_HEADS, "source", "thing", "vocal_sound")
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from mgrd.claims import Claim
 from mgrd.claims.scene import Kind, Scene
 from mgrd.claims.sides import OTHER, compared
-from mgrd.claims.vocabulary import Term
+from mgrd.claims.vocabulary import Term, terms
 
 KINDS: dict[str, Kind] = {
     "pitch.contour": "trend",
@@ -91,9 +91,10 @@ def descriptions(scene: Scene, here: list[Head], before: list[Head]) -> tuple[li
             if bound[0] is None or bound[0].name not in _OF_A_PART:
                 describing.append(term.i)
         else:
-            for cue, asserts, needs in term.entry.phrases:
-                if scene.allowed(needs):
-                    found += _described(scene, term, None, cue, asserts)
+            for one in (term,) if entry.phrases else _within(scene, term):
+                for cue, asserts, needs in one.entry.phrases:
+                    if scene.allowed(needs):
+                        found += _described(scene, one, None, cue, asserts)
         new = len(found) - len(at)
         if not new:
             continue
@@ -106,6 +107,17 @@ def descriptions(scene: Scene, here: list[Head], before: list[Head]) -> tuple[li
     return _paired(scene, found, at), frozenset(describing)
 
 
+def _within(scene: Scene, term: Term) -> list[Term]:
+    """The phrases inside a Chinese term that describes nothing here: `颤音` of `颤音很明显`."""
+    if scene.word(term.i) < "\u3400":
+        return []
+    for j in range(term.j - 1, term.i + 1, -1):
+        inside = terms(scene.text.words, scene.vocabulary.sound, (term.i,), j)
+        if inside and inside[0].entry.phrases:
+            return inside
+    return []
+
+
 def _continues(scene: Scene, one: Claim, other: Claim, i: int, j: int) -> bool:
     """`husky, slightly cracked`, `bright and jangly`: words of one cue, only adverbs and joints in tokens [i, j)."""
     alike = (
@@ -116,7 +128,8 @@ def _continues(scene: Scene, one: Claim, other: Claim, i: int, j: int) -> bool:
         and not one.cue.startswith(("source.", "event."))
         and (one.asserts == other.asserts or one.cue == "voice.quality")
         and all(
-            scene.listed("joins", k) or scene.listed("adverbs", k) or scene.word(k).endswith("ly") for k in range(i, j)
+            scene.listed("joins", k) or scene.listed("adverbs", k) or scene.word(k).endswith(("ly", "和", "与"))
+            for k in range(i, j)
         )
         and scene.clause(i - 1) == scene.clause(j)
     )

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from mgrd.claims import Claim
 from mgrd.claims.chinese import figures as chinese_figures
-from mgrd.claims.chinese import unlisted
+from mgrd.claims.chinese import settled, toned, unlisted
 from mgrd.claims.contrasts import contrasted
 from mgrd.claims.counts import counts
 from mgrd.claims.courses import courses
@@ -87,8 +87,8 @@ def _says_something(text: Text, sentence: Sentence, sound: list[Term], before: l
         return True
     if text.notes_in(sentence.i, sentence.j):
         return True
-    if text.chinese and (headed or number):
-        return True  # `嗓音像丝绸一样`, `响了五声`
+    if text.chinese and (headed or number or described):
+        return True  # `嗓音像丝绸一样`, `响了五声`, `颤音很明显`
     return described and any(head.name in entry.says for head in before for _, _, entry in sound)
 
 
@@ -128,6 +128,7 @@ def _claims(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
         figures = [one for one in figures if one.kind != "trend"]
     if scene.text.chinese:
         described += unlisted(scene, here, described)
+        described += toned(scene, here, described)
     described = keys(scene, contrasted(scene, here, described))
     counted, sources = counts(scene, before), presences(scene, described, describing)
     if scene.text.chinese:
@@ -139,6 +140,8 @@ def _claims(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
     ordered, heard = orders(scene, phrased + sources + voices), times(scene, sounding + voices, described)
     found = [*figures, *counted, *described, *told(scene, sources, counted, described), *persons, *ordered, *heard]
     found = courses(scene, found)
+    if scene.text.chinese:
+        found = settled(scene, found)
     return _distinct(sorted(found, key=lambda one: (one.start, one.end, one.cue, one.asserts)))
 
 

@@ -20,7 +20,7 @@ _ENGLISH = re.compile(
     r"(?: (chord|triad|scale|arpeggio|third|seventh|sixth)s?)?",
     re.IGNORECASE,
 )
-_CHINESE = re.compile(r"(升|降)?([A-Ga-g])(#|♯|♭|b)?\s*(?:自然|和声|旋律)?(大|小)调(?:式?(和弦|音阶))?")
+_CHINESE = re.compile(r"(升|降)?\s*([A-Ga-g])(#|♯|♭|b)?\s*(?:自然|和声|旋律)?(大|小)调(?:式?(和弦|音阶))?")
 _MODE = re.compile(r"\bin (?:a )?(?:clear(?:ly)? )?(major|minor) (?:key|mode|tonality)\b", re.IGNORECASE)
 _NAMING = re.compile(r"\b(?:in|of|an|to|is|from|the|key)[ :]+$", re.IGNORECASE)
 _SIGNS = ("ajor", "inor", " maj", " min", "大调", "小调")

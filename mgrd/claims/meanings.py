@@ -119,7 +119,7 @@ _APPOSING = (",", "(", "—", "–")
 EXTREMES = {"extreme_high": "highest", "extreme_low": "lowest", "reached": "reached"}
 _MEANINGS: dict[str, tuple[str, ...]] = {
     "hz": ("brightness", "sampling", "modulation", "overtones", "hum", *EXTREMES),
-    "db": ("snr", "noise", "comparing"),
+    "db": ("snr", "noise", "dynamics", "comparing"),
     "s": ("gaps", "lasting", "reverb"),
     "bpm": (),
     "st": (),
@@ -137,6 +137,7 @@ _CUES: dict[tuple[str, str | None], str] = {
     ("db", None): "loudness.level",
     ("db", "snr"): "noise.level",
     ("db", "noise"): "noise.level",
+    ("db", "dynamics"): "loudness.range",
     ("db", "comparing"): "loudness.trend",
     ("s", None): "time.duration",
     ("s", "lasting"): "time.duration",
@@ -170,8 +171,8 @@ def is_position(scene: Scene, i: int, j: int | None = None) -> bool:
         return True
     if ":" in scene.word(i) and k < scene.sentence.i:
         return True  # "0:03-0:05 is just wind"
-    if not scene.listed("position", k):
-        return False
+    if not scene.listed("position", k) or (scene.word(k) == "到" and scene.word(k - 1) in ("不", "达")):
+        return False  # "持续不到两秒"
     # "a pause of about 3 s" is a length, "a pause around 3 s" a place
     return not scene.listed("about", k) or not (scene.listed("duration", k - 1) or is_lasting(scene, i))
 
@@ -179,10 +180,18 @@ def is_position(scene: Scene, i: int, j: int | None = None) -> bool:
 def _is_measured(scene: Scene, i: int) -> bool:
     """`混响时间在 1.5 秒左右`: 在 after what is measured names its value, not its place."""
     begin, _ = scene.clause(i)
+    k = i
+    while scene.listed("about", k - 1) or scene.word(k - 1) == "了":
+        k -= 1
+    if any(not _LENGTHS.isdisjoint(t.entry.meanings) and k <= t.j <= i for t in scene.sound):
+        return scene.word(i) >= "\u3400" or scene.word(k - 1) >= "\u3400"  # "停顿约1.2秒后"
     return scene.word(i - 1) == "在" and any(
         t.entry.marks.intersection(("values.gaps", "values.lasting", "values.reverb")) and begin <= t.i < i
         for t in scene.sound
     )
+
+
+_LENGTHS = frozenset({"gaps", "lasting"})
 
 
 def _is_way_in(scene: Scene, j: int) -> bool:

@@ -42,6 +42,9 @@ _CLAUSE: dict[str, Modality] = {
     "fitting": "option",
     "only_words": "quoted",
 }
+_IMITATION_TOKENS = 6
+"""Of a quotation that imitates a sound, `“咔”的一声`, with its marks."""
+
 _AT_HEAD = ("inverted", "kinds")
 """Marks that are read only where a clause begins: `had the tone risen`, `angry speech is`."""
 
@@ -90,7 +93,8 @@ def stance(
         put(sentence.i, sentence.j, "hedged" if guessed or _is_tagged(text, sentence, vocabulary) else "question")
     quoted = text.quoted_in(sentence.i, sentence.j)
     for i, j in quoted:
-        put(i, j, "quoted")
+        if j - i > _IMITATION_TOKENS or text.words[j : j + 1] not in (["的"], ["一"], ["声"], ["地"]):
+            put(i, j, "quoted")  # but “咔”的一声
     if (head := _option_head(text, sentence, frame)) is not None:
         put(sentence.i, head, "option")
     for term in frame:
@@ -121,6 +125,8 @@ def stance(
                 put(sentence.i, sentence.j, "general")
             elif name == "report" and term.j >= sentence.j and text.words[term.i - 2] in _STOPS and term.i - 2 >= first:
                 put(first, term.i, "quoted")  # "the price of guitars has gone up, he says"
+            elif name == "report" and text.words[term.i] == "提" and _is_numeral(text, term.j):
+                continue  # "从100拍提到了140拍"
             elif name == "report":
                 put(term.j, _report_end(text, term, frame, sentence, _relative_end(text, frame, clauses, j)), "quoted")
             elif name == "generic" and _is_generic(text, i, term.i, vocabulary):
@@ -130,6 +136,11 @@ def stance(
             elif name == "negation_after":
                 _negate(negated, first, i, term.i)
     return Stance(modality, negated, [(i - first, j - first) for i, j in clauses])
+
+
+def _is_numeral(text: Text, i: int) -> bool:
+    """Whether a figure follows, over a particle or `大约`."""
+    return any(k < len(text.words) and text.words[k][0].isdigit() for k in range(i, i + 4))
 
 
 def _is_tagged(text: Text, sentence: Sentence, vocabulary: Vocabulary) -> bool:
@@ -269,7 +280,8 @@ def _relative_end(text: Text, frame: list[Term], clauses: list[tuple[int, int]],
 def _report_end(text: Text, term: Term, frame: list[Term], sentence: Sentence, clause_end: int) -> int:
     """A report of words ends at the clause, a comma, or words about how it was said; `he says: ...` goes on."""
     end = clause_end
-    if end == term.j and end < sentence.j and text.words[end] in _OPENS:
+    told = text.words[term.j - 1] not in ("声", "句")  # "他喊了一声，接着…"
+    if end == term.j and end < sentence.j and text.words[end] in _OPENS and told:
         end = _contrast(text, frame, end, sentence.j)  # "他说，…" and "he says: ..."
     for other in frame:
         if term.j <= other.i < end and "marks.delivery" in other.entry.marks:

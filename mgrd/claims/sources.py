@@ -82,6 +82,8 @@ def presences(scene: Scene, described: Sequence[Claim], describing: frozenset[in
 def told(scene: Scene, sources: Sequence[Claim], counted: Sequence[Claim], described: Sequence[Claim]) -> list[Claim]:
     """The sources that no other claim tells of: `five claps` is one claim, and so is `the snare has a crisp edge`."""
     counts = [one for one in counted if one.cue == "event.count" and one.unit != "words"]
+    if scene.text.chinese:
+        counts = [one for one in counts if one.unit == "events"]  # "两声汽笛" tells of a whistle, "两个音" of no source
     counts += [one for one in described if one.cue == "source.presence"]
     return [one for one in sources if not (_is_among(one, counts) or _is_only_described(scene, one, described))]
 
@@ -119,6 +121,8 @@ def orders(scene: Scene, heard: Sequence[Claim]) -> list[Claim]:
         if "around.between" in marks and behind and (ahead or len(behind) > 1):
             span = (*ahead[-1:], *behind)
             i, j = min(span[0][0], term.i), span[1][1]
+        elif "around.between" in marks and len(ahead) > 1 and scene.text.chinese:
+            i, j = ahead[-2][0], term.j  # "雷声在狗叫之前"
         elif "around.order" in marks and behind and behind[0][0] - term.j <= _SOON:
             j = behind[0][1]
         elif "around.ordered" in marks and ahead:
@@ -244,7 +248,7 @@ def _is_heard(scene: Scene, mention: Mention, ears: list[Term], listed: int) -> 
         if (
             mention.free
             and "around.enters" in marks
-            and 0 <= term.i - mention.j <= 2
+            and 0 <= term.i - mention.j <= (4 if scene.word(mention.i) >= "\u3400" else 2)
             and not _parted(scene, mention.j, term.i)
         ):
             return True
@@ -299,6 +303,11 @@ def _overlapped(scene: Scene, mention: Mention, claims: Sequence[Claim]) -> bool
 
 def _is_compared(scene: Scene, mention: Mention) -> bool:
     """`like a startled goat`, `as though over a loudspeaker`: no goat and no loudspeaker is heard."""
+    j = mention.j + (scene.word(mention.j) == "那")
+    if scene.word(mention.j) in ("似", "般") or (scene.word(j - 1) in "一那" and scene.word(j) in ("样", "么")):
+        return True  # "蚊子似的", "像大提琴那样"
+    if scene.word(mention.j) == "一" and scene.word(mention.j + 1) in ("样", "般"):
+        return True
     return any(
         "around.simile" in t.entry.marks
         and 0 <= mention.i - t.j <= _REACH

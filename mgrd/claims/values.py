@@ -70,7 +70,9 @@ def _quantities(scene: Scene) -> list[Quantity]:
     for i in sorted({*numbers, *digits}):
         word = scene.word(i)
         if ":" in word:
-            if (scene.anchored or word[0] == "0") and (is_position(scene, i) or is_lasting(scene, i)):
+            if (scene.anchored or word[0] == "0") and (
+                is_position(scene, i) or is_lasting(scene, i) or _is_of_a_span(scene, i)
+            ):
                 minutes, seconds = word.split(":")
                 found.append(Quantity(i, i + 1, int(minutes) * 60 + float(seconds), "s", "s"))
             continue
@@ -127,6 +129,11 @@ def _quantities(scene: Scene) -> list[Quantity]:
     ]
 
 
+def _is_of_a_span(scene: Scene, i: int) -> bool:
+    """`(00:08 - 00:15)`: a time that stands with another as from when to when."""
+    return any(scene.listed("to", i + k) and ":" in scene.word(i + 2 * k) for k in (1, -1))
+
+
 _NOT_OF_IT = ("sampling", "reference")
 """Figures that are not of this sound."""
 
@@ -141,7 +148,13 @@ def _is_rate(scene: Scene, one: Quantity) -> bool:
         return False
     begin, end = clause_of(scene, one)
     here = [t for t in scene.sound if begin <= t.i < end]
-    return not _moves(scene) and not any(t.entry.sign or not _PITCHED.isdisjoint(t.entry.heads) for t in here)
+    return not _moves(scene) and not any(
+        t.entry.sign or not _PITCHED.isdisjoint(t.entry.heads) or _is_pitch(t) for t in here
+    )
+
+
+def _is_pitch(term: Term) -> bool:
+    return any(cue.startswith("pitch.") for cue, *_ in term.entry.phrases)
 
 
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
@@ -200,6 +213,8 @@ def _joined(scene: Scene, this: Quantity, after: Quantity) -> bool:
     )
     if not near or not _to(scene, this.j, after.i):
         return False
+    if any(scene.word(k) == "最" for k in range(this.j, after.i)):
+        return False  # "最高到 C6，最低到 G3"
     opened = any(scene.listed("from", k) for k in range(this.i - 3, this.i))
     return opened or not any(scene.word(k) in ("and", "和", "与") for k in range(this.j, after.i))
 
@@ -211,8 +226,9 @@ def _shown(one: Quantity) -> str:
 def _range(scene: Scene, low: Quantity, high: Quantity) -> list[Claim]:
     i, j = about(scene, low), high.j
     if low.unit == "s":
+        k = i - 1 if scene.listed("nth", i - 1) else i  # "从第2秒一直持续到第5秒"
         placed = (
-            scene.listed("from", i - 1) and not scene.listed("ranging", i - 1) and not scene.listed("ranging", i - 2)
+            scene.listed("from", k - 1) and not scene.listed("ranging", k - 1) and not scene.listed("ranging", k - 2)
         )
         of_a_length = meaning_of(scene, low) in ("gaps", "lasting", "reverb") and not placed
         if low.value >= high.value or of_a_length:
