@@ -63,9 +63,9 @@ def generate(
     made_with, notes = job.identity(asked), audio_notes(out, job.base, out / "audio")
     if only_these:
         made_with["questions"] = fingerprint(asked)
-    again = folders.open_stage(out, "generate", made_with, overwrite=overwrite, notes=notes)
+    again = folders.open_stage(out, "generate", made_with, overwrite=overwrite, notes=notes, story=story)
     if again and overwrite and job.folder.exists():
-        folders.set_aside(job.folder)
+        folders.set_aside(job.folder, story)
     ledger = _Ledger.read(job.folder)
     if options.retry_failed:
         ledger.forget_failed(job.folder)

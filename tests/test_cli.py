@@ -134,6 +134,24 @@ def test_filter_answers_with_the_keys_that_the_docs_list(home, run):
     assert (code, sorted(json.loads(out))) == (0, sorted(listed))
 
 
+def test_generate_and_filter_tell_what_overwrite_sets_aside_unless_they_are_to_be_quiet(home, run):
+    loud = [word for word in GENERATE if word != "--quiet"]
+    judge = "filter", "out", "-o", "out", "--workers", "1"
+    assert (run(*loud)[0], run(*judge)[0]) == (0, 0)
+
+    _, _, sampled = run(*loud, "--temperature", "0.5", "--overwrite")
+    _, _, judged = run(*judge, "--without", "length", "--overwrite")
+    _, _, nothing = run(*GENERATE, "--temperature", "0.6", "--overwrite")
+
+    def aside(said):
+        return [line for line in said.splitlines() if line.startswith("Set aside: ")]
+
+    assert aside(sampled) == ["Set aside: out/traces, as traces.old-1"]
+    parts = ("judged", "selection.parquet", "survivors.parquet")
+    assert aside(judged) == [f"Set aside: out/{part}, as {part}.old-1" for part in parts]
+    assert (nothing, (home / "out" / "traces.old-2").is_dir()) == ("", True)
+
+
 def test_an_evaluation_names_its_own_folder_and_rerun_leaves_the_same_bytes(home, run):
     assert run(*EVAL)[0] == 0
     here = home / f"eval-q-{home.name}"
