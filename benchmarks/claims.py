@@ -5,7 +5,7 @@
     mgrd bench claims --half open           # the half of the gold sentences that extraction may be developed on
 
 Four tests. *Extraction*: claims found in gold sentences against those that readers marked (benchmarks/gold, whose
-README says who wrote and labelled what). *Planted contradictions* (benchmarks/planted.py): true and flipped statements
+README says who wrote and labelled what). *Planted contradictions* (benchmarks/planted): true and flipped statements
 about clips whose truth an edit, a file name or another tracker fixes before any verdict; an abstention is a miss.
 *Swap*: the true statements on another clip of the same source. *Texts*: chains of pure text logic that should not pass,
 and human rationales that should. Every share has a 95 % interval (Wilson).
