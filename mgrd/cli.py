@@ -369,7 +369,7 @@ def bench_command(
     arguments: Annotated[list[str], typer.Argument(help="Passed on to it; try --help.")] = [],  # noqa: B006
     json_: Json = False,
 ) -> None:
-    """Rerun a published figure of ours.
+    """Rerun a published figure of ours; `--json` before or after its name.
 
     Example: mgrd bench claims --only extraction
     """
@@ -383,9 +383,7 @@ def bench_command(
             [f"{one:<10} {summary}" for one, summary in found.items()],
         )
         return
-    if json_:
-        raise MisusedError("--json lists the benchmarks; what one prints is its own")
-    if code := bench.run(name, arguments):
+    if code := bench.run(name, [*arguments, *(["--json"] if json_ else [])]):
         if code == EXIT_INTERRUPTED:
             typer.echo("Interrupted", err=True)
         raise typer.Exit(code)

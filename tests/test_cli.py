@@ -1,5 +1,6 @@
 """The command line as a shell sees it: exit codes, one line for what a user can fix, and who listens to signals."""
 
+import contextlib
 import json
 import os
 import re
@@ -243,6 +244,24 @@ def test_a_benchmark_gets_its_own_options_and_its_exit_code_is_ours(benchmarks, 
         cli.main(["bench", *words])
     assert (stopped.value.code, capfd.readouterr().out) == (7, f"hello {words[1:]}\n")
     assert bench.run("hello", []) == 0
+
+
+def test_json_is_the_benchmarks_own_before_and_after_its_name(benchmarks, capfd):
+    for words in (["--json", "hello", "--half", "open"], ["hello", "--half", "open", "--json"]):
+        with contextlib.suppress(SystemExit):
+            cli.main(["bench", *words])
+        assert capfd.readouterr().out == "hello ['--half', 'open', '--json']\n"
+
+
+def test_every_benchmark_takes_json_and_prints_its_sections_as_one_object(capfd):
+    for name in bench.listed():
+        assert bench.run(name, ["--help"]) == 0
+        assert "--json" in capfd.readouterr().out
+    assert bench.run("claims", ["--only", "extraction", "--half", "open", "--json"]) == 0
+    (table, kappa) = json.loads(capfd.readouterr().out)["extraction"]
+    assert list(table[0]) == ["sentences", "claims", "precision", "recall", "exact cue", "polarity"]
+    assert table[0]["sentences"].startswith("**en, open** (")
+    assert kappa.startswith("Kappa of the two readers: ")
 
 
 def test_in_a_wheel_a_benchmark_that_needs_a_checkout_says_so_in_one_line(benchmarks, capfd):
