@@ -182,7 +182,10 @@ def line(name: str, clip: Measurements, stretch: Stretch) -> str:
 
 
 def calibrated(made: Mapping[str, Any]) -> Iterator[str]:
-    """Each group of a calibration with the middle third of each of its figures, and what was too rare for one."""
+    """Each group of a calibration with the middle third of each of its figures, and what was too rare for one.
+
+    Where that is everything, the last line says that the calibration changes nothing.
+    """
     for group in made["groups"]:
         yield f"{group['content']}, {group['language']}: {group['n']:,} clip{'' if group['n'] == 1 else 's'}"
         for name, found in group["figures"].items():
@@ -190,6 +193,8 @@ def calibrated(made: Mapping[str, Any]) -> Iterator[str]:
                 yield f"  {name}: {with_unit(name, edges['33'])} to {with_unit(name, edges['67'])} (of {found['n']:,})"
         if rare := [f"{name} {found['n']}" for name, found in group["figures"].items() if "why" in found]:
             yield f"  fewer than {LEAST}: {', '.join(rare)}"
+    if not any("percentiles" in found for group in made["groups"] for found in group["figures"].values()):
+        yield f"This calibration changes no verdict: no figure has the {LEAST} clips of one content that it takes"
 
 
 def ending(count: int, failed: Sequence[tuple[str, str]]) -> Iterator[str]:

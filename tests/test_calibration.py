@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgrd import tables
+from mgrd import readout, tables
 from mgrd.audio.cache import MEASUREMENTS, read_figures, to_row
 from mgrd.audio.figures import Segment
 from mgrd.audio.measure import EXTRACTOR, Figure, Measurements
@@ -464,6 +464,16 @@ def test_measure_calibrates_from_clips_and_the_languages_of_their_questions(run,
     assert f"{content}, de: 4 clips" in story
     assert "f0_median_hz: 140 Hz to 200 Hz (of 8)" in story
     assert read(tmp_path / "out" / FILE).of("de")[content]["f0_median_hz"].n == 4
+
+
+def test_a_calibration_of_too_few_clips_says_that_it_changes_nothing(run, asked, tmp_path, monkeypatch):
+    said = "This calibration changes no verdict: no figure has the {} clips of one content that it takes\n"
+    assert said.format(4) not in run("measure", asked, "-o", tmp_path / "out", "--calibrate", "--workers", 1)[2]
+    for module in (calibration, readout):
+        monkeypatch.setattr(module, "LEAST", 9)
+    code, _, story = run("measure", asked, "-o", tmp_path / "out", "--calibrate", "--workers", 1)
+    assert (code, story.count(said.format(9))) == (0, 1)
+    assert not any(read(tmp_path / "out" / FILE).groups.values())
 
 
 def test_the_same_clips_give_the_same_bytes(run, asked, tmp_path):
