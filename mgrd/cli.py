@@ -352,6 +352,9 @@ def check_command(
         list[Path],
         typer.Option("--audio", "-a", help="The clip; without one claims are found, not judged; may be given again."),
     ] = [],  # noqa: B006  (typer copies it)
+    calibration: Annotated[
+        str | None, typer.Option("--calibration", help="calibration.json of your own clips, or its folder.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """What a text claims about how a clip sounds, and whether the waveform agrees; of <think> tags, what is in them.
@@ -360,7 +363,7 @@ def check_command(
     """
     from mgrd import checking
 
-    checking.print_check(checking.read_text(text), audio, as_json=json_)
+    checking.print_check(checking.read_text(text), audio, calibration=calibration, as_json=json_)
 
 
 @command("bench", passes_on=True)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgrd import readout, tables
+from mgrd.audio import measure
 from mgrd.audio.cache import MEASUREMENTS, read_figures, to_row
 from mgrd.audio.figures import Segment
 from mgrd.audio.measure import EXTRACTOR, Figure, Measurements
@@ -379,6 +380,21 @@ def test_filter_judges_by_the_calibration_it_is_given_and_keeps_a_copy(traces, t
     assert identity["calibration"] == read(given).sha
     given.unlink()
     assert judged(traces) == (0, [["unverifiable"]] * 3)  # by its copy
+
+
+def test_check_judges_a_text_by_a_calibration_as_filter_does(run, traces, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "measure_file", lambda *_: clip("child", f0_hz=255.0))
+    given = write(tmp_path / "elsewhere", children())
+    words = "check", "--audio", traces / "child.wav", "--text", "The voice is low.", "--json"
+
+    def verdicts(*more):
+        code, out, _ = run(*words, *more)
+        return code, [claim["verdict"] for claim in json.loads(out)["claims"] if claim["cue"] == "pitch.level"]
+
+    assert verdicts() == (0, ["contradicted"])
+    assert verdicts("--calibration", given) == verdicts("--calibration", given.parent) == (0, ["unverifiable"])
+    code, out, error = run(*words, "--calibration", tmp_path / "absent")
+    assert (code, out, "absent: no such file; make one with mgrd measure" in error) == (2, "", True)
 
 
 def test_filter_finds_the_calibration_of_its_own_run(traces):
