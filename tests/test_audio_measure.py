@@ -271,6 +271,14 @@ def test_the_band_is_that_of_the_sound_and_not_of_the_file():
     assert value(of(noise(2, sr=44100), 44100), "bandlimit_hz") == pytest.approx(22050, rel=0.05)
 
 
+def test_an_offset_and_the_edges_of_a_short_tone_have_no_band():
+    offset, short = np.full(SR, 0.3, dtype=np.float32), np.concatenate([silence(1.0), sine(440, 0.1), silence(1.0)])
+    assert of(offset).figure("bandlimit_hz") == Figure(None, None, "silent")
+    assert of(short).figure("bandlimit_hz").value is None
+    assert of(short).figure("bandlimit_hz").why.startswith("too short: 0.1")
+    assert value(of(sine(440, 1.0) + 0.3), "bandlimit_hz") == value(of(sine(440, 1.0)), "bandlimit_hz")
+
+
 @pytest.mark.parametrize(
     ("roots", "third", "key", "mode"),
     [
