@@ -19,7 +19,7 @@ import polars as pl
 
 from mgrd import extractor, folders, tables
 from mgrd.answers import is_correct, resolve
-from mgrd.claims import Claim
+from mgrd.claims import Claim, vocabulary
 from mgrd.claims.by_model import ADDED, extraction
 from mgrd.claims.calibration import FILE, Calibration, Corpus, find, read
 from mgrd.errors import InputError, Stopped
@@ -68,6 +68,7 @@ def filter_traces(
     story = story or Story()
     book = _book(options, check_options)
     checks = load(book[0], without=book[1], options=book[2])
+    vocabulary.check_files()  # before anything is measured
     table = measurements or out / "measurements.parquet"
     found = find(options.calibration, [table.parent, *([out.parent] if folders.rounds_of(out.parent) else []), out])
     calibration = None if found is None else read(found)
