@@ -314,6 +314,9 @@ def measure_command(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Keep in calibration.json, too, what low or fast is among these clips.")
     ] = False,
+    praat: Annotated[
+        bool, typer.Option("--praat", help="Also jitter, shimmer, HNR and CPPS, by Praat: needs 'mgrd[praat]'.")
+    ] = False,
     audio_root: AudioRoot = None,
     json_: Json = False,
     quiet: Quiet = False,
@@ -333,6 +336,7 @@ def measure_command(
         audio_root=audio_root,
         as_json=json_,
         calibrate=calibrate,
+        praat=praat,
         story=_story(quiet),
     )
 
