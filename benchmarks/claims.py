@@ -34,7 +34,7 @@ from scipy.stats import binomtest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import planted
-from page import write_section
+from page import show, write_section
 
 from mgrd.audio.load import clip_of
 from mgrd.audio.measure import Measurements, measure
@@ -355,6 +355,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("extraction", "planted", "texts", "speed"), help="one of the tests")
     parser.add_argument("--show", action="store_true", help="every difference on stderr (not for the sealed half)")
     parser.add_argument("--write", action="store_true", help="write the sections to docs/grounding.md")
+    parser.add_argument("--json", action="store_true", help="print one object: sections by name (docs/formats.md)")
     given = parser.parse_args()
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/grounding.md is what is written")
@@ -375,9 +376,9 @@ def main() -> None:
         made["texts"] = texts(given.data)
     if given.only in (None, "speed"):
         made["speed, compiled" if IS_COMPILED else "speed"] = speed(given.data)
-    for name, lines in made.items():
-        print("\n".join(lines), end="\n\n")
-        if given.write:
+    show(made, as_json=given.json)
+    if given.write:
+        for name, lines in made.items():
             write_section(PAGE, f"claims {name}", lines)
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from page import show
 from truth import score
 
 from mgrd import rulebook, tables
@@ -274,6 +275,7 @@ def main() -> None:
     parser.add_argument(
         "--write", type=Path, default=None, help="page to write; docs/results.md for the whole benchmark"
     )
+    parser.add_argument("--json", action="store_true", help="print one object: sections by name (docs/formats.md)")
     given = parser.parse_args()
     changes = {name: json.loads(value) for name, value in (change.split("=", 1) for change in given.changes)}
     truth = {row["id"]: row for row in map(json.loads, (QUICKSTART / "truth.jsonl").read_text().splitlines())}
@@ -296,7 +298,7 @@ def main() -> None:
         minutes=sum(tables.read_json(path) for path in out.glob("*/seconds.json")) / 60,
         changes=f" Settings other than the quickstart's: {changes}." if changes else "",
     )
-    print(page)
+    show({"loop": [page]}, as_json=given.json)
     whole = given.split == "heldout" and set(given.arms) == set(ARMS) and not changes
     if path := given.write or (ROOT / "docs" / "results.md" if whole else None):
         path.write_text(page, encoding="utf-8")

@@ -33,7 +33,7 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from page import write_section
+from page import show, write_section
 
 from mgrd.audio import frames, measure
 from mgrd.audio.load import Clip, clip_of, load
@@ -219,6 +219,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder with emodb/ and fsdd/")
     parser.add_argument("--write", action="store_true", help="update docs/grounding.md")
+    parser.add_argument("--json", action="store_true", help="print one object: sections by name (docs/formats.md)")
     given = parser.parse_args()
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/grounding.md is what is written")
@@ -232,7 +233,7 @@ def main() -> None:
         lines += ["", "Gross errors of F0 in frames voiced for both mgrd and Praat:", "", *f0_errors(given.data)]
     elif real:
         print("F0 was not compared: praat-parselmouth is not installed", file=sys.stderr)
-    print("\n".join(lines))
+    show({"measure": lines}, as_json=given.json)
     if given.write:
         write_section(PAGE, "measure", lines)
 

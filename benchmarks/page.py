@@ -1,9 +1,38 @@
-"""Sections of the pages under docs/ that benchmarks write: between two markers, everything else left alone."""
+"""What benchmarks print, and the sections of the pages under docs/ that they write between two markers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+
+
+def show(sections: Mapping[str, Sequence[str]], *, as_json: bool) -> None:
+    """Print sections as they stand, or as one object: of each, in order, its paragraphs and its tables.
+
+    A paragraph is a text, a table a list of rows, each `{column: cell}`; cells are the page's texts.
+    """
+    if as_json:
+        print(json.dumps({name: _parts(lines) for name, lines in sections.items()}, ensure_ascii=False))
+    else:
+        print("\n\n".join("\n".join(lines).rstrip("\n") for lines in sections.values()))
+
+
+def _parts(lines: Sequence[str]) -> list[str | list[dict[str, str]]]:
+    parts: list[str | list[dict[str, str]]] = []
+    for begins, group in groupby("\n".join(lines).splitlines(), _begins):
+        if begins == "|":
+            head, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in group)
+            parts.append([dict(zip(head, row, strict=True)) for row in rows])
+        elif begins:
+            parts.append("\n".join(group))
+    return parts
+
+
+def _begins(line: str) -> str:
+    """What tells lines of a table, of a paragraph, and between them apart."""
+    return "|" if line.startswith("|") else "a word" if line.strip() else ""
 
 
 def write_section(page: Path, name: str, lines: Sequence[str]) -> None:

@@ -27,6 +27,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from page import show
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- times: made by benchmarks/times.py -->", "<!-- end of times -->"
@@ -157,10 +159,11 @@ def main() -> None:
     parser.add_argument("--install", action="store_true", help="also a new environment, which the makes then use")
     parser.add_argument("--test", action="store_true", help="also make test")
     parser.add_argument("--write", action="store_true", help="update docs/benchmarks.md")
+    parser.add_argument("--json", action="store_true", help="print one object: sections by name (docs/formats.md)")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mgrd-times-") as scratch:
         rows = measure(given, Path(scratch))
-    print(table(rows), end="")
+    show({"times": [table(rows)]}, as_json=given.json)
     if given.write:
         page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
         PAGE.write_text(updated(page, rows), encoding="utf-8")

@@ -19,6 +19,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from mgrd.claims import as_row
+from mgrd.claims.calibration import find, read
 from mgrd.errors import InputError, MisusedError
 from mgrd.progress import stderr
 from mgrd.rulebook import verified_claims
@@ -76,9 +77,9 @@ def _file(given: str) -> Path | None:
         return None
 
 
-def print_check(text: str, audio: Sequence[Path], *, as_json: bool) -> None:
+def print_check(text: str, audio: Sequence[Path], *, calibration: str | None, as_json: bool) -> None:
     """Print what `check` finds as a page, or with `as_json` as one object, on stdout."""
-    checked = check(text, audio)
+    checked = check(text, audio, calibration)
     if as_json:
         console().out(json_line(checked), highlight=False)
         return
@@ -87,16 +88,19 @@ def print_check(text: str, audio: Sequence[Path], *, as_json: bool) -> None:
     console().out(summary(checked), highlight=False)
 
 
-def check(text: str, audio: Sequence[Path]) -> dict[str, Any]:
+def check(text: str, audio: Sequence[Path], calibration: str | None = None) -> dict[str, Any]:
     """The claims of `text` (of its thinking, where it has think tags) with what these clips say to each.
 
-    Returns `think`, which the claims' `start` and `end` index, `response`, `audio`, `claims` (rows as in the judged
-    table) and the number of claims of each verdict. Raises MisusedError for a clip that is not there and InputError for
-    one that cannot be measured.
+    `calibration` names the file or folder of one's own clips, as for filter; the text's language is not known, so its
+    group of all languages is used. Returns `think`, which the claims' `start` and `end` index, `response`, `audio`,
+    `claims` (rows as in the judged table) and the number of claims of each verdict. Raises MisusedError for a clip or
+    a calibration that is not there and InputError for one that cannot be used.
     """
     for path in audio:
         if not path.exists():
             raise MisusedError(f"--audio {path}: no such file")
+    found = find(calibration, [])
+    corpus = None if found is None else read(found).of(None)
     clips = []
     for path in audio:
         from mgrd.audio.load import survey
@@ -104,7 +108,7 @@ def check(text: str, audio: Sequence[Path]) -> dict[str, Any]:
 
         clips.append(measure_file(path, survey(path)))
     think, response = split(text)
-    claims = [as_row(claim) for claim in verified_claims(think, clips)]
+    claims = [as_row(claim) for claim in verified_claims(think, clips, corpus)]
     verdicts = Counter(claim["verdict"] for claim in claims)
     return {
         "audio": [{"path": str(path), "audio_sha": clip.audio_sha} for path, clip in zip(audio, clips, strict=True)],

@@ -47,7 +47,7 @@ class Children:
     """
 
     def __init__(self, folder: Path, story: Story | None = None) -> None:
-        self.folder, self.story = folder, story
+        self.folder, self.story = folder, story or Story()
         self.child: subprocess.Popen[bytes] | None = None
         self.received: signal.Signals | None = None
 

@@ -314,6 +314,9 @@ def measure_command(
     calibrate: Annotated[
         bool, typer.Option("--calibrate", help="Keep in calibration.json, too, what low or fast is among these clips.")
     ] = False,
+    praat: Annotated[
+        bool, typer.Option("--praat", help="Also jitter, shimmer, HNR and CPPS, by Praat: needs 'mgrd[praat]'.")
+    ] = False,
     audio_root: AudioRoot = None,
     json_: Json = False,
     quiet: Quiet = False,
@@ -333,6 +336,7 @@ def measure_command(
         audio_root=audio_root,
         as_json=json_,
         calibrate=calibrate,
+        praat=praat,
         story=_story(quiet),
     )
 
@@ -352,6 +356,9 @@ def check_command(
         list[Path],
         typer.Option("--audio", "-a", help="The clip; without one claims are found, not judged; may be given again."),
     ] = [],  # noqa: B006  (typer copies it)
+    calibration: Annotated[
+        str | None, typer.Option("--calibration", help="calibration.json of your own clips, or its folder.")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """What a text claims about how a clip sounds, and whether the waveform agrees; of <think> tags, what is in them.
@@ -360,7 +367,7 @@ def check_command(
     """
     from mgrd import checking
 
-    checking.print_check(checking.read_text(text), audio, as_json=json_)
+    checking.print_check(checking.read_text(text), audio, calibration=calibration, as_json=json_)
 
 
 @command("bench", passes_on=True)
@@ -369,7 +376,7 @@ def bench_command(
     arguments: Annotated[list[str], typer.Argument(help="Passed on to it; try --help.")] = [],  # noqa: B006
     json_: Json = False,
 ) -> None:
-    """Rerun a published figure of ours.
+    """Rerun a published figure of ours; `--json` before or after its name.
 
     Example: mgrd bench claims --only extraction
     """
@@ -383,9 +390,7 @@ def bench_command(
             [f"{one:<10} {summary}" for one, summary in found.items()],
         )
         return
-    if json_:
-        raise MisusedError("--json lists the benchmarks; what one prints is its own")
-    if code := bench.run(name, arguments):
+    if code := bench.run(name, [*arguments, *(["--json"] if json_ else [])]):
         if code == EXIT_INTERRUPTED:
             typer.echo("Interrupted", err=True)
         raise typer.Exit(code)

@@ -7,7 +7,6 @@ a trace is judged (mgrd.claims.by_model). Knows nothing about audio, rules or ve
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,10 +30,6 @@ ANSWERS: dict[str, pl.DataType] = {
 
 LINES: dict[str, pl.DataType] = {"trace_id": pl.String(), "outcome": pl.String(), "lines": pl.Int32()}
 """What became of the lines of a trace's answer; `added`, or why they were dropped."""
-
-PART_ROWS = 256
-PART_S = 60.0
-"""A part of the answers is written when it has this many or is this old: a killed job loses at most that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +102,11 @@ def ask(thinks: Callable[[], Iterator[str]], folder: Path, extractor: Extractor,
     engine = engines.open_engine(engines.default_engine(), extractor.model)
     greedy = Sampling(temperature=0.0, max_tokens=extractor.tokens)
     try:
-        with story.steps("Extracting", len(wanted), "texts") as done, _Answers(folder, extractor.sha) as answers:
+        with story.steps("Extracting", len(wanted), "texts") as done, tables.Parts(folder, ANSWERS) as answers:
             for one in engine.sample(requests(), greedy):
                 if one.finish_reason in ("stop", "length"):
-                    answers.add(one.key, one.text, one.finish_reason, one.completion_tokens)
+                    answer = one.key, extractor.sha, one.text, one.finish_reason, one.completion_tokens
+                    answers.add(dict(zip(ANSWERS, answer, strict=True)))
                 else:
                     reason = " ".join((one.error or one.finish_reason).split()).removeprefix(f"{one.key}: ")
                     failed[one.key] = reason.replace("--max-tokens", "--extractor-tokens")
@@ -145,36 +141,6 @@ def answers(places: Mapping[str, Path], extractor: Extractor, shas: Collection[s
 def _part(path: Path, extractor: Extractor, columns: list[str]) -> pl.DataFrame:
     part = tables.read_table(path, ANSWERS, [*columns, "asked_with"])
     return part.filter(pl.col("asked_with") == extractor.sha).select(columns)
-
-
-class _Answers:
-    """Collects answers and writes them as parts; on the way out, also after an error, the last part is written."""
-
-    def __init__(self, folder: Path, asked_with: str) -> None:
-        self.folder, self.asked_with = folder, asked_with
-        self.rows: list[dict[str, Any]] = []
-        self.since = time.monotonic()
-        self.number = max((int(path.stem[5:]) for path in tables.parts(folder)), default=-1) + 1
-
-    def add(self, sha: str, answer: str, finish_reason: str, tokens: int) -> None:
-        self.rows.append(
-            dict(zip(ANSWERS, (sha, self.asked_with, answer, finish_reason, tokens), strict=True)),
-        )
-        if len(self.rows) >= PART_ROWS or time.monotonic() - self.since >= PART_S:
-            self.write()
-
-    def write(self) -> None:
-        if self.rows:
-            tables.write_table(self.rows, self.folder / f"part-{self.number:06d}.parquet", ANSWERS)
-            self.rows = []
-            self.number += 1
-        self.since = time.monotonic()
-
-    def __enter__(self) -> _Answers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.write()
 
 
 def _sha(text: str) -> str:

@@ -19,7 +19,7 @@ import polars as pl
 
 from mgrd import extractor, folders, tables
 from mgrd.answers import is_correct, resolve
-from mgrd.claims import Claim
+from mgrd.claims import Claim, vocabulary
 from mgrd.claims.by_model import ADDED, extraction
 from mgrd.claims.calibration import FILE, Calibration, Corpus, find, read
 from mgrd.errors import InputError, Stopped
@@ -68,6 +68,7 @@ def filter_traces(
     story = story or Story()
     book = _book(options, check_options)
     checks = load(book[0], without=book[1], options=book[2])
+    vocabulary.check_files()  # before anything is measured
     table = measurements or out / "measurements.parquet"
     found = find(options.calibration, [table.parent, *([out.parent] if folders.rounds_of(out.parent) else []), out])
     calibration = None if found is None else read(found)
@@ -76,11 +77,11 @@ def filter_traces(
     identity = _identity(source, checks) | ({"calibration": calibration.sha} if calibration else {})
     identity |= {"claims": "rules and a model", **asking.identity} if asking else {}
     notes = audio_notes(out, source.base, source.audio_out)
-    folders.open_stage(out, "filter", identity, overwrite=overwrite or options.recheck, notes=notes)
+    folders.open_stage(out, "filter", identity, overwrite=overwrite or options.recheck, notes=notes, story=story)
     if found is not None:
-        _keep(found, out / FILE)
+        _keep(found, out / FILE, story)
     folder = out / "judged"
-    todo, needed = _todo(folder, source)
+    todo, needed = _todo(folder, source, story)
     sounds = measured(source, needed, table, options.workers, story)
     asked = _ask(source, todo, out / ANSWERS, asking, story) if asking else None
     made = 0
@@ -232,7 +233,7 @@ def measured(source: Source, given: Sequence[str], table: Path, workers: int | N
     return {name: found[path] for name, path in paths.items()}
 
 
-def _todo(folder: Path, source: Source) -> tuple[dict[str, int], list[str]]:
+def _todo(folder: Path, source: Source, story: Story) -> tuple[dict[str, int], list[str]]:
     """The parts that are not judged yet with their numbers of rows, and the clips that they are about.
 
     A judged part counts only with the traces that the source holds now: retried samples change a part.
@@ -249,7 +250,7 @@ def _todo(folder: Path, source: Source) -> tuple[dict[str, int], list[str]]:
         clips.update(_clips(frame))
     for path in tables.parts(folder):
         if path.name not in names:
-            folders.set_aside(path)
+            folders.set_aside(path, story)
     return todo, sorted(clips)
 
 
@@ -308,13 +309,13 @@ def _identity(source: Source, checks: Sequence[Check]) -> dict[str, Any]:
     }
 
 
-def _keep(found: Path, mine: Path) -> None:
+def _keep(found: Path, mine: Path, story: Story) -> None:
     """A copy beside what is judged by it; another one that lies there is set aside."""
     content = found.read_bytes()
     if mine.exists() and mine.read_bytes() == content:
         return
     if mine.exists():
-        folders.set_aside(mine)
+        folders.set_aside(mine, story)
     with tables.atomic(mine) as partial:
         partial.write_bytes(content)
 

@@ -79,7 +79,7 @@ def open_stage(
         way_out = _WAY_OUT + (", or --recheck to judge again" if stage == "filter" else "")
         raise SettingsError(f"{out} was made under other settings ({differing}); {way_out}")
     for path in present:
-        set_aside(path, story)
+        set_aside(path, story or Story())
     tables.write_json(manifest | {stage: entry}, out / MANIFEST)
     return False
 
@@ -181,13 +181,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(tables.read_json(path)) if path.exists() else {}
 
 
-def set_aside(path: Path, story: Story | None = None) -> Path:
+def set_aside(path: Path, story: Story) -> Path:
     """Rename a file or folder to the first free `NAME.old-N`, and say so; nothing is ever deleted."""
     number = 1
     while (aside := path.with_name(f"{path.name}.old-{number}")).exists():
         number += 1
-    if story:
-        story.note(f"Set aside: {path}, as {aside.name}")
+    story.note(f"Set aside: {path}, as {aside.name}")
     return path.rename(aside)
 
 

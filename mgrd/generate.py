@@ -29,10 +29,6 @@ from mgrd.progress import Story, stop
 from mgrd.questions import audio_base, fingerprint, read_questions, resolve_audio
 from mgrd.sources import audio_notes
 
-PART_ROWS = 256
-PART_S = 60.0
-"""A part is written when it has this many rows or is this old, so a killed job loses at most that."""
-
 
 def generate(
     questions: str,
@@ -63,9 +59,9 @@ def generate(
     made_with, notes = job.identity(asked), audio_notes(out, job.base, out / "audio")
     if only_these:
         made_with["questions"] = fingerprint(asked)
-    again = folders.open_stage(out, "generate", made_with, overwrite=overwrite, notes=notes)
+    again = folders.open_stage(out, "generate", made_with, overwrite=overwrite, notes=notes, story=story)
     if again and overwrite and job.folder.exists():
-        folders.set_aside(job.folder)
+        folders.set_aside(job.folder, story)
     ledger = _Ledger.read(job.folder)
     if options.retry_failed:
         ledger.forget_failed(job.folder)
@@ -217,7 +213,7 @@ def _sample(job: _Job, engine: Engine, wanted: Wanted, clips: _Clips, story: Sto
 
     with (
         story.steps("Sampling", sum(len(seeds) for _, seeds in wanted), "samples") as step,
-        _Parts(job.folder) as parts,
+        tables.Parts(job.folder, tables.TRACES) as parts,
     ):
         for completion in completions():
             row = by_id[completion.key]
@@ -236,35 +232,6 @@ def _drain(failed: list[Completion]) -> Iterator[Completion]:
 
 def _failure(key: str, sample: int, seed: int, reason: str) -> Completion:
     return Completion(key=key, sample=sample, seed=seed, text="", finish_reason="error", error=reason)
-
-
-class _Parts:
-    """Collects rows and writes them as parts; on the way out, also after an error, the last part is written."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.rows: list[dict[str, Any]] = []
-        self.since = time.monotonic()
-        names = [int(path.stem.removeprefix("part-")) for path in tables.parts(folder)]
-        self.number = max(names, default=-1) + 1
-
-    def add(self, row: dict[str, Any]) -> None:
-        self.rows.append(row)
-        if len(self.rows) >= PART_ROWS or time.monotonic() - self.since >= PART_S:
-            self.write()
-
-    def write(self) -> None:
-        if self.rows:
-            tables.write_table(self.rows, self.folder / f"part-{self.number:06d}.parquet", tables.TRACES)
-            self.rows = []  # first: an interrupt between these two lines must not write the rows again
-            self.number += 1
-        self.since = time.monotonic()
-
-    def __enter__(self) -> _Parts:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.write()
 
 
 class ChangedClipError(InputError):

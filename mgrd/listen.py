@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -25,7 +26,7 @@ from mgrd.sources import open_traces
 from mgrd.workers import to_measure
 
 if TYPE_CHECKING:
-    from mgrd.audio.measure import Measurements, Segment
+    from mgrd.audio.measure import Figure, Measurements, Segment
 
 AUDIO_SUFFIXES = frozenset({
     ".wav", ".wave", ".w64", ".rf64", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".snd",
@@ -256,13 +257,16 @@ class Stretch:
         return cut(clip.segments, self.t0_s or 0.0, clip.duration_s if self.t1_s is None else self.t1_s)
 
 
-def as_json(name: str, clip: Measurements, stretch: Stretch) -> dict[str, Any]:
-    """One clip of `mgrd measure --json`; figures and segments are those of the stretch."""
+def as_json(
+    name: str, clip: Measurements, stretch: Stretch, more: Mapping[str, Figure] = MappingProxyType({})
+) -> dict[str, Any]:
+    """One clip of `mgrd measure --json`; figures, `more` among them, and segments are those of the stretch."""
+    figures = {one: clip.figure(one, stretch.t0_s, stretch.t1_s) for one in clip.figures} | dict(more)
     return {
         "path": name,
         "audio_sha": clip.audio_sha,
         "duration_s": clip.duration_s,
         "sr": clip.sr,
-        "figures": {one: asdict(clip.figure(one, stretch.t0_s, stretch.t1_s)) for one in sorted(clip.figures)},
+        "figures": {one: asdict(figures[one]) for one in sorted(figures)},
         "segments": [asdict(segment) for segment in stretch.segments(clip)],
     }

@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
@@ -19,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mgrd import folders, listen, tables
+from mgrd.audio.praat import check_installed, voice_figures
 from mgrd.claims.calibration import FILE, LEAST
 from mgrd.claims.readings import shown as with_unit
 from mgrd.errors import InputError, MisusedError
@@ -41,13 +43,17 @@ TOLD = 5
 
 UNITS = {
     "_st_s": "st/s", "_lufs": "LUFS", "_dbfs": "dBFS", "_db": "dB", "_bpm": "BPM", "_hz": "Hz", "_st": "st", "_s": "s",
+    "_percent": "%",
 }  # fmt: skip
 """By the end of a figure's name; the first that fits."""
 
 WORDS = {"key": ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"), "mode": ("minor", "major")}
 """Figures whose number stands for a word."""
 
-LINE = (
+Column: TypeAlias = tuple[str, str, int, int]
+"""Figure, heading, width and decimals."""
+
+LINE: tuple[Column, ...] = (
     ("duration_s", "seconds", 9, 2),
     ("loudness_lufs", "LUFS", 6, 1),
     ("f0_median_hz", "F0 Hz", 6, 1),
@@ -57,7 +63,18 @@ LINE = (
     ("event_count", "events", 6, 0),
     ("pause_count", "pauses", 6, 0),
 )
-"""Figure, heading, width and decimals of the columns of a line; the clip's name is the last."""
+"""The columns of a line; the clip's name is the last."""
+
+VOICE: tuple[Column, ...] = (
+    ("jitter_percent", "jitter %", 8, 2),
+    ("shimmer_percent", "shimmer %", 9, 1),
+    ("hnr_db", "HNR dB", 6, 1),
+    ("cpps_db", "CPPS dB", 7, 1),
+)
+"""Those that Praat adds before it."""
+
+Shown: TypeAlias = "tuple[str, Measurements, Mapping[str, Figure]]"
+"""A clip's name, its measurements, and figures of the stretch besides."""
 
 
 def measure(
@@ -70,13 +87,17 @@ def measure(
     audio_root: Path | None,
     as_json: bool,
     calibrate: bool,
+    praat: bool,
     story: Story,
 ) -> None:
     """Measure what the user points at and print it, or with `as_json` one object, on stdout.
 
     With `out` the measurements stay in `out/measurements.parquet`, and those that are there are not made again;
-    `calibrate` adds `out/calibration.json`. Raises InputError when no clip could be measured.
+    `calibrate` adds `out/calibration.json`, `praat` what Praat says of voices, which is not kept. Raises
+    InputError when no clip could be measured, MgrdError when Praat is not there.
     """
+    if praat:
+        check_installed()
     if calibrate and (out is None or not stretch.is_whole):
         raise MisusedError("--calibrate is of whole clips and needs a folder: give -o DIR, and neither --from nor --to")
     with _place(out) as place:
@@ -85,11 +106,14 @@ def measure(
             story.note(safe(_skipped(found.skipped)))
         table = place / "measurements.parquet"
         shas, failed = listen.measure(found, table, workers, story, kept=out is not None)
-        clips = ((found.clips[path], clip) for path, clip in listen.readings(shas, table))
+        clips = (
+            (found.clips[path], clip, voice_figures(path, clip, stretch.t0_s, stretch.t1_s) if praat else {})
+            for path, clip in listen.readings(shas, table)
+        )
         if as_json:
             _print_json(clips, stretch, failed, found.skipped)
         elif shas or len(failed) > 1:
-            _print(clips, stretch, len(shas), failed)
+            _print(clips, stretch, len(shas), failed, LINE + VOICE if praat else LINE)
     if not shas:
         raise InputError("no clip could be measured" if len(failed) != 1 else ": ".join(failed[0]))
     if out is not None and calibrate:
@@ -119,7 +143,7 @@ def _skipped(skipped: Sequence[str]) -> str:
 
 
 def _print_json(
-    clips: Iterator[tuple[str, Measurements]],
+    clips: Iterator[Shown],
     stretch: Stretch,
     failed: Sequence[tuple[str, str]],
     skipped: Sequence[str],
@@ -127,29 +151,31 @@ def _print_json(
     """One object, clip by clip: that of all clips of a corpus would not fit into memory."""
     write = sys.stdout.write
     write('{"clips": [')
-    for number, (name, clip) in enumerate(clips):
-        write((", " if number else "") + json_line(listen.as_json(name, clip, stretch)))
+    for number, (name, clip, more) in enumerate(clips):
+        write((", " if number else "") + json_line(listen.as_json(name, clip, stretch, more)))
     rest = json_line({"failed": [{"path": name, "why": why} for name, why in failed], "skipped": list(skipped)})
     write("], " + rest.removeprefix("{") + "\n")
 
 
 def _print(
-    clips: Iterator[tuple[str, Measurements]], stretch: Stretch, count: int, failed: Sequence[tuple[str, str]]
+    clips: Iterator[Shown], stretch: Stretch, count: int, failed: Sequence[tuple[str, str]], columns: Sequence[Column]
 ) -> None:
     shown = console()
     if count > PAGES:
-        shown.out(heading(), highlight=False)
-    for name, clip in clips:
+        shown.out(heading(columns), highlight=False)
+    for name, clip, more in clips:
         if count > PAGES:
-            shown.out(line(name, clip, stretch), highlight=False)
+            shown.out(line(name, clip, stretch, more, columns), highlight=False)
         else:
-            shown.print(page(name, clip, stretch))
+            shown.print(page(name, clip, stretch, more))
     for said in ending(count, failed):
         shown.out(said, highlight=False)
 
 
-def page(name: str, clip: Measurements, stretch: Stretch) -> RenderableType:
-    """One clip: every figure with its error or the reason why there is none, then its segments."""
+def page(
+    name: str, clip: Measurements, stretch: Stretch, more: Mapping[str, Figure] = MappingProxyType({})
+) -> RenderableType:
+    """One clip: every figure, `more` last, with its error or the reason why there is none, then its segments."""
     about = f"{clip.duration_s:.2f} s at {clip.sr} Hz"
     if not stretch.is_whole:
         to = "end" if stretch.t1_s is None else f"{stretch.t1_s:g} s"
@@ -159,30 +185,41 @@ def page(name: str, clip: Measurements, stretch: Stretch) -> RenderableType:
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("error", no_wrap=True)
     table.add_column("", overflow="fold", ratio=1)
-    for one in clip.figures:
-        figure = clip.figure(one, stretch.t0_s, stretch.t1_s)
+    for one, figure in (
+        {one: clip.figure(one, stretch.t0_s, stretch.t1_s) for one in clip.figures} | dict(more)
+    ).items():
         value, error = _cells(one, figure)
         style = "dim" if figure.value is None else ""
         table.add_row(one, value, error, safe(figure.why), style=style)
     return Group(Text.assemble((safe(name), "bold"), f"  {about}"), table, *_segments(stretch.segments(clip)), "")
 
 
-def heading() -> str:
+def heading(columns: Sequence[Column] = LINE) -> str:
     """The line above `line`s."""
-    return "  ".join([*(title.rjust(width) for _, title, width, _ in LINE), "clip"])
+    return "  ".join([*(title.rjust(width) for _, title, width, _ in columns), "clip"])
 
 
-def line(name: str, clip: Measurements, stretch: Stretch) -> str:
+def line(
+    name: str,
+    clip: Measurements,
+    stretch: Stretch,
+    more: Mapping[str, Figure] = MappingProxyType({}),
+    columns: Sequence[Column] = LINE,
+) -> str:
     """One clip in one line; `-` for a figure that is absent."""
     cells = []
-    for figure_name, _, width, decimals in LINE:
-        value = clip.figure(figure_name, stretch.t0_s, stretch.t1_s).value
+    for figure_name, _, width, decimals in columns:
+        figure = more[figure_name] if figure_name in more else clip.figure(figure_name, stretch.t0_s, stretch.t1_s)
+        value = figure.value
         cells.append(("-" if value is None else fixed(value, decimals)).rjust(width))
     return "  ".join([*cells, " ".join(safe(name).split("\n"))])
 
 
 def calibrated(made: Mapping[str, Any]) -> Iterator[str]:
-    """Each group of a calibration with the middle third of each of its figures, and what was too rare for one."""
+    """Each group of a calibration with the middle third of each of its figures, and what was too rare for one.
+
+    Where that is everything, the last line says that the calibration changes nothing.
+    """
     for group in made["groups"]:
         yield f"{group['content']}, {group['language']}: {group['n']:,} clip{'' if group['n'] == 1 else 's'}"
         for name, found in group["figures"].items():
@@ -190,6 +227,8 @@ def calibrated(made: Mapping[str, Any]) -> Iterator[str]:
                 yield f"  {name}: {with_unit(name, edges['33'])} to {with_unit(name, edges['67'])} (of {found['n']:,})"
         if rare := [f"{name} {found['n']}" for name, found in group["figures"].items() if "why" in found]:
             yield f"  fewer than {LEAST}: {', '.join(rare)}"
+    if not any("percentiles" in found for group in made["groups"] for found in group["figures"].values()):
+        yield f"This calibration changes no verdict: no figure has the {LEAST} clips of one content that it takes"
 
 
 def ending(count: int, failed: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,40 @@ def parts(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     return sorted(path.glob("part-*.parquet"))
+
+
+PART_ROWS, PART_S = 256, 60.0
+"""A part is written when it has this many rows or is this old: a killed job loses at most that."""
+
+
+class Parts:
+    """Collects rows and writes them as parts of a folder; on the way out, also after an error, the last is written."""
+
+    def __init__(self, folder: Path, schema: Mapping[str, pl.DataType]) -> None:
+        self.folder, self.schema = folder, schema
+        self.rows: list[dict[str, Any]] = []
+        self.since = time.monotonic()
+        self.number = max((int(path.stem.removeprefix("part-")) for path in parts(folder)), default=-1) + 1
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take one more row; a full part is written."""
+        self.rows.append(row)
+        if len(self.rows) >= PART_ROWS or time.monotonic() - self.since >= PART_S:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was taken since the last part, if anything."""
+        if self.rows:
+            write_table(self.rows, self.folder / f"part-{self.number:06d}.parquet", self.schema)
+            self.rows = []  # first: an interrupt between these two lines must not write the rows again
+            self.number += 1
+        self.since = time.monotonic()
+
+    def __enter__(self) -> Parts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.write()
 
 
 def read_table(path: Path, schema: Mapping[str, pl.DataType], columns: Sequence[str] | None = None) -> pl.DataFrame:

@@ -10,6 +10,7 @@ import pyloudnorm
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from measuring import of, value, within
 from sounds import (
     SR,
     at_level,
@@ -34,20 +35,8 @@ from mgrd.audio.measure import EXTRACTOR, FIGURES, Figure, Measurements, measure
 from mgrd.audio.power import gating_blocks_lufs
 
 
-def of(samples, sr=SR):
-    return measure(clip_of(samples, sr))
-
-
-def value(measured, name, *scope):
-    return measured.figure(name, *scope).value
-
-
 def events(measured):
     return [segment for segment in measured.segments if segment.kind == "event"]
-
-
-def within_two_sigma(figure, truth):
-    return abs(figure.value - truth) <= 2 * figure.sigma
 
 
 # pitch
@@ -82,7 +71,7 @@ def test_a_glide_has_its_slope_and_its_change(hz, to_hz, seconds, harmonics):
     measured = of(glide(hz, to_hz, seconds, harmonics=harmonics))
     assert value(measured, "f0_slope_st_s") == pytest.approx(change_st / seconds, rel=0.03)
     assert value(measured, "f0_final_slope_st_s") == pytest.approx(change_st / seconds, rel=0.1)
-    assert within_two_sigma(measured.figure("f0_change_st"), change_st)
+    assert within(measured.figure("f0_change_st"), change_st)
     assert len(events(measured)) == 1
 
 
@@ -190,7 +179,7 @@ def test_gain_moves_every_level_by_itself_and_nothing_else(db):
     for name in ("level_dbfs", "loudness_lufs", "peak_dbfs"):
         assert value(after, name) - value(before, name) == pytest.approx(db, abs=0.02)
     for name in ("f0_median_hz", "syllable_rate_hz", "event_count", "pause_count", "centroid_hz"):
-        assert within_two_sigma(after.figure(name), value(before, name))
+        assert within(after.figure(name), value(before, name))
 
 
 def test_a_sine_has_its_level():
@@ -269,6 +258,14 @@ def test_the_band_is_that_of_the_sound_and_not_of_the_file():
     narrow = soxr.resample(noise(2, sr=8000) * soft, 8000, 44100)
     assert value(of(narrow, 44100), "bandlimit_hz") == pytest.approx(4000, rel=0.1)
     assert value(of(noise(2, sr=44100), 44100), "bandlimit_hz") == pytest.approx(22050, rel=0.05)
+
+
+def test_an_offset_and_the_edges_of_a_short_tone_have_no_band():
+    offset, short = np.full(SR, 0.3, dtype=np.float32), np.concatenate([silence(1.0), sine(440, 0.1), silence(1.0)])
+    assert of(offset).figure("bandlimit_hz") == Figure(None, None, "silent")
+    assert of(short).figure("bandlimit_hz").value is None
+    assert of(short).figure("bandlimit_hz").why.startswith("too short: 0.1")
+    assert value(of(sine(440, 1.0) + 0.3), "bandlimit_hz") == value(of(sine(440, 1.0)), "bandlimit_hz")
 
 
 @pytest.mark.parametrize(

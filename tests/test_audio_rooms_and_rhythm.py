@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from measuring import of, value, within
 from sounds import (
     SR,
     beeps,
@@ -21,20 +22,7 @@ from sounds import (
     with_noise,
 )
 
-from mgrd.audio.load import clip_of, load
-from mgrd.audio.measure import measure
-
-
-def of(samples, sr=SR):
-    return measure(clip_of(samples, sr))
-
-
-def value(measured, name, *scope):
-    return measured.figure(name, *scope).value
-
-
-def within(figure, truth, sigmas=2.0):
-    return abs(figure.value - truth) <= sigmas * figure.sigma
+from mgrd.audio.load import load
 
 
 def joined(samples, gap_s):

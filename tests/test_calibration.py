@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgrd import tables
+from mgrd import readout, tables
+from mgrd.audio import measure
 from mgrd.audio.cache import MEASUREMENTS, read_figures, to_row
 from mgrd.audio.figures import Segment
 from mgrd.audio.measure import EXTRACTOR, Figure, Measurements
@@ -381,6 +382,21 @@ def test_filter_judges_by_the_calibration_it_is_given_and_keeps_a_copy(traces, t
     assert judged(traces) == (0, [["unverifiable"]] * 3)  # by its copy
 
 
+def test_check_judges_a_text_by_a_calibration_as_filter_does(run, traces, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "measure_file", lambda *_: clip("child", f0_hz=255.0))
+    given = write(tmp_path / "elsewhere", children())
+    words = "check", "--audio", traces / "child.wav", "--text", "The voice is low.", "--json"
+
+    def verdicts(*more):
+        code, out, _ = run(*words, *more)
+        return code, [claim["verdict"] for claim in json.loads(out)["claims"] if claim["cue"] == "pitch.level"]
+
+    assert verdicts() == (0, ["contradicted"])
+    assert verdicts("--calibration", given) == verdicts("--calibration", given.parent) == (0, ["unverifiable"])
+    code, out, error = run(*words, "--calibration", tmp_path / "absent")
+    assert (code, out, "absent: no such file; make one with mgrd measure" in error) == (2, "", True)
+
+
 def test_filter_finds_the_calibration_of_its_own_run(traces):
     write(traces, children())
     (traces / "round-01").mkdir()
@@ -464,6 +480,16 @@ def test_measure_calibrates_from_clips_and_the_languages_of_their_questions(run,
     assert f"{content}, de: 4 clips" in story
     assert "f0_median_hz: 140 Hz to 200 Hz (of 8)" in story
     assert read(tmp_path / "out" / FILE).of("de")[content]["f0_median_hz"].n == 4
+
+
+def test_a_calibration_of_too_few_clips_says_that_it_changes_nothing(run, asked, tmp_path, monkeypatch):
+    said = "This calibration changes no verdict: no figure has the {} clips of one content that it takes\n"
+    assert said.format(4) not in run("measure", asked, "-o", tmp_path / "out", "--calibrate", "--workers", 1)[2]
+    for module in (calibration, readout):
+        monkeypatch.setattr(module, "LEAST", 9)
+    code, _, story = run("measure", asked, "-o", tmp_path / "out", "--calibrate", "--workers", 1)
+    assert (code, story.count(said.format(9))) == (0, 1)
+    assert not any(read(tmp_path / "out" / FILE).groups.values())
 
 
 def test_the_same_clips_give_the_same_bytes(run, asked, tmp_path):

@@ -1,5 +1,6 @@
 """The command line as a shell sees it: exit codes, one line for what a user can fix, and who listens to signals."""
 
+import contextlib
 import json
 import os
 import re
@@ -134,6 +135,24 @@ def test_filter_answers_with_the_keys_that_the_docs_list(home, run):
     assert (code, sorted(json.loads(out))) == (0, sorted(listed))
 
 
+def test_generate_and_filter_tell_what_overwrite_sets_aside_unless_they_are_to_be_quiet(home, run):
+    loud = [word for word in GENERATE if word != "--quiet"]
+    judge = "filter", "out", "-o", "out", "--workers", "1"
+    assert (run(*loud)[0], run(*judge)[0]) == (0, 0)
+
+    _, _, sampled = run(*loud, "--temperature", "0.5", "--overwrite")
+    _, _, judged = run(*judge, "--without", "length", "--overwrite")
+    _, _, nothing = run(*GENERATE, "--temperature", "0.6", "--overwrite")
+
+    def aside(said):
+        return [line for line in said.splitlines() if line.startswith("Set aside: ")]
+
+    assert aside(sampled) == ["Set aside: out/traces, as traces.old-1"]
+    parts = ("judged", "selection.parquet", "survivors.parquet")
+    assert aside(judged) == [f"Set aside: out/{part}, as {part}.old-1" for part in parts]
+    assert (nothing, (home / "out" / "traces.old-2").is_dir()) == ("", True)
+
+
 def test_an_evaluation_names_its_own_folder_and_rerun_leaves_the_same_bytes(home, run):
     assert run(*EVAL)[0] == 0
     here = home / f"eval-q-{home.name}"
@@ -225,6 +244,24 @@ def test_a_benchmark_gets_its_own_options_and_its_exit_code_is_ours(benchmarks, 
         cli.main(["bench", *words])
     assert (stopped.value.code, capfd.readouterr().out) == (7, f"hello {words[1:]}\n")
     assert bench.run("hello", []) == 0
+
+
+def test_json_is_the_benchmarks_own_before_and_after_its_name(benchmarks, capfd):
+    for words in (["--json", "hello", "--half", "open"], ["hello", "--half", "open", "--json"]):
+        with contextlib.suppress(SystemExit):
+            cli.main(["bench", *words])
+        assert capfd.readouterr().out == "hello ['--half', 'open', '--json']\n"
+
+
+def test_every_benchmark_takes_json_and_prints_its_sections_as_one_object(capfd):
+    for name in bench.listed():
+        assert bench.run(name, ["--help"]) == 0
+        assert "--json" in capfd.readouterr().out
+    assert bench.run("claims", ["--only", "extraction", "--half", "open", "--json"]) == 0
+    (table, kappa) = json.loads(capfd.readouterr().out)["extraction"]
+    assert list(table[0]) == ["sentences", "claims", "precision", "recall", "exact cue", "polarity"]
+    assert table[0]["sentences"].startswith("**en, open** (")
+    assert kappa.startswith("Kappa of the two readers: ")
 
 
 def test_in_a_wheel_a_benchmark_that_needs_a_checkout_says_so_in_one_line(benchmarks, capfd):

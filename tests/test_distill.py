@@ -339,7 +339,7 @@ def test_embedded_clips_are_found_where_they_were_written(survivors, clips):
         read([folder], None)
 
 
-def test_a_finished_model_is_not_made_again_and_other_settings_are_refused(survivors, model, tmp_path):
+def test_a_finished_model_is_not_made_again_and_other_settings_are_refused(survivors, model, tmp_path, capsys):
     made = run(survivors(), model, tmp_path / "out")
     stamp = (tmp_path / "out" / "model" / "model.safetensors").stat().st_mtime_ns
 
@@ -347,8 +347,9 @@ def test_a_finished_model_is_not_made_again_and_other_settings_are_refused(survi
     assert (tmp_path / "out" / "model" / "model.safetensors").stat().st_mtime_ns == stamp
     with pytest.raises(SettingsError, match=r"lr 0\.01 -> 0\.02"):
         run(survivors(), model, tmp_path / "out", replace(FAST, lr=0.02))
-    run(survivors(), model, tmp_path / "out", replace(FAST, lr=0.02), overwrite=True)
+    distill([survivors()], model, tmp_path / "out", replace(FAST, lr=0.02), overwrite=True)
     assert (tmp_path / "out" / "model.old-1").is_dir()
+    assert f"Set aside: {tmp_path / 'out' / 'model'}, as model.old-1\n" in capsys.readouterr().err
 
 
 def test_a_batch_that_cannot_be_split_evenly_is_misused(survivors, model, tmp_path):

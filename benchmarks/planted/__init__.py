@@ -1,4 +1,7 @@
-"""Planted contradictions: clips with a known edit and claims about them, true and flipped, for a claim verifier."""
+"""Planted contradictions: clips with a known edit and claims about them, true and flipped, for a claim verifier.
+
+Whoever wrote the texts and the edits had seen neither the vocabulary nor the code of mgrd.
+"""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -13,6 +13,8 @@ from mgrd.audio.level import SILENCE_DBFS
 from mgrd.audio.spectra import CHROMA_SECONDS
 
 BAND_DB = 75.0
+LEAST_BAND_S = 0.25
+"""Four windows: in less sound most of them hold its beginning or its end, which have all frequencies."""
 # Albrecht & Shanahan, The use of large corpora to train a new type of key-finding algorithm, Music Perception 31, 2013
 MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081)
 MINOR = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
@@ -52,10 +54,13 @@ def brightness_db(scope: Scope) -> Figure:
     return figure(value, np.hypot(1.0, float(ratios_db[loud].std()) / np.sqrt(pieces)))
 
 
-def bandlimit_hz(spectrum: Floats, sr: int) -> Figure:
-    """The highest frequency within 75 dB of the strongest one in the mean spectrum."""
-    if spectrum.max() <= 0:
+def bandlimit_hz(scope: Scope, spectrum: Floats, sr: int) -> Figure:
+    """The highest frequency within 75 dB of the strongest one in the mean spectrum, of at least 0.25 s of sound."""
+    sounding_s = scope.active.sum() * HOP_S
+    if not sounding_s:  # also a constant offset, of which nothing but its edges is left
         return absent("silent")
+    if sounding_s < LEAST_BAND_S:
+        return absent(f"too short: {sounding_s:.2f} s of sound, {LEAST_BAND_S:.2f} s are needed")
     top = int(np.flatnonzero(spectrum > spectrum.max() * 10 ** (-BAND_DB / 10))[-1])
     bin_hz = sr / 2 / (len(spectrum) - 1)
     return figure(top * bin_hz, max(2 * bin_hz, 0.05 * top * bin_hz))

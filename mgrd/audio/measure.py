@@ -123,7 +123,7 @@ def _measure(pieces: Iterable[Samples], about: Survey) -> Measurements:
         "peak_dbfs": figure(20 * np.log10(frames.peak), 0.1) if frames.peak > 0 else absent("silent"),
         **{name: function(scope) for name, function in SCOPED.items()},
         **colour.key_figures(frames.chroma, duration_s, speech_share),
-        "bandlimit_hz": colour.bandlimit_hz(frames.spectrum, about.sr),
+        "bandlimit_hz": colour.bandlimit_hz(scope, frames.spectrum, about.sr),
     }
     return Measurements(about.sha, EXTRACTOR, duration_s, about.sr, figures, tracks, HOP_S, found)
 

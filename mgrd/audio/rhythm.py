@@ -23,7 +23,8 @@ LEAST_PULSE = 0.2
 NOISE_PULSE = 4.9
 """Over the root of the frames, the autocorrelation of smoothed noise that one clip in a hundred exceeds: 3.5 SE.
 
-SE = sqrt(1.94 / frames), as the kernel of `_autocorrelation` correlates neighbours (Bartlett 1946).
+SE = sqrt(1.94 / frames), as the kernel of `_autocorrelation` correlates neighbours: 1.94 is the sum of its squared
+autocorrelations (Bartlett, Supplement to the Journal of the Royal Statistical Society 8, 1946, section 2).
 """
 WEAK_PULSE, CHANCE_REGULARITY = 0.4, 0.25
 """A pulse weaker than the first, of onsets that fit a grid hardly better than chance, is none."""

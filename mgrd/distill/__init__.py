@@ -57,7 +57,7 @@ def distill(
         check_model_folder(model)  # before anything is written
     identity = {name: value for name, value in asdict(options).items() if name not in _HOW}
     identity |= {"model": model_fingerprint(model), "survivors": content_hash(rows)}
-    folders.open_stage(out, "distill", identity, overwrite=overwrite)
+    folders.open_stage(out, "distill", identity, overwrite=overwrite, story=story)
     if (out / "model").is_dir():
         story.note(f"{out / 'model'} is complete")
         return _figures(out)
