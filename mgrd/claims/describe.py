@@ -211,6 +211,8 @@ def _attributed(scene: Scene, term: Term, after: list[Head], says: dict[str, lis
         between = range(term.j, head.i)
         if any(_parts(scene, k) for k in between if not (k == term.j and scene.listed("of", k))):
             return None
+        if any(scene.word(k) == "," for k in between) and not scene.listed("joins", term.j):
+            return None  # "musical elements, singing"
         if scene.listed("of", term.j) and head.name not in _DIMENSIONS:
             return None
         if scene.word(head.i) >= "\u3400" and scene.word(head.i - 1) not in ("的", scene.word(term.j - 1)):

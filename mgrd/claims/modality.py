@@ -121,7 +121,7 @@ def stance(
                 put(sentence.i, sentence.j, "general")
             elif name == "report" and term.j >= sentence.j and text.words[term.i - 2] in _STOPS and term.i - 2 >= first:
                 put(first, term.i, "quoted")  # "the price of guitars has gone up, he says"
-            elif name == "report":
+            elif name == "report" and not _is_of_evidence(text, term, i, vocabulary):
                 put(term.j, _report_end(text, term, frame, sentence, _relative_end(text, frame, clauses, j)), "quoted")
             elif name == "generic" and _is_generic(text, i, term.i, vocabulary):
                 put(i, j, "general")
@@ -279,6 +279,12 @@ def _report_end(text: Text, term: Term, frame: list[Term], sentence: Sentence, c
         if text.words[k] == ",":
             return k
     return end
+
+
+def _is_of_evidence(text: Text, term: Term, begin: int, vocabulary: Vocabulary) -> bool:
+    """Whether what tells is an analysis or a tool and no speaker: `the second analysis explicitly mentions a siren`."""
+    reporters = vocabulary.lists["reporters"]
+    return any(text.words[k] in reporters for k in range(max(begin, term.i - 6), term.i))
 
 
 def _is_generic(text: Text, clause_start: int, verb: int, vocabulary: Vocabulary) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from mgrd.claims import Claim, chinese
+from mgrd.claims import Claim, chinese, reports
 from mgrd.claims.describe import Head
 from mgrd.claims.scene import Scene
 from mgrd.claims.vocabulary import Term, terms
@@ -69,6 +69,14 @@ def presences(scene: Scene, described: Sequence[Claim], describing: frozenset[in
         if not named.intersection(range(i, j)):
             named.update(range(i, j))
             found.append(_source(scene, i, j))
+    for i, j in reports.coined(scene) if scene.allowed("trace") else ():
+        if not named.intersection(range(i, j)) and not _overlapped(scene, Mention(i, j, True, True), described):
+            named.update(range(i, j))
+            found.append(_source(scene, i, j))
+    for i, j in reports.unvoiced(scene) if scene.allowed("trace") else ():
+        if not named.intersection(range(i, j)):
+            named.update(range(i, j))
+            found.append(replace(_source(scene, i, j), polarity=-1))
     for ear in ears:
         if "marks.heard" in ear.entry.marks and not named.intersection(range(ear.i - 6, ear.j + 7)):
             i, j = _whatever(scene, ear)
@@ -361,6 +369,8 @@ def _within(scene: Scene, claims: Sequence[Claim], i: int, j: int) -> list[tuple
 
 def _is_voiced(scene: Scene, person: Term, described: Sequence[Claim], heard: Sequence[Claim]) -> bool:
     """Whether a person is heard in this clip rather than told of."""
+    if reports.is_identified(scene, person.i):
+        return True
     begin, end = scene.clause(person.i)
     before = [t for t in (*scene.around, *scene.frame) if 0 <= person.i - t.j <= _NEAR]
     if any(_introduces(t) and not _parted(scene, t.j, person.i) for t in before):
