@@ -145,10 +145,13 @@ def _paired(scene: Scene, found: list[Claim], at: list[int]) -> list[Claim]:
             (one.scope, other.scope) == ("start", "end")
             or (scene.listed("from", at[k] - 1) and any(scene.listed("to", i) for i in between))
         ):
-            rising = other.asserts in MORE
+            rising = _MANNERS.get(other.asserts, other.asserts) in MORE
             moves = scene.claim(at[k], at[k + 1] + 1, _TRENDS[one.cue], "trend", "rising" if rising else "falling")
             kept[k : k + 2] = [moves, moves]
     return kept
+
+
+_MANNERS = {"shouted": "loud", "whispered": "quiet"}
 
 
 def _weighed(claim: Claim) -> Claim:
@@ -156,6 +159,7 @@ def _weighed(claim: Claim) -> Claim:
 
 
 def _opposite(one: str, other: str) -> bool:
+    one, other = _MANNERS.get(one, one), _MANNERS.get(other, other)
     return (one in MORE and other in LESS) or (one in LESS and other in MORE) or {one, other} in _OPPOSITES
 
 
@@ -166,6 +170,8 @@ def _bind(scene: Scene, term: Term, here: list[Head], before: list[Head]) -> tup
     head = _attributed(scene, term, after, says) if after else None
     if head is None and here and any(h.i == term.j and h.name in _OF_A_PART for h in here):
         return None  # "over a droning organ": of the organ, or of nothing
+    if head is None and _has_own_noun(scene, term):
+        return None  # "the voice has a faint rasp"
     short = term.j - term.i == 1 and not scene.word(term.i).isascii()
     if head is None:
         near = [h for h in here if begin <= h.i and term.i - _REACH <= h.j <= term.i]
@@ -200,6 +206,13 @@ def _ends(scene: Scene, term: Term) -> bool:
         or scene.listed("joins", term.j)
         or any(other.i == term.j for other in scene.sound)
         or any(other.i == term.j for other in scene.frame)
+    )
+
+
+def _has_own_noun(scene: Scene, term: Term) -> bool:
+    """Whether an English article before the word and a noun of sound right after it claim it: `a faint rasp`."""
+    return scene.word(term.i - 1) in ("a", "an") and any(
+        other.i == term.j and other.entry.number is None and not other.entry.unit for other in scene.sound
     )
 
 

@@ -20,6 +20,7 @@ from mgrd.claims.courses import courses
 from mgrd.claims.describe import Head, descriptions, heads
 from mgrd.claims.keys import keys
 from mgrd.claims.modality import breaks
+from mgrd.claims.motions import motions
 from mgrd.claims.scene import Scene
 from mgrd.claims.sources import orders, presences, sexes, times, told
 from mgrd.claims.text import Sentence, Text, clauses, read, sentences
@@ -129,6 +130,7 @@ def _claims(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
         figures = [one for one in figures if one.kind != "trend"]
     if scene.text.chinese:
         described += unlisted(scene, here, described)
+    described += motions(scene, here, described)
     described = keys(scene, contrasted(scene, here, described))
     counted, sources = counts(scene, before), presences(scene, described, describing)
     if scene.text.chinese:

@@ -122,7 +122,7 @@ def _quantities(scene: Scene) -> list[Quantity]:
         one
         for one, meaning in zip(found, meanings, strict=True)
         if meaning not in _NOT_OF_IT
-        and not (one.unit == "s" and scene.word(about(scene, one) - 1) == "within")
+        and not (one.unit == "s" and scene.word(about(scene, one) - 1) in ("within", "every"))
         and not (meaning is None and _is_rate(scene, one))
     ]
 
