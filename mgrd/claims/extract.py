@@ -64,12 +64,12 @@ def _scenes(think: str) -> Iterator[tuple[Scene, list[Head], list[Head]]]:
     for sentence in sentences(text):
         sound = text.sound[bisect_left(sound_at, sentence.i) : bisect_left(sound_at, sentence.j)]
         before = before if sentence.i - last <= 2 else []
-        if not sound:
+        coined = not vocabulary.lists["naming"].isdisjoint(text.words[sentence.i : sentence.j])
+        if not sound and not coined:
             continue
         frame = terms(text.words, vocabulary.frame, text.starting(FRAME, sentence.i, sentence.j), sentence.j)
         scene = _scene(text, sentence, sound, frame, vocabulary, about_audio)
         here = heads(scene)
-        coined = not vocabulary.lists["naming"].isdisjoint(text.words[sentence.i : sentence.j])
         if coined or _says_something(text, sentence, sound, before) or any("marks.heard" in t.entry.marks for t in frame):
             yield scene, here, before
         before, last = here or before, sentence.j

@@ -80,7 +80,7 @@ def presences(scene: Scene, described: Sequence[Claim], describing: frozenset[in
     for ear in ears:
         if "marks.heard" in ear.entry.marks and not named.intersection(range(ear.i - 6, ear.j + 7)):
             i, j = _whatever(scene, ear)
-            if j - i > ear.j - ear.i:
+            if j - i > ear.j - ear.i and not any(scene.listed("abstract", k) for k in range(i, j)):
                 source = _source(scene, i, j)
                 if not any(one.start < source.end and source.start < one.end for one in described):
                     found.append(source)
