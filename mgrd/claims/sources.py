@@ -277,6 +277,8 @@ def _is_subject(scene: Scene, mention: Mention) -> bool:
         return False
     if scene.listed("auxiliary", j):
         return any(scene.word(k)[-3:] == "ing" for k in (j + 1, j + 2))
+    if scene.word(mention.j - 1)[-1:] == "s" and scene.listed("moved_by", j + 1) and not _is_grammar(scene, j):
+        return scene.word(j).isalpha()  # "waves roll in"
     return scene.word(j)[-1:] == "s" and scene.word(j).isalpha() and not scene.listed("no_verb", j)
 
 
