@@ -37,7 +37,7 @@ def counts(scene: Scene, before: list[Head]) -> list[Claim]:
             found += _times(scene, i, j, count)
         elif _of_them(scene, i, j) and any(head.name in _COUNTED_HEADS for head in before):
             found.append(_claim(scene, i, j + 2, count, "events", f"{count} of them"))
-        elif _is_after_its_noun(scene, i, j):
+        elif count > 1 and _is_after_its_noun(scene, i, j):
             found.append(_claim(scene, i, j, count, "part", f"{count} of them"))
         elif count > 1 and (end := counted(scene, i, j)) is not None:
             what = " ".join(scene.word(k) for k in range(j, end))

@@ -85,6 +85,8 @@ def descriptions(scene: Scene, here: list[Head], before: list[Head]) -> tuple[li
         entry = term.entry
         if not (entry.says or entry.phrases) or "ignore.phrases" in entry.marks:
             continue
+        if _is_of_a_quality(scene, term):
+            continue  # "a faint wobble": of the wobble
         bound = None if entry.says.keys().isdisjoint(names) else _bind(scene, term, here, before)
         if bound is not None:
             found += _described(scene, term, *bound)
@@ -213,6 +215,16 @@ def _has_own_noun(scene: Scene, term: Term) -> bool:
     """Whether an English article before the word and a noun of sound right after it claim it: `a faint rasp`."""
     return scene.word(term.i - 1) in ("a", "an") and any(
         other.i == term.j and other.entry.number is None and not other.entry.unit for other in scene.sound
+    )
+
+
+def _is_of_a_quality(scene: Scene, term: Term) -> bool:
+    """Whether the word only grades a quality of the voice that follows it: `a slight tremor`, `a soft lisp`."""
+    return scene.word(term.i - 1) in ("a", "an") and any(
+        other.i == term.j
+        and not other.entry.heads
+        and ("voice.quality", "texture") in other.entry.says.get("voice", ())
+        for other in scene.sound
     )
 
 

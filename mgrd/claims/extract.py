@@ -70,7 +70,11 @@ def _scenes(think: str) -> Iterator[tuple[Scene, list[Head], list[Head]]]:
         frame = terms(text.words, vocabulary.frame, text.starting(FRAME, sentence.i, sentence.j), sentence.j)
         scene = _scene(text, sentence, sound, frame, vocabulary, about_audio)
         here = heads(scene)
-        if coined or _says_something(text, sentence, sound, before) or any("marks.heard" in t.entry.marks for t in frame):
+        if (
+            coined
+            or _says_something(text, sentence, sound, before)
+            or any("marks.heard" in t.entry.marks for t in frame)
+        ):
             yield scene, here, before
         before, last = here or before, sentence.j
 

@@ -21,10 +21,11 @@ _PITCHED = frozenset({"pitch", "voice", "speaker", "tone_of_voice", "note", "mus
 
 def motions(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -> Iterator[Claim]:
     """The courses of a pitch that a verb and a particle tell of, where no description tells of them."""
-    if not scene.allowed("trace"):
+    if not here or not scene.allowed("trace"):
         return
-    for k in range(scene.sentence.i, scene.sentence.j):
-        direction = "rising" if scene.listed("upwards", k) else "falling" if scene.listed("downwards", k) else None
+    up, down = scene.vocabulary.lists["upwards"], scene.vocabulary.lists["downwards"]
+    for k, word in enumerate(scene.text.words[scene.sentence.i : scene.sentence.j], scene.sentence.i):
+        direction = "rising" if word in up else "falling" if word in down else None
         if direction is None:
             continue
         verb = next((v for v in range(k - 1, k - _ADVERBS - 2, -1) if not _is_adverb(scene, v)), k)

@@ -17,16 +17,23 @@ _PLURAL = 3
 
 def coined(scene: Scene) -> Iterator[tuple[int, int]]:
     """Names that the words before `sound` coin: `coffee cup sounds`, `mechanical/electronic noises`."""
-    for k in range(scene.sentence.i + 1, scene.sentence.j):
-        if not scene.listed("sound_nouns", k) or (scene.word(k)[:5] == "sound" and not _is_noun(scene, k)):
+    for k in _at(scene, "sound_nouns"):
+        if scene.word(k)[:5] == "sound" and not _is_noun(scene, k):
             continue
         i, (begin, _) = k, scene.clause(k)
         while i > begin and k - i < _NAMED and _names(scene, i - 1):
             i -= 1 if scene.word(i - 1) != "/" else 2
         while i < k and (scene.listed("plain_sound", i) or not scene.word(i).isalpha()):
             i += 1
-        if i < k and not scene.listed("definite", i - 1):
+        acts = scene.word(i)[-3:] == "ing" and i + 1 < k and scene.listed("plain_sound", i + 1)  # "adding new sounds"
+        if i < k and not acts and not scene.listed("definite", i - 1):
             yield i, k + 1
+
+
+def _at(scene: Scene, name: str) -> list[int]:
+    """The tokens of a sentence but its first that are in a list."""
+    words, first = scene.vocabulary.lists[name], scene.sentence.i + 1
+    return [k for k, word in enumerate(scene.text.words[first : scene.sentence.j], first) if word in words]
 
 
 def _is_noun(scene: Scene, k: int) -> bool:
@@ -51,8 +58,8 @@ def _names(scene: Scene, k: int) -> bool:
 
 def unvoiced(scene: Scene) -> Iterator[tuple[int, int]]:
     """What a voice is said not to do: `not exactly singing`, `speech rather than singing`."""
-    for k in range(scene.sentence.i + 1, scene.sentence.j):
-        if not scene.listed("voicing", k) or scene.word(k + 1) in ("about", "to", "of"):
+    for k in _at(scene, "voicing"):
+        if scene.word(k + 1) in ("about", "to", "of"):
             continue
         i = k - 1
         while scene.listed("exactly", i):
@@ -81,7 +88,7 @@ def counted(scene: Scene, i: int, j: int) -> int | None:
     k = j
     while scene.listed("told_apart", k):
         k += 1
-    apart = k > j
+    apart = any(scene.listed("distinct", m) for m in range(j, k))
     for m in range(k, k + _PLURAL):
         word = scene.word(m)
         if not word.isalpha() or not word.isascii() or scene.listed("stop", m) or scene.listed("uncounted", m):
