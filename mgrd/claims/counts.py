@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from mgrd.claims import Claim
 from mgrd.claims.chinese import numerals
 from mgrd.claims.describe import Head
+from mgrd.claims.reports import counted
 from mgrd.claims.scene import Scene
 from mgrd.claims.vocabulary import Term
 
@@ -36,6 +37,11 @@ def counts(scene: Scene, before: list[Head]) -> list[Claim]:
             found += _times(scene, i, j, count)
         elif _of_them(scene, i, j) and any(head.name in _COUNTED_HEADS for head in before):
             found.append(_claim(scene, i, j + 2, count, "events", f"{count} of them"))
+        elif count > 1 and _is_after_its_noun(scene, i, j):
+            found.append(_claim(scene, i, j, count, "part", f"{count} of them"))
+        elif count > 1 and (end := counted(scene, i, j)) is not None:
+            what = " ".join(scene.word(k) for k in range(j, end))
+            found.append(_claim(scene, i, end, count, "part", f"{count} {what}"))
         elif _is_restated(scene, i, j) and any(head.name in _RESTATED_HEADS for head in before):
             found.append(_claim(scene, i, j, count, "others", f"{count} of them"))
     return found
@@ -81,6 +87,17 @@ def _of_them(scene: Scene, i: int, j: int) -> bool:
     """`there are four of them`, but not `four of them are low`."""
     whole = not scene.word(j + 2)[:1].isalnum()
     return whole and scene.listed("of", j) and scene.listed("them", j + 1) and scene.listed("some", i - 1)
+
+
+def _is_after_its_noun(scene: Scene, i: int, j: int) -> bool:
+    """`speakers: 2`, `footsteps, five of them`, `the counter hears voices and detects eight.`"""
+    named = [t for t in scene.sound if t.j <= i and _counted(t)]
+    if not named or not scene.allowed("trace"):
+        return False
+    ends = not scene.word(j)[:1].isalnum()
+    headed = ends and scene.word(i - 1) == ":" and named[-1].j == i - 1
+    of_them = scene.word(j) == "of" and scene.listed("them", j + 1) and scene.word(i - 1) in (",", "(", "-")
+    return headed or of_them or (ends and scene.listed("counting", i - 1))
 
 
 def _is_number(scene: Scene, i: int) -> bool:

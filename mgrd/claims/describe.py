@@ -85,6 +85,8 @@ def descriptions(scene: Scene, here: list[Head], before: list[Head]) -> tuple[li
         entry = term.entry
         if not (entry.says or entry.phrases) or "ignore.phrases" in entry.marks:
             continue
+        if _is_of_a_quality(scene, term):
+            continue  # "a faint wobble": of the wobble
         bound = None if entry.says.keys().isdisjoint(names) else _bind(scene, term, here, before)
         if bound is not None:
             found += _described(scene, term, *bound)
@@ -158,10 +160,13 @@ def _paired(scene: Scene, found: list[Claim], at: list[int]) -> list[Claim]:
             (one.scope, other.scope) == ("start", "end")
             or (scene.listed("from", at[k] - 1) and any(scene.listed("to", i) for i in between))
         ):
-            rising = other.asserts in MORE
+            rising = _MANNERS.get(other.asserts, other.asserts) in MORE
             moves = scene.claim(at[k], at[k + 1] + 1, _TRENDS[one.cue], "trend", "rising" if rising else "falling")
             kept[k : k + 2] = [moves, moves]
     return kept
+
+
+_MANNERS = {"shouted": "loud", "whispered": "quiet"}
 
 
 def _weighed(claim: Claim) -> Claim:
@@ -169,6 +174,7 @@ def _weighed(claim: Claim) -> Claim:
 
 
 def _opposite(one: str, other: str) -> bool:
+    one, other = _MANNERS.get(one, one), _MANNERS.get(other, other)
     return (one in MORE and other in LESS) or (one in LESS and other in MORE) or {one, other} in _OPPOSITES
 
 
@@ -179,6 +185,8 @@ def _bind(scene: Scene, term: Term, here: list[Head], before: list[Head]) -> tup
     head = _attributed(scene, term, after, says) if after else None
     if head is None and here and any(h.i == term.j and h.name in _OF_A_PART for h in here):
         return None  # "over a droning organ": of the organ, or of nothing
+    if head is None and _has_own_noun(scene, term):
+        return None  # "the voice has a faint rasp"
     short = term.j - term.i == 1 and not scene.word(term.i).isascii()
     if head is None:
         near = [h for h in here if begin <= h.i and term.i - _REACH <= h.j <= term.i]
@@ -216,6 +224,23 @@ def _ends(scene: Scene, term: Term) -> bool:
     )
 
 
+def _has_own_noun(scene: Scene, term: Term) -> bool:
+    """Whether an English article before the word and a noun of sound right after it claim it: `a faint rasp`."""
+    return scene.word(term.i - 1) in ("a", "an") and any(
+        other.i == term.j and other.entry.number is None and not other.entry.unit for other in scene.sound
+    )
+
+
+def _is_of_a_quality(scene: Scene, term: Term) -> bool:
+    """Whether the word only grades a quality of the voice that follows it: `a slight tremor`, `a soft lisp`."""
+    return scene.word(term.i - 1) in ("a", "an") and any(
+        other.i == term.j
+        and not other.entry.heads
+        and ("voice.quality", "texture") in other.entry.says.get("voice", ())
+        for other in scene.sound
+    )
+
+
 def _attributed(scene: Scene, term: Term, after: list[Head], says: dict[str, list[tuple[str, str]]]) -> Head | None:
     """The noun that the word stands before: `low male voice`, `slow, even pace`, `low in pitch`."""
     for head in after:
@@ -224,6 +249,8 @@ def _attributed(scene: Scene, term: Term, after: list[Head], says: dict[str, lis
         between = range(term.j, head.i)
         if any(_parts(scene, k) for k in between if not (k == term.j and scene.listed("of", k))):
             return None
+        if any(scene.word(k) == "," for k in between) and not scene.listed("joins", term.j):
+            return None  # "musical elements, singing"
         if scene.listed("of", term.j) and head.name not in _DIMENSIONS:
             return None
         if scene.word(head.i) >= "\u3400" and scene.word(head.i - 1) not in ("的", scene.word(term.j - 1)):

@@ -20,6 +20,7 @@ from mgrd.claims.courses import courses
 from mgrd.claims.describe import Head, descriptions, heads
 from mgrd.claims.keys import keys
 from mgrd.claims.modality import breaks
+from mgrd.claims.motions import motions
 from mgrd.claims.scene import Scene
 from mgrd.claims.sources import orders, presences, sexes, times, told
 from mgrd.claims.text import Sentence, Text, clauses, read, sentences
@@ -63,12 +64,17 @@ def _scenes(think: str) -> Iterator[tuple[Scene, list[Head], list[Head]]]:
     for sentence in sentences(text):
         sound = text.sound[bisect_left(sound_at, sentence.i) : bisect_left(sound_at, sentence.j)]
         before = before if sentence.i - last <= 2 else []
-        if not sound:
+        coined = not vocabulary.lists["naming"].isdisjoint(text.words[sentence.i : sentence.j])
+        if not sound and not coined:
             continue
         frame = terms(text.words, vocabulary.frame, text.starting(FRAME, sentence.i, sentence.j), sentence.j)
         scene = _scene(text, sentence, sound, frame, vocabulary, about_audio)
         here = heads(scene)
-        if _says_something(text, sentence, sound, before) or any("marks.heard" in t.entry.marks for t in frame):
+        if (
+            coined
+            or _says_something(text, sentence, sound, before)
+            or any("marks.heard" in t.entry.marks for t in frame)
+        ):
             yield scene, here, before
         before, last = here or before, sentence.j
 
@@ -129,6 +135,7 @@ def _claims(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
     if scene.text.chinese:
         described += unlisted(scene, here, described)
         described += toned(scene, here, described)
+    described += motions(scene, here, described)
     described = keys(scene, contrasted(scene, here, described))
     counted, sources = counts(scene, before), presences(scene, described, describing)
     if scene.text.chinese:

@@ -22,12 +22,13 @@ CUES = frozenset({
 """`family.kind` of whatever a claim can be about."""
 
 WORDS = frozenset({
-    "language", "heads", "phrases", "numbers", "lengths", "units", "lists", "events", "kinds", "values", "ignore",
-    "degree", "marks", "ordinals", "places", "bounds", "around", "when", "parts", "alone", "sounds", "beside", "order",
-    "happens",
+    "language", "heads", "manner", "phrases", "numbers", "lengths", "units", "lists", "events", "kinds", "values",
+    "ignore", "degree", "marks", "ordinals", "places", "bounds", "around", "when", "parts", "alone", "sounds", "beside",
+    "order", "happens",
 })  # fmt: skip
 """Tables of the files of a language."""
 
+MANNER = {"cue": str, "heads": list, "verbs": list, "adjectives": list}
 HEAD = frozenset({"words", "needs", "is", "same_as", "events"})
 NEEDS = ("nothing", "trace", "sentence")
 FRAMES = ("any", "male", "female", "tone", "doubt", "end")
@@ -87,11 +88,18 @@ def check_words(data: Mapping[str, Any], path: Path) -> None:
         if "needs" in head and head["needs"] not in NEEDS:
             raise RuleError(f"{where}: needs = {head['needs']!r} must be {' or '.join(NEEDS)}")
         _check_cues(head.get("is", {}), where)
+    if "manner" in data:
+        where = f"{path}: [manner]"
+        _known(data["manner"], MANNER, where, "key")
+        for key, kind in MANNER.items():
+            if not _fits(data["manner"].get(key), kind):
+                raise RuleError(f"{where}: {key} must be {_TYPES[kind]}")
+        _check_cues({data["manner"]["cue"]: []}, where)
     _known(data.get("phrases", {}), NEEDS, f"{path}: [phrases]", "table")
     for need, table in data.get("phrases", {}).items():
         _check_cues(table, f"{path}: [phrases.{need}]")
     for name, table in data.items():
-        if name not in ("language", "heads", "phrases"):
+        if name not in ("language", "heads", "manner", "phrases"):
             _check_lists(table, f"{path}: [{name}]")
 
 

@@ -171,10 +171,31 @@ def is_position(scene: Scene, i: int, j: int | None = None) -> bool:
         return True
     if ":" in scene.word(i) and k < scene.sentence.i:
         return True  # "0:03-0:05 is just wind"
+    if j is not None and not scene.listed("of", j) and (first := _listed_with(scene, i)) is not None:
+        return is_position(scene, first)  # "at 2 s, 4 s and 7.5 s"
     if not scene.listed("position", k) or (scene.word(k) == "到" and scene.word(k - 1) in ("不", "达")):
         return False  # "持续不到两秒"
     # "a pause of about 3 s" is a length, "a pause around 3 s" a place
     return not scene.listed("about", k) or not (scene.listed("duration", k - 1) or is_lasting(scene, i))
+
+
+def _listed_with(scene: Scene, i: int) -> int | None:
+    """The first number of the list of times that the number at token i goes on with: `3` of `at 3 s, 5 s and 9 s`."""
+    first = None
+    for _ in range(_LISTED):
+        k = i - 1
+        while scene.word(k) in (",", "，", "、", "and", "or") or (k < i - 1 and scene.listed("about", k)):
+            k -= 1
+        seconds = scene.word(k) in _SECONDS
+        if k == i - 1 or not scene.word(k - seconds)[:1].isdigit() or not (seconds or ":" in scene.word(k)):
+            break
+        first = i = k - seconds
+    return first
+
+
+_LISTED = 12
+"""Times in a row that are read as one list."""
+_SECONDS = frozenset({"s", "sec", "secs", "second", "seconds", "秒"})
 
 
 def _is_measured(scene: Scene, i: int) -> bool:

@@ -105,6 +105,8 @@ def stance(
         for name in roles:
             if name in _AT_HEAD and term.i != i:
                 continue
+            if name == "general" and _is_of_evidence(text, term, i, vocabulary):
+                continue  # "two analyses confirm a drone characterised by beats"
             if name in _CLAUSE:
                 alone = name == "only_words" and j - term.j <= 1
                 begin = _own_subject(text, term, i) if name == "hypothetical" else i
@@ -127,9 +129,13 @@ def stance(
                 put(first, term.i, "quoted")  # "the price of guitars has gone up, he says"
             elif name == "report" and text.words[term.i] == "提" and _is_numeral(text, term.j):
                 continue  # "从100拍提到了140拍"
-            elif name == "report":
+            elif name == "report" and not _is_of_evidence(text, term, i, vocabulary):
                 put(term.j, _report_end(text, term, frame, sentence, _relative_end(text, frame, clauses, j)), "quoted")
-            elif name == "generic" and _is_generic(text, i, term.i, vocabulary):
+            elif (
+                name == "generic"
+                and _is_generic(text, i, term.i, vocabulary)
+                and not _is_of_evidence(text, term, i, vocabulary)
+            ):
                 put(i, j, "general")
             elif name == "negation" and not any(k <= term.i < m for k, m in quoted):
                 _negate(negated, first, term.j, _negation_end(text, term, frame, j))
@@ -172,7 +178,7 @@ def _clause_of(clauses: list[tuple[int, int]], token: int, sentence: Sentence) -
 
 def _own_subject(text: Text, term: Term, begin: int) -> int:
     """Where what a modal verb says begins: at `, you` of `very regular, you could dance to it`, else at the clause."""
-    for k in range(term.i, max(begin, term.i - 4), -1):
+    for k in range(term.i, max(begin, term.i - 7), -1):
         if text.words[k - 1] in _STOPS:
             return k
     return begin
@@ -210,8 +216,13 @@ def _forward_end(
     if name in ("choices", "answer") and clause_end < sentence.j and text.words[clause_end] in _COLONS:
         return sentence.j
     if name in ("question", "option", "choices"):
-        return _plan_end(text, frame, clauses, clause_end)
+        return min(_refuted(frame, term), _plan_end(text, frame, clauses, clause_end))
     return clause_end
+
+
+def _refuted(frame: list[Term], term: Term) -> int:
+    """Where what speaks against an option or a statement begins: `option B is ruled out by the absence of drums`."""
+    return next((t.j for t in frame if t.i >= term.j and "marks.refutes" in t.entry.marks), 1 << 60)
 
 
 def _contrast(text: Text, frame: list[Term], begin: int, end: int) -> int:
@@ -279,7 +290,7 @@ def _relative_end(text: Text, frame: list[Term], clauses: list[tuple[int, int]],
 
 def _report_end(text: Text, term: Term, frame: list[Term], sentence: Sentence, clause_end: int) -> int:
     """A report of words ends at the clause, a comma, or words about how it was said; `he says: ...` goes on."""
-    end = clause_end
+    end = min(clause_end, _refuted(frame, term))
     told = text.words[term.j - 1] not in ("声", "句")  # "他喊了一声，接着…"
     if end == term.j and end < sentence.j and text.words[end] in _OPENS and told:
         end = _contrast(text, frame, end, sentence.j)  # "他说，…" and "he says: ..."
@@ -291,6 +302,12 @@ def _report_end(text: Text, term: Term, frame: list[Term], sentence: Sentence, c
         if text.words[k] == ",":
             return k
     return end
+
+
+def _is_of_evidence(text: Text, term: Term, begin: int, vocabulary: Vocabulary) -> bool:
+    """Whether what tells is an analysis or a tool and no speaker: `the second analysis explicitly mentions a siren`."""
+    reporters = vocabulary.lists["reporters"]
+    return any(text.words[k] in reporters for k in range(max(begin, term.i - 6), term.i))
 
 
 def _is_generic(text: Text, clause_start: int, verb: int, vocabulary: Vocabulary) -> bool:

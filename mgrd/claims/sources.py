@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from mgrd.claims import Claim, chinese
+from mgrd.claims import Claim, chinese, reports
 from mgrd.claims.describe import Head
 from mgrd.claims.scene import Scene
 from mgrd.claims.vocabulary import Term, terms
@@ -69,10 +69,18 @@ def presences(scene: Scene, described: Sequence[Claim], describing: frozenset[in
         if not named.intersection(range(i, j)):
             named.update(range(i, j))
             found.append(_source(scene, i, j))
+    for i, j in reports.coined(scene) if scene.allowed("trace") else ():
+        if not named.intersection(range(i, j)) and not _overlapped(scene, Mention(i, j, True, True), described):
+            named.update(range(i, j))
+            found.append(_source(scene, i, j))
+    for i, j in reports.unvoiced(scene) if scene.allowed("trace") else ():
+        if not named.intersection(range(i, j)):
+            named.update(range(i, j))
+            found.append(replace(_source(scene, i, j), polarity=-1))
     for ear in ears:
         if "marks.heard" in ear.entry.marks and not named.intersection(range(ear.i - 6, ear.j + 7)):
             i, j = _whatever(scene, ear)
-            if j - i > ear.j - ear.i:
+            if j - i > ear.j - ear.i and not any(scene.listed("abstract", k) for k in range(i, j)):
                 source = _source(scene, i, j)
                 if not any(one.start < source.end and source.start < one.end for one in described):
                     found.append(source)
@@ -273,6 +281,8 @@ def _is_subject(scene: Scene, mention: Mention) -> bool:
         return False
     if scene.listed("auxiliary", j):
         return any(scene.word(k)[-3:] == "ing" for k in (j + 1, j + 2))
+    if scene.word(mention.j - 1)[-1:] == "s" and scene.listed("moved_by", j + 1) and not _is_grammar(scene, j):
+        return scene.word(j).isalpha()  # "waves roll in"
     return scene.word(j)[-1:] == "s" and scene.word(j).isalpha() and not scene.listed("no_verb", j)
 
 
@@ -370,6 +380,8 @@ def _within(scene: Scene, claims: Sequence[Claim], i: int, j: int) -> list[tuple
 
 def _is_voiced(scene: Scene, person: Term, described: Sequence[Claim], heard: Sequence[Claim]) -> bool:
     """Whether a person is heard in this clip rather than told of."""
+    if reports.is_identified(scene, person.i):
+        return True
     begin, end = scene.clause(person.i)
     before = [t for t in (*scene.around, *scene.frame) if 0 <= person.i - t.j <= _NEAR]
     if any(_introduces(t) and not _parted(scene, t.j, person.i) for t in before):

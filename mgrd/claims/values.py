@@ -124,7 +124,7 @@ def _quantities(scene: Scene) -> list[Quantity]:
         one
         for one, meaning in zip(found, meanings, strict=True)
         if meaning not in _NOT_OF_IT
-        and not (one.unit == "s" and scene.word(about(scene, one) - 1) == "within")
+        and not (one.unit == "s" and scene.word(about(scene, one) - 1) in ("within", "every"))
         and not (meaning is None and _is_rate(scene, one))
     ]
 
@@ -199,7 +199,8 @@ def _number(word: str) -> float | None:
 def _is_sign(scene: Scene, i: int) -> bool:
     """A minus sign touches its number and follows no other number, else it is a dash or a range."""
     text = scene.text
-    return text.ends[i - 1] == text.starts[i] and not scene.word(i - 2)[:1].isdigit()
+    ranged = text.ends[i - 2] == text.starts[i - 1] and scene.word(i - 2)[:1].isalnum()  # "2.3s-4.1s"
+    return text.ends[i - 1] == text.starts[i] and not ranged and not scene.word(i - 2)[:1].isdigit()
 
 
 def _to(scene: Scene, i: int, j: int) -> bool:
@@ -231,6 +232,7 @@ def _range(scene: Scene, low: Quantity, high: Quantity) -> list[Claim]:
             scene.listed("from", k - 1) and not scene.listed("ranging", k - 1) and not scene.listed("ranging", k - 2)
         )
         of_a_length = meaning_of(scene, low) in ("gaps", "lasting", "reverb") and not placed
+        of_a_length = of_a_length and (scene.text.chinese or _is_length(scene, i, j))
         if low.value >= high.value or of_a_length:
             return [_figure(scene, one, _bound(k)) for k, one in enumerate((low, high))]
         claimed = f"{low.value:g} to {high.value:g} s"
@@ -246,6 +248,18 @@ def _range(scene: Scene, low: Quantity, high: Quantity) -> list[Claim]:
     direction = "rising" if high.value > low.value else "falling"
     claimed = f"{_shown(low)} to {_shown(high)}"
     return [*made, scene.claim(i, j, "pitch.contour", "trend", direction, at=low.i, claimed=claimed)]
+
+
+def _is_length(scene: Scene, i: int, j: int) -> bool:
+    """Whether what has a length stands before a range of seconds, or right behind it, in the same part of a clause."""
+    begin, end = scene.clause(i)
+    if scene.word(begin - 1) in (":", "："):
+        begin -= 2
+    k = i
+    while k > begin and scene.word(k - 1) not in (",", "，"):
+        k -= 1
+    near = (*range(k, i), *range(j, min(j + 3, end)))
+    return any(t.entry.meanings and t.i in near for t in scene.sound)
 
 
 def _bound(k: int) -> str:

@@ -383,6 +383,8 @@ def _add_sound(sound: _Phrases, data: Mapping[str, Any]) -> None:
         described = data["heads"][table["same_as"]]["is"] if "same_as" in table else table["is"]
         for says, phrases in described.items():
             sound.add(phrases, "says", head, _pair(says))
+    if (manner := data.get("manner")) is not None:
+        _add_manner(sound, manner)
     for need, table in data.get("phrases", {}).items():
         for says, phrases in table.items():
             sound.add(phrases, "phrase", *_pair(says), need)
@@ -395,6 +397,25 @@ def _add_sound(sound: _Phrases, data: Mapping[str, Any]) -> None:
     for head, table in data.get("heads", {}).items():
         for group in table.get("events", ()):
             sound.add(data["events"][group], "group head", head, table["needs"])
+
+
+def _add_manner(sound: _Phrases, manner: Mapping[str, Any]) -> None:
+    """Adjectives that say the same of several heads, and of verbs as adverbs: `a weary voice`, `speaks wearily`."""
+    adverbs = [_adverb(one) for one in manner["adjectives"] if " " not in one]
+    for names, phrases in ((manner["heads"], manner["adjectives"]), (manner["verbs"], adverbs)):
+        for head in names:
+            sound.add(phrases, "says", head, _pair(manner["cue"]))
+
+
+def _adverb(adjective: str) -> str:
+    """The adverb of an English adjective by its ending: `wearily`, `gently`, `ironically`, `shrilly`."""
+    if adjective[-2:] == "ly":
+        return f"in a {adjective} way"
+    if adjective[-1] == "y" and adjective[-2] not in "aeiou":
+        return f"{adjective[:-1]}ily"
+    if adjective[-2:] == "le":
+        return f"{adjective[:-1]}y"
+    return f"{adjective}{'ally' if adjective[-2:] == 'ic' else 'y' if adjective[-2:] == 'll' else 'ly'}"
 
 
 def _add_marks(phrases: _Phrases, data: Mapping[str, Any], groups: Iterable[str]) -> None:

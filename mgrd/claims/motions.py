@@ -1,0 +1,43 @@
+"""Verbs of motion that say where a pitch goes: `the howl tumbles right back down`, `her voice creeps up`.
+
+Whatever the verb, the particle gives the direction and the subject, which must be one that has a pitch, the sense.
+English only; verbs that say it without a particle (`rises`) are in the vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mgrd.claims import Claim
+from mgrd.claims.describe import Head
+from mgrd.claims.scene import Scene
+
+_ADVERBS = 5
+"""Tokens between the verb and the particle: `slides all the way back`."""
+_REACH = 14
+"""Tokens from the subject to the verb."""
+_PITCHED = frozenset({"pitch", "voice", "speaker", "tone_of_voice", "note", "music", "music_note", "source"})
+
+
+def motions(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -> Iterator[Claim]:
+    """The courses of a pitch that a verb and a particle tell of, where no description tells of them."""
+    if not here or not scene.allowed("trace"):
+        return
+    up, down = scene.vocabulary.lists["upwards"], scene.vocabulary.lists["downwards"]
+    for k, word in enumerate(scene.text.words[scene.sentence.i : scene.sentence.j], scene.sentence.i):
+        direction = "rising" if word in up else "falling" if word in down else None
+        if direction is None:
+            continue
+        verb = next((v for v in range(k - 1, k - _ADVERBS - 2, -1) if not _is_adverb(scene, v)), k)
+        if not scene.listed("moves", verb):
+            continue
+        head = next((h for h in reversed(here) if h.j <= verb and verb - h.j <= _REACH and not h.implied), None)
+        if head is None or head.name not in _PITCHED or scene.word(head.j - 1)[-5:] == "steps":
+            continue
+        claim = scene.claim(verb, k + 1, "pitch.contour", "trend", direction, at=verb)
+        if not any(one.start < claim.end and claim.start < one.end for one in described):
+            yield claim
+
+
+def _is_adverb(scene: Scene, k: int) -> bool:
+    return scene.listed("particle_adverbs", k) or (scene.word(k)[-2:] == "ly" and len(scene.word(k)) > 4)
