@@ -194,7 +194,7 @@ def _level(claim: Claim, clip: Measurements, norm: Mapping[str, Any]) -> Finding
         z = replace(reading, sigma=max(reading.sigma, drift)).z(claim.polarity)
     figure = taken_from(claim, clip, norm["figure"])
     why = f"{said(claim)}, measured {shown(figure, value)}{_bound(norm)}"
-    if z <= CONTRADICTED_Z and norm["figure"] == "tempo_bpm":
+    if z <= CONTRADICTED_Z and norm["figure"] == "tempo_bpm" and music.stroke_bpm(clip) is None:
         felt = [replace(reading, value=scale(bpm)).z(claim.polarity) for bpm in music.tempo_relatives(clip)]
         z = min(max([z, *felt]), 0.0)
     if z <= CONTRADICTED_Z and norm["cue"] == "pitch.contour" and claim.scope == "whole" and _has_phrases(clip):
@@ -209,6 +209,9 @@ def _measured(claim: Claim, clip: Measurements, name: str) -> tuple[float, float
     found = figure_of(claim, clip, name)
     if name == "syllable_rate_hz" and (claim.scope == "whole" or not isinstance(found, str)):
         return pace_hz(clip, *stretch_of(claim, clip))
+    if name == "tempo_bpm" and not isinstance(found, str) and claim.scope == "whole":
+        strokes_bpm = music.stroke_bpm(clip)
+        return found if strokes_bpm is None else (strokes_bpm, 0.01 * strokes_bpm)
     if name == "longest_pause_s" and isinstance(found, str) and claim.asserts == "long":
         return pauses.length(claim, clip)
     return found
