@@ -121,18 +121,25 @@ def of_corpus(claim: Claim, clip: Measurements, corpus: Corpus) -> list[Finding]
     return [] if norm is None else [_level(claim, clip, norm)]
 
 
-def doubts(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[Finding]:
-    """What the frames say that the text does not name but may mean: high, for a man; low, for a woman."""
+def doubts(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[tuple[Finding, float]]:
+    """What the frames say that the text does not name but may mean: high, for a man; low, for a woman.
+
+    Each with the z beyond which it keeps from contradiction. A man whom no word names is a guess, so that a voice on the
+    other side of his mean, by as much as listeners and authors differ, is not called high for one.
+    """
     if claim.kind == "comparison" or claim.scope in ORDINALS or claim.scope in HALVES:
         return []
     voices = _SEXES if claim.kind == "level" and admissible == {"any"} and content_of(clip) != "tones" else ()
     frames = (*voices, "doubt")
     return [
-        _level(claim, clip, norm) for norm in _levels().get((claim.cue, claim.asserts), []) if norm["frame"] in frames
+        (_level(claim, clip, norm), CONTRADICTED_Z if norm["frame"] == "doubt" else UNNAMED_Z)
+        for norm in _levels().get((claim.cue, claim.asserts), [])
+        if norm["frame"] in frames
     ]
 
 
 _SEXES = ("male", "female")
+UNNAMED_Z = -1.0
 
 
 def _is_of_the_voice(claim: Claim) -> bool:

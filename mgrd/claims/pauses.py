@@ -34,8 +34,10 @@ UNHEARD_Z = -1.9
 
 NOTICED_S = 0.1
 """Error of the length from which a silence in speech is noticed as a pause; 0.2 to 0.3 s (Goldman-Eisler 1968)."""
-UNBROKEN_S = 0.1
-"""Sound without a longer silence than a stop consonant's goes on unbroken."""
+UNBROKEN_S = 0.15
+"""Sound without a longer silence than a stop consonant's goes on unbroken: from 0.18 s on a silence is a pause to those
+who measure them, so that no closure is taken for one (Heldner & Edlund, Journal of Phonetics 38, 2010, recalled); less
+two frames, by which an edge may lie off."""
 CLEAR_S, CLEAR_IN_NOISE_S = 0.45, 0.6
 """A silence that is a pause to everybody."""
 CLEAN_DB, WET_S = 20.0, 0.6
@@ -69,7 +71,7 @@ def presence(claim: Claim, clip: Measurements) -> Finding:
         z = min(z, limited((PAUSE_S - longest_s) / math.hypot(NOTICED_S, 0.0 if _is_clean(clip) else 0.15)))
         why += f", the longest {longest_s:.2f} s"
     if claim.polarity > 0 and count < 1:
-        gaps = gaps_s(clip) if claim.scope == "whole" else None
+        gaps = gaps_s(clip)  # a clip without any silence has none in its middle either
         if gaps is None or max(gaps, default=0.0) > UNBROKEN_S:
             return Finding(max(z, UNHEARD_Z), why, count)
         return Finding(CONTRADICTED_Z - 1, f"{why}, and no silence over {UNBROKEN_S:g} s", count)
@@ -110,7 +112,7 @@ def length(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
         claimed = claim.claimed_value
         return min(lengths, key=lambda length: abs(length - claimed)), 0.08 if _is_clean(clip) else 0.15
     found = figure_of(claim, clip, "longest_pause_s")
-    gaps = gaps_s(clip) if claim.scope == "whole" else None
+    gaps = gaps_s(clip)
     if not isinstance(found, str) or gaps is None or lengths:
         return found
     return max(gaps, default=0.0), 0.06
