@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mgrd.claims import Claim, music, pauses
+from mgrd.claims import Claim, music, pauses, rooms
 from mgrd.claims.calibration import Corpus, corpus_norm
 from mgrd.claims.comparisons import can_compare, compare
 from mgrd.claims.pace import pace_hz
@@ -216,6 +216,8 @@ def _measured(claim: Claim, clip: Measurements, name: str) -> tuple[float, float
     found = figure_of(claim, clip, name)
     if name == "syllable_rate_hz" and (claim.scope == "whole" or not isinstance(found, str)):
         return pace_hz(clip, *stretch_of(claim, clip))
+    if name == "reverb_s" and claim.scope == "whole":
+        return rooms.reverb_s(found, clip)
     if name == "tempo_bpm" and not isinstance(found, str) and claim.scope == "whole":
         strokes_bpm = music.stroke_bpm(clip)
         return found if strokes_bpm is None else (strokes_bpm, 0.01 * strokes_bpm)
