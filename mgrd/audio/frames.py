@@ -73,7 +73,7 @@ class Frames:
     spectrum: Floats
     """Mean power spectrum at native rate, (bins,), from 0 Hz to sr / 2."""
     chroma: Floats
-    """Mean energy per pitch class, (12,), C first."""
+    """Mean energy per pitch class, C first, of the clip, of its first and of its last second, (3, 12)."""
     gating_blocks: Floats
     """Loudness of the 0.4 s blocks of BS.1770, LUFS."""
     peak: float
@@ -91,7 +91,11 @@ def analyse(blocks: Iterable[Samples], sr: int, alone: int | None) -> Frames:
     return Frames(
         {name: np.concatenate([part.tracks[name] for part in parts]) for name in TRACKS},
         np.average([part.spectrum for part in parts], axis=0, weights=weights),
-        np.average([part.chroma for part in parts], axis=0, weights=weights),
+        np.array([
+            np.average([part.chroma[0] for part in parts], axis=0, weights=weights),
+            parts[0].chroma[1],
+            parts[-1].chroma[2],
+        ]),
         np.concatenate([part.gating_blocks for part in parts]),
         max(part.peak for part in parts),
         parts[0].channels,
@@ -148,7 +152,7 @@ def _block(samples: Samples, sr: int, alone: int | None, skip: int, keep: int) -
         {name: np.asarray(tracks[name][skip:count], dtype=np.float64) for name in TRACKS},
         colours.mean(axis=0, dtype=np.float64),
         # of speech no key is told, so that a block of it needs none
-        chroma(voice) if speech_frames(speech).mean() <= 0.5 else np.zeros(12),
+        chroma(voice) if speech_frames(speech).mean() <= 0.5 else np.zeros((3, 12)),
         gating_blocks_lufs(whole, sr),
         peak,
         len(samples),

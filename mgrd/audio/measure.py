@@ -21,7 +21,7 @@ from mgrd.audio.load import READ_FRAMES, Clip, Samples, Source, Survey, channel_
 
 __all__ = ["EXTRACTOR", "Figure", "Measurements", "Segment", "measure", "measure_file"]
 
-EXTRACTOR = "4"
+EXTRACTOR = "5"
 """Changes whenever a figure may change: part of the key of cached measurements."""
 
 Track: TypeAlias = NDArray[np.float16]
@@ -42,7 +42,7 @@ SCOPED: dict[str, Callable[[Scope], Figure]] = {
 
 
 FIGURES = frozenset({
-    "duration_s", "loudness_lufs", "peak_dbfs", "key", "mode", "key_margin", "bandlimit_hz", *SCOPED,
+    "duration_s", "loudness_lufs", "peak_dbfs", "bandlimit_hz", *colour.KEY_FIGURES, *SCOPED,
 })  # fmt: skip
 
 

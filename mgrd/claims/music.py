@@ -32,6 +32,11 @@ KEY_MARGIN, MODE_MARGIN = 0.08, 0.27
 
 On 60 synthesised progressions every error but two was a key akin to the true one; of the mode none had such a lead.
 """
+FRAMED_MARGIN, TONIC_FRAME = 0.1, 0.2
+"""Of the mode over the other, and of the tonic chord at both ends over that of the relative key. Of 98 chorales and fiddle
+tunes, synthesised, whole or the last 8 to 20 s, which name the wrong mode in 4 %, none is wrong and so framed; of two
+stretches from anywhere in each, where 20 % are wrong, two of 184 are.
+"""
 AGREED_MARGIN = 0.1
 AKIN = {
     1: ((0, 0), (9, 0), (7, 1), (5, 1), (4, 0), (2, 0)),
@@ -62,7 +67,10 @@ def spoken_over(clip: Measurements) -> str | None:
 
 
 def mode(claim: Claim, clip: Measurements) -> Finding:
-    """Major or minor; the other mode is contradicted only by a key that fits far better than its relative."""
+    """Major or minor; the other mode is contradicted only where the relative key, which has the same notes, is out.
+
+    It is where the best key leads by far, or where it leads and its tonic chord both opens and closes the clip.
+    """
     measured, margin = value_of(clip, "mode"), value_of(clip, "key_margin", 0.0)
     if measured is None:
         return Finding(None, why_absent(clip, "mode"))
@@ -70,7 +78,8 @@ def mode(claim: Claim, clip: Measurements) -> Finding:
     why = f"{said(claim)}, measured {MODES[int(measured)]} (margin {margin:.2f})"
     if agrees == (claim.polarity > 0):
         return Finding(SUPPORTED_Z + 1.0 if margin >= AGREED_MARGIN else 0.5, why, measured)
-    if margin < MODE_MARGIN:
+    lead, frame = value_of(clip, "mode_margin", 0.0), value_of(clip, "tonic_frame", 0.0)
+    if margin < MODE_MARGIN and (lead < FRAMED_MARGIN or frame < TONIC_FRAME):
         return Finding(None, f"{why}: the relative key has the same notes")
     return Finding(CONTRADICTED_Z - 1.0, why, measured)
 
