@@ -23,6 +23,7 @@ from mgrd.claims.readings import (
     value_of,
     why_absent,
 )
+from mgrd.claims.sounding import are_alike
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -110,7 +111,7 @@ def regularity(claim: Claim, clip: Measurements) -> Finding:
     """Whether what sounds comes at even intervals: by the onsets of separate sounds, else by the pulse."""
     if claim.asserts not in ("regular", "irregular"):
         return Finding(None, "no measurement for it")  # a swung or syncopated beat may be as steady as any
-    if claim.scope == "span" and claim.t0_s is None:
+    if claim.scope == "span" and claim.t0_s is None and not are_alike(clip):
         return Finding(None, "it is about a moment that nothing in the text places")
     if value_of(clip, "speech_s", 0.0) > SPEECHLESS_SHARE * clip.duration_s:
         return Finding(None, "speech, which has no steady pulse")

@@ -287,7 +287,7 @@ def are_alike(clip: Measurements) -> bool:
         return False
     flatness = [clip.figure("flatness", one.t0_s, one.t1_s).value for one in found]
     known = [one for one in flatness if one]
-    return len(known) == len(found) and max(known) <= ALIKE * min(known)
+    return len(known) == len(found) and max(known) <= max(ALIKE * min(known), TONAL)
 
 
 SHORT_S, ALIKE_DB, ALIKE = 0.6, 6.0, 3.0
