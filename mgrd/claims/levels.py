@@ -36,6 +36,7 @@ from mgrd.claims.readings import (
     why_mixed,
 )
 from mgrd.claims.vocabulary import norms
+from mgrd.claims.voices import with_tract
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -65,6 +66,8 @@ def levels(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list
     found = [
         _level(one, clip, norm) for one in _of_each_source(claim, clip) for norm in _norms_for(one, clip, admissible)
     ]
+    if claim.cue == "voice.sex":
+        return [with_tract(claim, clip, one) for one in found]
     if claim.cue == "pitch.contour" and claim.scope in THIRDS:
         # "starts low and rises": the place may be of the word beside it
         found += [_level(replace(claim, scope="whole"), clip, norm) for norm in _any(claim)]
