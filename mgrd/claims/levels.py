@@ -67,7 +67,7 @@ def levels(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list
         _level(one, clip, norm) for one in _of_each_source(claim, clip) for norm in _norms_for(one, clip, admissible)
     ]
     if claim.cue == "voice.sex":
-        return [with_tract(claim, clip, one) for one in found]
+        return found if "child" in admissible else [with_tract(claim, clip, one) for one in found]
     if claim.cue == "pitch.contour" and claim.scope in THIRDS:
         # "starts low and rises": the place may be of the word beside it
         found += [_level(replace(claim, scope="whole"), clip, norm) for norm in _any(claim)]

@@ -35,6 +35,7 @@ from mgrd.claims.readings import (
     value_of,
     why_mixed,
 )
+from mgrd.claims.sounding import is_held
 from mgrd.claims.vocabulary import norms
 
 if TYPE_CHECKING:
@@ -190,6 +191,8 @@ def _pitch(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
         if isinstance(one, str):
             return one
         return "that sound has no pitch" if one.f0_hz is None else (one.f0_hz, 0.02 * one.f0_hz)
+    if claim.scope == "span" and claim.t0_s is None and len(clip.segments) == 1 and is_held(clip, clip.segments[0]):
+        claim = replace(claim, scope="whole")  # the only sound of a clip is the one that is meant
     if claim.asserts in _EXTREMES and claim.scope == "whole":
         return _extreme(claim, clip)
     if claim.scope in THIRDS:

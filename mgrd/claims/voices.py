@@ -8,6 +8,7 @@ Research 57, 2014, recalled). What a voice sounds like is no fact about a person
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ TRACT_SHARE = 0.02
 man, and no man's a woman, which 63 % and 35 % of the others' do."""
 WOMANLY_HZ, MANLY_HZ = 165.0, 190.0
 """Least pitch of a woman's usual range (Baken 1970), and the pitch from which on a voice is a woman's by itself."""
+_CHILD = re.compile("boy|girl|child|kid|teen|[男女]孩|[男女]童|少[年女]", re.IGNORECASE)
 WIDE_HZ, CLEAR_DB, DULL_DB = 5000.0, 20.0, -35.0
 """A recording that is cut off below, noisy or low-passed has no fourth formant to measure."""
 
@@ -47,6 +49,8 @@ def with_tract(claim: Claim, clip: Measurements, by_pitch: Finding) -> Finding:
     """What the pitch says of a claimed sex, and what it says with the vocal tract beside it."""
     share, f0_hz = tract(clip), value_of(clip, "f0_median_hz")
     if by_pitch.z is None or share is None or f0_hz is None or claim.polarity < 0 or claim.scope != "whole":
+        return by_pitch
+    if _CHILD.search(claim.claimed):
         return by_pitch
     towards = share if claim.asserts == "female" else -share
     fits = f0_hz > WOMANLY_HZ if share > 0 else f0_hz < MANLY_HZ
