@@ -1,7 +1,7 @@
 """Formants of a voice: where its spectral envelope peaks above 1.7 kHz, which tells how long the vocal tract is.
 
-The lower two formants say which vowel it is, the higher ones whose throat it is. Follows none of them over time and names
-none: only where they lie on the average of a clip is known.
+The lower two formants say which vowel it is, the higher ones whose throat it is. Follows none of them over time: only
+where they lie on the average of a clip is known.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ PRE_EMPHASIS, WIDENED_HZ, GRID = 0.94, 60.0, 512
 EVERY = 2
 """Of the frames that qualify."""
 LOWEST_HZ, HIGHEST_HZ = 1700.0, 5200.0
-FOURTH_HZ = (2900.0, 4900.0)
+FOURTH_HZ = (3100.0, 4400.0)
+"""Where the fourth formant of adults is: above the third of women, below the fifth of men (Hillenbrand et al. 1995)."""
 SPACINGS_HZ = np.arange(820.0, 1420.0, 5.0)
 BINS_HZ = np.arange(LOWEST_HZ, HIGHEST_HZ + 1, 10.0)
 ORDERS = np.array([2.5, 3.5, 4.5])
@@ -32,7 +33,7 @@ REACH_DB = 20.0
 def qualifying(voiced: Bools, speech: Floats, level_db: Floats) -> Bools:
     """Frames of loud voiced speech, within 20 dB of the loudest of them, (frames,)."""
     spoken = voiced & (speech >= 0.5)
-    return spoken & (level_db > level_db.max(where=spoken, initial=-np.inf) - REACH_DB)
+    return np.asarray(spoken & (level_db > level_db.max(where=spoken, initial=-np.inf) - REACH_DB))
 
 
 def peaks_hz(repeats: NDArray[np.float32]) -> Floats:
@@ -63,8 +64,8 @@ def figures(found_hz: Floats, sr: int) -> dict[str, Figure]:
     """`formant_spacing_hz` and `formant4_hz` from the peaks of a clip of rate `sr`.
 
     The spacing is that of a tube closed at one end, whose third to fifth resonances, at 2.5, 3.5 and 4.5 spacings, fit
-    the peaks best (Fant, Acoustic Theory of Speech Production, 1960); `formant4_hz` is the median peak where those of
-    adults lie. Over the sentences of one speaker they vary by 4 % (SD).
+    the peaks best (Fant, Acoustic Theory of Speech Production, 1960); `formant4_hz` is the median peak where
+    those of adults lie. Over the sentences of one speaker they vary by 4 % (SD).
     """
     if sr < FORMANT_SR:
         why = f"narrow band: sampled at {sr} Hz, {FORMANT_SR} are needed"

@@ -94,11 +94,13 @@ def analyse(blocks: Iterable[Samples], sr: int, alone: int | None) -> Frames:
     return Frames(
         {name: np.concatenate([part.tracks[name] for part in parts]) for name in TRACKS},
         np.average([part.spectrum for part in parts], axis=0, weights=weights),
-        np.array([
-            np.average([part.chroma[0] for part in parts], axis=0, weights=weights),
-            parts[0].chroma[1],
-            parts[-1].chroma[2],
-        ]),
+        np.array(
+            [
+                np.average([part.chroma[0] for part in parts], axis=0, weights=weights),
+                parts[0].chroma[1],
+                parts[-1].chroma[2],
+            ]
+        ),
         np.concatenate([part.formants_hz for part in parts]),
         np.concatenate([part.gating_blocks for part in parts]),
         max(part.peak for part in parts),

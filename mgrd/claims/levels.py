@@ -127,8 +127,8 @@ def of_corpus(claim: Claim, clip: Measurements, corpus: Corpus) -> list[Finding]
 def doubts(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[tuple[Finding, float]]:
     """What the frames say that the text does not name but may mean: high, for a man; low, for a woman.
 
-    Each with the z beyond which it keeps from contradiction. A man whom no word names is a guess, so that a voice on the
-    other side of his mean, by as much as listeners and authors differ, is not called high for one.
+    Each with the z beyond which it keeps from contradiction. A man whom no word names is a guess, so that a voice on
+    the other side of his mean, by as much as listeners and authors differ, is not called high for one.
     """
     if claim.kind == "comparison" or claim.scope in ORDINALS or claim.scope in HALVES:
         return []

@@ -34,10 +34,9 @@ KEY_MARGIN, MODE_MARGIN = 0.08, 0.27
 On 60 synthesised progressions every error but two was a key akin to the true one; of the mode none had such a lead.
 """
 FRAMED_MARGIN, TONIC_FRAME = 0.1, 0.2
-"""Of the mode over the other, and of the tonic chord at both ends over that of the relative key. Of 98 chorales and fiddle
-tunes, synthesised, whole or the last 8 to 20 s, which name the wrong mode in 4 %, none is wrong and so framed; of two
-stretches from anywhere in each, where 20 % are wrong, two of 184 are.
-"""
+"""Of the mode over the other, and of the tonic chord at both ends over that of the relative key. Of 314 chorales and
+fiddle tunes, synthesised, 144 and 71 of their ends are so framed and none of these has the wrong mode; of 628 stretches
+cut out anywhere, whose mode is wrong in 16 %, 62 are framed and 4 wrong."""
 AGREED_MARGIN = 0.1
 AKIN = {
     1: ((0, 0), (9, 0), (7, 1), (5, 1), (4, 0), (2, 0)),

@@ -27,7 +27,7 @@ SIGMA_S = 0.1
 
 
 def reverb_s(measured: tuple[float, float] | str, clip: Measurements) -> tuple[float, float] | str:
-    """The decay time and its error in seconds, or what its sharpest falls but one leave room for; or why neither is known.
+    """The decay time and its error in seconds, or what its second sharpest fall allows; or why neither is known.
 
     One fall may be the cut of an editor, so that two are needed.
     """

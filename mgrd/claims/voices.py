@@ -1,8 +1,9 @@
 """A man or a woman, by pitch and by the length of the vocal tract.
 
 Pitch alone leaves those undecided who speak between the two usual ranges, and mistakes a man who acts or shouts for a
-woman; formants and pitch together part nearly all voices (Skuk & Schweinberger, Journal of Speech, Language, and Hearing
-Research 57, 2014, recalled). What a voice sounds like is no fact about a person, and children are not told from women.
+woman; formants and pitch together part nearly all voices (Skuk & Schweinberger, Journal of Speech, Language, and
+Hearing Research 57, 2014, recalled). What a voice sounds like is no fact about a person, and children are not told
+from women.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
 
 SPACING_HZ, FOURTH_HZ = 1112.0, 3830.0
-"""Midway between men and women: tracts of 17 and 14.6 cm in sound of 350 m/s (Fant, Acoustic Theory of Speech Production,
-1960); fourth formants over twelve vowels (Hillenbrand et al., J. Acoust. Soc. Am. 97, 1995, recalled)."""
+"""Midway between men and women: tracts of 17 and 14.6 cm in sound of 350 m/s (Fant, Acoustic Theory of Speech
+Production, 1960); fourth formants over twelve vowels (Hillenbrand et al., J. Acoust. Soc. Am. 97, 1995, recalled)."""
 TRACT_SHARE = 0.02
-"""By how much both together must lie to one side: of 150 acted sentences of five speakers no woman's pitch and tract say a
-man, and no man's a woman, which 63 % and 35 % of the others' do."""
+"""By how much both together must lie to one side. Of 150 acted sentences of two men and three women, pitch and tract
+say the right sex of 53 % of the men's and 63 % of the women's, and the wrong one of none."""
 WOMANLY_HZ, MANLY_HZ = 165.0, 190.0
-"""Least pitch of a woman's usual range (Baken 1970), and the pitch from which on a voice is a woman's by itself."""
+"""Least pitch of a woman's usual range (Baken 1970), and the pitch from which on a voice counts as a woman's."""
 _CHILD = re.compile("boy|girl|child|kid|teen|[男女]孩|[男女]童|少[年女]", re.IGNORECASE)
 WIDE_HZ, CLEAR_DB, DULL_DB = 5000.0, 20.0, -35.0
 """A recording that is cut off below, noisy or low-passed has no fourth formant to measure."""
