@@ -162,7 +162,7 @@ def _block(samples: Samples, sr: int, alone: int | None, skip: int, keep: int) -
         colours.mean(axis=0, dtype=np.float64),
         # of speech no key is told, so that a block of it needs none
         chroma(voice) if speech_frames(speech).mean() <= 0.5 else np.zeros((3, 12)),
-        formants.peaks_hz(repeats[kept][voiced]),
+        formants.peaks_hz(repeats[kept][voiced]) if sr >= formants.FORMANT_SR else np.zeros(0),
         gating_blocks_lufs(whole, sr),
         peak,
         len(samples),
