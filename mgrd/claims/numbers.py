@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mgrd.audio.tones import YIN_HZ
 from mgrd.claims import Claim, music, pauses, sounding
 from mgrd.claims.comparisons import HEARD_SNR_DB
-from mgrd.claims.parts import voice_part
+from mgrd.claims.parts import is_held, voice_part
 from mgrd.claims.readings import (
     CONTRADICTED_Z,
     OF_ONE_SOURCE,
@@ -35,7 +35,6 @@ from mgrd.claims.readings import (
     value_of,
     why_mixed,
 )
-from mgrd.claims.sounding import is_held
 from mgrd.claims.vocabulary import norms
 
 if TYPE_CHECKING:

@@ -34,6 +34,8 @@ HEARD_DB = 40.0
 """Below the loudest frame nothing further down is a part of what is heard."""
 APART_S = 0.1
 """Silence around a sound that stands by itself."""
+HELD_S, HELD_SHARE, HELD_ST = 0.3, 0.9, 0.1
+"""A sound of such a length, with a pitch in so much of it, that stays within so many semitones is held by no voice."""
 
 
 def pairs(claim: Claim, clip: Measurements) -> list[Pair] | str:
@@ -184,3 +186,18 @@ def _utterances(clip: Measurements, claim: Claim) -> list[Pair] | str:
 
 def _is_pause(one: Segment, after: Segment) -> bool:
     return after.t0_s - one.t1_s >= PAUSE_S
+
+
+@once
+def is_held(clip: Measurements, one: Segment) -> bool:
+    """Whether a sound of 0.3 s or more holds one pitch from end to end, as no voice does."""
+    import numpy as np
+
+    a, b = round(one.t0_s / clip.hop_s), round(one.t1_s / clip.hop_s)
+    if one.t1_s - one.t0_s < HELD_S or "f0_hz" not in clip.tracks:
+        return False
+    pitch = clip.tracks["f0_hz"][a + 2 : b - 2].astype(np.float64)
+    voiced = pitch[np.isfinite(pitch)]
+    return len(voiced) >= HELD_SHARE * len(pitch) and bool(
+        np.ptp(12 * np.log2(np.percentile(voiced, (10, 90)))) <= HELD_ST
+    )

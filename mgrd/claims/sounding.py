@@ -17,7 +17,7 @@ from mgrd.audio.figures import Segment
 from mgrd.claims import Claim
 from mgrd.claims.describe import SILENT
 from mgrd.claims.memo import once
-from mgrd.claims.parts import events, is_speech, speech_share
+from mgrd.claims.parts import HELD_ST, events, is_held, is_speech, speech_share
 from mgrd.claims.readings import (
     CONTRADICTED_Z,
     SUPPORTED_Z,
@@ -43,10 +43,9 @@ QUIET_DB = 35.0
 TONE_S, WORD_GAP_S = 0.08, 0.3
 TONE_FRAMES = 0.5
 """The share of a sound's frames that repeat as those of a tone do, from which on it may be one."""
-LONE_SHARE, BEEP_S, HELD_ST, HELD_DB = 0.3, 0.6, 0.1, 1.0
+LONE_SHARE, BEEP_S, HELD_DB = 0.3, 0.6, 1.0
 """A lone partial has its centre and its bandwidth within this share of its pitch; noise 35 dB down hides that. A beep
 is besides known by being short, and by holding its pitch and its level as no hand and no breath does."""
-HELD_S, HELD_SHARE = 0.3, 0.9
 TONAL, NOISE_LIKE = 0.01, 0.1
 """Flatness below which a pitched sound is a tone, and above which a sound without a pitch is noise (white: 0.56)."""
 SLACK_S, SLACK_SHARE = 0.5, 0.1
@@ -339,21 +338,6 @@ def kind_of(clip: Measurements, one: Segment) -> str | None:
     if one.f0_hz is not None:
         return None if flatness >= TONAL else "tone" if _is_beep(clip, one) else "note"
     return "noise" if flatness > NOISE_LIKE else None
-
-
-@once
-def is_held(clip: Measurements, one: Segment) -> bool:
-    """Whether a sound of 0.3 s or more holds one pitch from end to end, as no voice does."""
-    import numpy as np
-
-    a, b = round(one.t0_s / clip.hop_s), round(one.t1_s / clip.hop_s)
-    if one.t1_s - one.t0_s < HELD_S or "f0_hz" not in clip.tracks:
-        return False
-    pitch = clip.tracks["f0_hz"][a + 2 : b - 2].astype(np.float64)
-    voiced = pitch[np.isfinite(pitch)]
-    return len(voiced) >= HELD_SHARE * len(pitch) and bool(
-        np.ptp(12 * np.log2(np.percentile(voiced, (10, 90)))) <= HELD_ST
-    )
 
 
 def _is_beep(clip: Measurements, one: Segment) -> bool:
