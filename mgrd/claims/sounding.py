@@ -328,9 +328,8 @@ def kind_of(clip: Measurements, one: Segment) -> str | None:
     share = speech_share(clip, one.t0_s, one.t1_s)
     if share > 0.5:
         return "speech"
-    if "flatness" not in clip.tracks or one.t1_s - one.t0_s < TONE_S:
-        return None
-    if share > 0.1 and not is_held(clip, one):  # voice activity flickers at the onset of a tone
+    spoken = share > 0.1 and not is_held(clip, one)  # voice activity flickers at the onset of tones
+    if spoken or "flatness" not in clip.tracks or one.t1_s - one.t0_s < TONE_S:
         return None
     flatness = clip.figure("flatness", one.t0_s, one.t1_s).value
     if flatness is None:
@@ -384,9 +383,7 @@ def _order(claim: Claim) -> tuple[str, str] | None:
 
 
 def _named(text: str) -> list[tuple[int, str, str]]:
-    return sorted(
-        (found.start(), kind, found[0].lower()) for kind, words in _sources() for found in words.finditer(text)
-    )
+    return sorted((one.start(), kind, one[0].lower()) for kind, words in _sources() for one in words.finditer(text))
 
 
 @cache
