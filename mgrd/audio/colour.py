@@ -20,6 +20,7 @@ MAJOR = (0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0
 MINOR = (0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052)
 LEAST_CLASSES = 4
 LEAST_FIT = 0.5
+LEAST_TONIC = 0.4
 
 
 def centroid_hz(scope: Scope) -> Figure:
@@ -67,35 +68,54 @@ def bandlimit_hz(scope: Scope, spectrum: Floats, sr: int) -> Figure:
 
 
 def key_figures(chroma: Floats, duration_s: float, speech_share: float) -> dict[str, Figure]:
-    """`key` (0 to 11, C is 0), `mode` (1 major, 0 minor) and `key_margin`, the lead of the best correlation.
+    """What fits the pitch classes of a clip, of its first and of its last second, (3, 12), by profiles of keys.
 
-    81 % of simple MIDI pieces get their exact key and 85 % their mode; most errors are the relative key.
+    `key` (0 to 11, C is 0), `mode` (1 major, 0 minor), `key_margin` and `mode_margin`, the lead of the best correlation
+    over the second and over the best of the other mode, and `tonic_frame`. 81 % of simple MIDI pieces get their exact
+    key and 85 % their mode; most errors are the relative key.
     """
     why = None
+    whole, opening, closing = chroma
     if speech_share > 0.5:
         why = "speech, not music"
     elif duration_s < CHROMA_SECONDS:
         why = f"too short: {duration_s:.1f} s, {CHROMA_SECONDS:.0f} s are needed"
-    elif (classes := int((chroma > 0.15 * chroma.max()).sum())) < LEAST_CLASSES or chroma.max() <= 0:
+    elif (classes := int((whole > 0.15 * whole.max()).sum())) < LEAST_CLASSES or whole.max() <= 0:
         why = (
             f"too few pitch classes: {classes}, {LEAST_CLASSES} are needed"
-            if chroma.max() > 0
+            if whole.max() > 0
             else "nothing but speech and silence"
         )
-    elif np.ptp(chroma) < 1e-3:
+    elif np.ptp(whole) < 1e-3:
         why = "no pitch class stands out"
     if why:
-        return dict.fromkeys(("key", "mode", "key_margin"), absent(why))
-    fits = np.array([[np.corrcoef(np.roll(profile, k), chroma)[0, 1] for k in range(12)] for profile in (MINOR, MAJOR)])
+        return dict.fromkeys(KEY_FIGURES, absent(why))
+    fits = np.array([[np.corrcoef(np.roll(profile, k), whole)[0, 1] for k in range(12)] for profile in (MINOR, MAJOR)])
     if fits.max() < LEAST_FIT:
-        return dict.fromkeys(("key", "mode", "key_margin"), absent(f"no key fits (correlation {fits.max():.2f})"))
-    mode, tonic = np.unravel_index(int(fits.argmax()), fits.shape)
+        return dict.fromkeys(KEY_FIGURES, absent(f"no key fits (correlation {fits.max():.2f})"))
+    mode, tonic = (int(i) for i in np.unravel_index(int(fits.argmax()), fits.shape))
     best, second = np.sort(fits.ravel())[::-1][:2]
     return {
-        "key": figure(float(tonic), 0.5, f"correlation {best:.2f}"),
-        "mode": figure(float(mode), 0.3),
+        "key": figure(tonic, 0.5, f"correlation {best:.2f}"),
+        "mode": figure(mode, 0.3),
         "key_margin": figure(best - second, 0.05),
+        "mode_margin": figure(best - fits[1 - mode].max(), 0.05),
+        "tonic_frame": figure(min(_tonic_lead(edge, tonic, mode) for edge in (opening, closing)), 0.1),
     }
+
+
+KEY_FIGURES = ("key", "mode", "key_margin", "mode_margin", "tonic_frame")
+
+
+def _tonic_lead(edge: Floats, tonic: int, mode: int) -> float:
+    """By how much the chord of the tonic sounds rather than that of the relative key, from -1 to 1.
+
+    The two chords share two notes; of a major key the fifth, of a minor key the tonic is not in the other one. A piece
+    begins and ends on its tonic, and its relative, which has the same notes, does not.
+    """
+    own, other = ((tonic + 7) % 12, (tonic + 9) % 12) if mode else (tonic, (tonic + 10) % 12)
+    lead = float(edge[own] - edge[other])
+    return lead if edge[tonic] >= LEAST_TONIC else min(lead, 0.0)
 
 
 def _weighted(scope: Scope, track: Floats, relative_sigma: float, least_sigma: float = 0.0) -> Figure:

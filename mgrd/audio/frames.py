@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mgrd.audio import formants
 from mgrd.audio.figures import HOP_S, Floats, fit
 from mgrd.audio.load import Samples, downmix, resample
 from mgrd.audio.power import edge, frame_levels_db, gating_blocks_lufs, without_offset
@@ -73,7 +74,9 @@ class Frames:
     spectrum: Floats
     """Mean power spectrum at native rate, (bins,), from 0 Hz to sr / 2."""
     chroma: Floats
-    """Mean energy per pitch class, (12,), C first."""
+    """Mean energy per pitch class, C first, of the clip, of its first and of its last second, (3, 12)."""
+    formants_hz: Floats
+    """Peaks of the envelope in voiced speech, in no order, Hz."""
     gating_blocks: Floats
     """Loudness of the 0.4 s blocks of BS.1770, LUFS."""
     peak: float
@@ -91,7 +94,14 @@ def analyse(blocks: Iterable[Samples], sr: int, alone: int | None) -> Frames:
     return Frames(
         {name: np.concatenate([part.tracks[name] for part in parts]) for name in TRACKS},
         np.average([part.spectrum for part in parts], axis=0, weights=weights),
-        np.average([part.chroma for part in parts], axis=0, weights=weights),
+        np.array(
+            [
+                np.average([part.chroma[0] for part in parts], axis=0, weights=weights),
+                parts[0].chroma[1],
+                parts[-1].chroma[2],
+            ]
+        ),
+        np.concatenate([part.formants_hz for part in parts]),
         np.concatenate([part.gating_blocks for part in parts]),
         max(part.peak for part in parts),
         parts[0].channels,
@@ -134,21 +144,25 @@ def _block(samples: Samples, sr: int, alone: int | None, skip: int, keep: int) -
     spectra = power_spectra(voice, VOICE_SR, N_FFT, count)
     colours = colour_spectra(native, sr, count)
     speech = _speech(scaled, count)
+    repeats = repetition(spectra)
     tracks = {
         "level_db": frame_levels_db(samples, sr, count),
         "speech": speech,
-        **_pitches(voice, spectra, speech, *_pitch(scaled, count)),
+        **_pitches(voice, spectra, repeats, speech, *_pitch(scaled, count)),
         "syllable_db": syllable_band(voice, count),
         "onset": onset_strength(spectra),
         **colour(colours, sr, count),
     }
+    kept = slice(skip, count)
+    voiced = formants.qualifying(tracks["voicing"][kept] >= 0.5, speech[kept], tracks["level_db"][kept])
     first, end = edge(skip, sr), edge(count, sr)
     whole = samples[:, first:] if samples.shape[1] - end < edge(1, sr) else samples[:, first:end]
     return Frames(
         {name: np.asarray(tracks[name][skip:count], dtype=np.float64) for name in TRACKS},
         colours.mean(axis=0, dtype=np.float64),
         # of speech no key is told, so that a block of it needs none
-        chroma(voice) if speech_frames(speech).mean() <= 0.5 else np.zeros(12),
+        chroma(voice) if speech_frames(speech).mean() <= 0.5 else np.zeros((3, 12)),
+        formants.peaks_hz(repeats[kept][voiced]) if sr >= formants.FORMANT_SR else np.zeros(0),
         gating_blocks_lufs(whole, sr),
         peak,
         len(samples),
@@ -156,11 +170,15 @@ def _block(samples: Samples, sr: int, alone: int | None, skip: int, keep: int) -
 
 
 def _pitches(
-    voice: Samples, spectra: NDArray[np.float32], speech: Floats, f0_hz: Floats, voicing: Floats
+    voice: Samples,
+    spectra: NDArray[np.float32],
+    repeats: NDArray[np.float32],
+    speech: Floats,
+    f0_hz: Floats,
+    voicing: Floats,
 ) -> dict[str, Floats]:
     """The tracks that concern pitch: swift-f0's, mended where the waveform says so, and what the waveform says."""
     below = np.cumsum(spectra, axis=1)
-    repeats = repetition(spectra)
     # the model answers in steps of some 20 cents, and to some tones with a subharmonic; a clean tone's peak is exact
     voiced_hz = np.where(voicing >= 0.5, f0_hz, 0.0)
     own = periodicity(spectra, voiced_hz)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mgrd.audio import colour, decay, level, pitch, rhythm, segments
+from mgrd.audio import colour, decay, formants, level, pitch, rhythm, segments
 from mgrd.audio.compiled import alone_the_first_time
 from mgrd.audio.figures import HOP_S, Figure, Scope, Segment, absent, figure
 from mgrd.audio.frames import Frames, analyse
@@ -21,7 +21,7 @@ from mgrd.audio.load import READ_FRAMES, Clip, Samples, Source, Survey, channel_
 
 __all__ = ["EXTRACTOR", "Figure", "Measurements", "Segment", "measure", "measure_file"]
 
-EXTRACTOR = "4"
+EXTRACTOR = "5"
 """Changes whenever a figure may change: part of the key of cached measurements."""
 
 Track: TypeAlias = NDArray[np.float16]
@@ -42,7 +42,7 @@ SCOPED: dict[str, Callable[[Scope], Figure]] = {
 
 
 FIGURES = frozenset({
-    "duration_s", "loudness_lufs", "peak_dbfs", "key", "mode", "key_margin", "bandlimit_hz", *SCOPED,
+    "duration_s", "loudness_lufs", "peak_dbfs", "bandlimit_hz", *colour.KEY_FIGURES, *formants.FIGURES, *SCOPED,
 })  # fmt: skip
 
 
@@ -123,6 +123,7 @@ def _measure(pieces: Iterable[Samples], about: Survey) -> Measurements:
         "peak_dbfs": figure(20 * np.log10(frames.peak), 0.1) if frames.peak > 0 else absent("silent"),
         **{name: function(scope) for name, function in SCOPED.items()},
         **colour.key_figures(frames.chroma, duration_s, speech_share),
+        **formants.figures(frames.formants_hz, about.sr),
         "bandlimit_hz": colour.bandlimit_hz(scope, frames.spectrum, about.sr),
     }
     return Measurements(about.sha, EXTRACTOR, duration_s, about.sr, figures, tracks, HOP_S, found)

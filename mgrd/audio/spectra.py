@@ -18,6 +18,7 @@ HOP = 256
 N_FFT = 1024
 CHROMA_FFT = 8192
 CHROMA_SECONDS = 3.0
+CHROMA_FRAMES, SOUNDING_DB = 16, 20.0
 TUNED_HZ = 4000.0
 """The tuning is estimated from the peaks below: those above are harmonics, and rarely in tune."""
 COLOUR_S = 0.06
@@ -103,23 +104,29 @@ def _mel() -> NDArray[np.float32]:
 
 
 def chroma(voice: Samples) -> Floats:
-    """Energy per pitch class, (12,), C first, each window's strongest 1; zeros for what is too short to have a key.
+    """Energy per pitch class, (3, 12), C first, each window's strongest 1: of all, of the first and of the last second.
 
-    The windows last 0.5 s, so that semitones separate down to 60 Hz; the tuning is estimated to 0.01 semitone.
+    Zeros for what is too short to have a key; a second counts from where it sounds. The windows last 0.5 s, so that
+    semitones separate down to 60 Hz; the tuning is estimated to 0.01 semitone.
     """
     from librosa import estimate_tuning
 
     if len(voice) < CHROMA_SECONDS * VOICE_SR:
-        return np.zeros(12)
-    spectra = power_spectra(voice, VOICE_SR, CHROMA_FFT, len(voice) // HOP, every=16)
+        return np.zeros((3, 12))
+    spectra = power_spectra(voice, VOICE_SR, CHROMA_FFT, len(voice) // HOP, every=CHROMA_FRAMES)
     share = VOICE_SR / 2 / TUNED_HZ  # the lower bins are the spectrum of a lower rate
     low = spectra[:, : int(CHROMA_FFT / 2 / share) + 1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of sound without any pitch, whose tuning is then 0
         tuning = float(estimate_tuning(S=np.sqrt(low.T), sr=VOICE_SR / share, n_fft=int(CHROMA_FFT / share)))
     classes = _pitch_classes(round(tuning, 2)) @ spectra.T
-    shares = classes / np.maximum(classes.max(axis=0), 1e-12)
-    return np.asarray(shares.mean(axis=1), dtype=np.float64)
+    strongest = classes.max(axis=0)
+    shares = classes / np.maximum(strongest, 1e-12)
+    sounding = shares[:, strongest > strongest.max() * 10 ** (-SOUNDING_DB / 10)]
+    edge_windows = round(1 / (CHROMA_FRAMES * HOP_S))
+    edges = (sounding[:, :edge_windows], sounding[:, -edge_windows:])
+    whole = shares.mean(axis=1)
+    return np.array([whole, *(one.mean(axis=1) if one.size else np.zeros(12) for one in edges)], dtype=np.float64)
 
 
 @cache

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mgrd.claims import Claim, music, pauses
+from mgrd.claims import Claim, music, pauses, rooms
 from mgrd.claims.calibration import Corpus, corpus_norm
 from mgrd.claims.comparisons import can_compare, compare
 from mgrd.claims.pace import pace_hz
@@ -36,6 +36,7 @@ from mgrd.claims.readings import (
     why_mixed,
 )
 from mgrd.claims.vocabulary import norms
+from mgrd.claims.voices import with_tract
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -65,6 +66,8 @@ def levels(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list
     found = [
         _level(one, clip, norm) for one in _of_each_source(claim, clip) for norm in _norms_for(one, clip, admissible)
     ]
+    if claim.cue == "voice.sex":
+        return found if "child" in admissible else [with_tract(claim, clip, one) for one in found]
     if claim.cue == "pitch.contour" and claim.scope in THIRDS:
         # "starts low and rises": the place may be of the word beside it
         found += [_level(replace(claim, scope="whole"), clip, norm) for norm in _any(claim)]
@@ -121,18 +124,25 @@ def of_corpus(claim: Claim, clip: Measurements, corpus: Corpus) -> list[Finding]
     return [] if norm is None else [_level(claim, clip, norm)]
 
 
-def doubts(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[Finding]:
-    """What the frames say that the text does not name but may mean: high, for a man; low, for a woman."""
+def doubts(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[tuple[Finding, float]]:
+    """What the frames say that the text does not name but may mean: high, for a man; low, for a woman.
+
+    Each with the z beyond which it keeps from contradiction. A man whom no word names is a guess, so that a voice on
+    the other side of his mean, by as much as listeners and authors differ, is not called high for one.
+    """
     if claim.kind == "comparison" or claim.scope in ORDINALS or claim.scope in HALVES:
         return []
     voices = _SEXES if claim.kind == "level" and admissible == {"any"} and content_of(clip) != "tones" else ()
     frames = (*voices, "doubt")
     return [
-        _level(claim, clip, norm) for norm in _levels().get((claim.cue, claim.asserts), []) if norm["frame"] in frames
+        (_level(claim, clip, norm), CONTRADICTED_Z if norm["frame"] == "doubt" else UNNAMED_Z)
+        for norm in _levels().get((claim.cue, claim.asserts), [])
+        if norm["frame"] in frames
     ]
 
 
 _SEXES = ("male", "female")
+UNNAMED_Z = -1.0
 
 
 def _is_of_the_voice(claim: Claim) -> bool:
@@ -194,7 +204,7 @@ def _level(claim: Claim, clip: Measurements, norm: Mapping[str, Any]) -> Finding
         z = replace(reading, sigma=max(reading.sigma, drift)).z(claim.polarity)
     figure = taken_from(claim, clip, norm["figure"])
     why = f"{said(claim)}, measured {shown(figure, value)}{_bound(norm)}"
-    if z <= CONTRADICTED_Z and norm["figure"] == "tempo_bpm":
+    if z <= CONTRADICTED_Z and norm["figure"] == "tempo_bpm" and music.stroke_bpm(clip) is None:
         felt = [replace(reading, value=scale(bpm)).z(claim.polarity) for bpm in music.tempo_relatives(clip)]
         z = min(max([z, *felt]), 0.0)
     if z <= CONTRADICTED_Z and norm["cue"] == "pitch.contour" and claim.scope == "whole" and _has_phrases(clip):
@@ -209,6 +219,11 @@ def _measured(claim: Claim, clip: Measurements, name: str) -> tuple[float, float
     found = figure_of(claim, clip, name)
     if name == "syllable_rate_hz" and (claim.scope == "whole" or not isinstance(found, str)):
         return pace_hz(clip, *stretch_of(claim, clip))
+    if name == "reverb_s" and claim.scope == "whole":
+        return rooms.reverb_s(found, clip)
+    if name == "tempo_bpm" and not isinstance(found, str) and claim.scope == "whole":
+        strokes_bpm = music.stroke_bpm(clip)
+        return found if strokes_bpm is None else (strokes_bpm, 0.01 * strokes_bpm)
     if name == "longest_pause_s" and isinstance(found, str) and claim.asserts == "long":
         return pauses.length(claim, clip)
     return found

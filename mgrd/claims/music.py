@@ -10,7 +10,9 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from mgrd.audio.rhythm import ONSET_DB, ONSET_FRAMES
 from mgrd.claims import Claim
+from mgrd.claims.memo import once
 from mgrd.claims.parts import events
 from mgrd.claims.readings import (
     CONTRADICTED_Z,
@@ -21,6 +23,7 @@ from mgrd.claims.readings import (
     value_of,
     why_absent,
 )
+from mgrd.claims.sounding import are_alike
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -30,6 +33,10 @@ KEY_MARGIN, MODE_MARGIN = 0.08, 0.27
 
 On 60 synthesised progressions every error but two was a key akin to the true one; of the mode none had such a lead.
 """
+FRAMED_MARGIN, TONIC_FRAME = 0.1, 0.2
+"""Of the mode over the other, and of the tonic chord at both ends over that of the relative key. Of 314 chorales and
+fiddle tunes, synthesised, 144 and 71 of their ends are so framed and none of these has the wrong mode; of 628 stretches
+cut out anywhere, whose mode is wrong in 16 %, 62 are framed and 4 wrong."""
 AGREED_MARGIN = 0.1
 AKIN = {
     1: ((0, 0), (9, 0), (7, 1), (5, 1), (4, 0), (2, 0)),
@@ -48,6 +55,10 @@ EVEN, UNEVEN = 0.08, 0.3
 PULSE, NO_PULSE = 0.75, 0.3
 GRID = 0.45
 SPOKEN_SHARE = 0.2
+LEAST_STROKES, STROKE_FRAMES, EVEN_FRAMES = 6, 4, 2.5
+"""Strokes to speak of a train, frames in which one is loudest, and how far its times may lie off (40 ms: an onset is
+known to a frame, and listeners notice 3 to 6 % of a period, Friberg & Sundberg, J. Acoust. Soc. Am. 98, 1995)."""
+ACCENT_DB, STILL_ST = 2.0, 1.0
 
 
 def spoken_over(clip: Measurements) -> str | None:
@@ -56,7 +67,10 @@ def spoken_over(clip: Measurements) -> str | None:
 
 
 def mode(claim: Claim, clip: Measurements) -> Finding:
-    """Major or minor; the other mode is contradicted only by a key that fits far better than its relative."""
+    """Major or minor; the other mode is contradicted only where the relative key, which has the same notes, is out.
+
+    It is where the best key leads by far, or where it leads and its tonic chord both opens and closes the clip.
+    """
     measured, margin = value_of(clip, "mode"), value_of(clip, "key_margin", 0.0)
     if measured is None:
         return Finding(None, why_absent(clip, "mode"))
@@ -64,7 +78,8 @@ def mode(claim: Claim, clip: Measurements) -> Finding:
     why = f"{said(claim)}, measured {MODES[int(measured)]} (margin {margin:.2f})"
     if agrees == (claim.polarity > 0):
         return Finding(SUPPORTED_Z + 1.0 if margin >= AGREED_MARGIN else 0.5, why, measured)
-    if margin < MODE_MARGIN:
+    lead, frame = value_of(clip, "mode_margin", 0.0), value_of(clip, "tonic_frame", 0.0)
+    if margin < MODE_MARGIN and (lead < FRAMED_MARGIN or frame < TONIC_FRAME):
         return Finding(None, f"{why}: the relative key has the same notes")
     return Finding(CONTRADICTED_Z - 1.0, why, measured)
 
@@ -95,7 +110,7 @@ def regularity(claim: Claim, clip: Measurements) -> Finding:
     """Whether what sounds comes at even intervals: by the onsets of separate sounds, else by the pulse."""
     if claim.asserts not in ("regular", "irregular"):
         return Finding(None, "no measurement for it")  # a swung or syncopated beat may be as steady as any
-    if claim.scope == "span" and claim.t0_s is None:
+    if claim.scope == "span" and claim.t0_s is None and not are_alike(clip):
         return Finding(None, "it is about a moment that nothing in the text places")
     if value_of(clip, "speech_s", 0.0) > SPEECHLESS_SHARE * clip.duration_s:
         return Finding(None, "speech, which has no steady pulse")
@@ -118,6 +133,31 @@ def tempo_relatives(clip: Measurements) -> list[float]:
     figure = clip.figures.get("tempo_bpm")
     note = figure.why if figure is not None and figure.value is not None else None
     return [float(one) for one in re.findall(r"\d+(?:\.\d+)?", note or "")]
+
+
+@once
+def stroke_bpm(clip: Measurements) -> float | None:
+    """The rate of strokes of one sort that follow each other evenly with nothing between them, in BPM, else None.
+
+    Such a train gives no reason to count by twos: its tempo is its own rate. Where a melody moves, or every other
+    stroke is accented, the beat may be slower than the notes (Parncutt, Music Perception 11, 1994).
+    """
+    import numpy as np
+    from scipy.signal import find_peaks
+
+    if value_of(clip, "tempo_bpm") is None or not {"onset", "level_db", "f0_hz"} <= clip.tracks.keys():
+        return None
+    onset, level_db, f0_hz = (clip.tracks[name].astype(np.float64) for name in ("onset", "level_db", "f0_hz"))
+    at = find_peaks(np.concatenate(([0.0], onset, [0.0])), prominence=ONSET_DB, distance=ONSET_FRAMES)[0] - 1
+    if len(at) < LEAST_STROKES:
+        return None
+    gaps, voiced = np.diff(at), f0_hz[np.isfinite(f0_hz)]
+    moves = len(voiced) > 0 and 12 * np.log2(np.percentile(voiced, 90) / np.percentile(voiced, 10)) > STILL_ST
+    heard_db = np.array([level_db[i : i + STROKE_FRAMES].max() for i in at])
+    accented = abs(heard_db[::2].mean() - heard_db[1::2].mean()) > ACCENT_DB
+    if moves or accented or np.abs(gaps - np.median(gaps)).max() > EVEN_FRAMES:
+        return None
+    return float(60 / (gaps.mean() * clip.hop_s))
 
 
 def _spread(clip: Measurements) -> float | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mgrd.audio.tones import YIN_HZ
 from mgrd.claims import Claim, music, pauses, sounding
 from mgrd.claims.comparisons import HEARD_SNR_DB
-from mgrd.claims.parts import voice_part
+from mgrd.claims.parts import is_held, voice_part
 from mgrd.claims.readings import (
     CONTRADICTED_Z,
     OF_ONE_SOURCE,
@@ -190,6 +190,8 @@ def _pitch(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
         if isinstance(one, str):
             return one
         return "that sound has no pitch" if one.f0_hz is None else (one.f0_hz, 0.02 * one.f0_hz)
+    if claim.scope == "span" and claim.t0_s is None and len(clip.segments) == 1 and is_held(clip, clip.segments[0]):
+        claim = replace(claim, scope="whole")  # the only sound of a clip is the one that is meant
     if claim.asserts in _EXTREMES and claim.scope == "whole":
         return _extreme(claim, clip)
     if claim.scope in THIRDS:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 from mgrd.audio.figures import Segment, mean_db
+from mgrd.audio.segments import PAUSE_S
 from mgrd.claims import Claim
 from mgrd.claims.memo import once
 from mgrd.claims.readings import ORDINALS, SPEECHLESS_SHARE, content_of, value_of
@@ -26,13 +27,15 @@ HALVES = {"first_half": 0, "second_half": 1}
 LEAST_PART_S = 0.4
 """A shorter piece of speech is no sentence, half or part."""
 BETWEEN_S = 0.3
-"""A silence from which on two pieces of speech may be two sentences."""
+"""A silence from which on two pieces of speech may be those of two speakers."""
 CHIEF = 0.6
 """A pause this share of the longest, or longer, may be the one that is meant."""
 HEARD_DB = 40.0
 """Below the loudest frame nothing further down is a part of what is heard."""
 APART_S = 0.1
 """Silence around a sound that stands by itself."""
+HELD_S, HELD_SHARE, HELD_ST = 0.3, 0.9, 0.1
+"""A sound of such a length, with a pitch in so much of it, that stays within so many semitones is held by no voice."""
 
 
 def pairs(claim: Claim, clip: Measurements) -> list[Pair] | str:
@@ -165,13 +168,13 @@ def _turns(clip: Measurements) -> list[Pair] | str:
 
 
 def _utterances(clip: Measurements, claim: Claim) -> list[Pair] | str:
-    """Speech parted at a pause: at each that can be meant; without one at a third, a half and two thirds."""
+    """Sound parted where the only other one begins, else at each pause that can be meant; without one at thirds."""
     found = events(clip)
     if "level_db" not in clip.tracks:
         return [(found[0], found[1])] if len(found) == 2 else "speech, whose parts are not told apart"
     if claim.scope in ("third", "fourth"):
         return "speech, whose parts are not told apart"
-    gaps = [(one.t1_s, after.t0_s) for one, after in pairwise(found) if after.t0_s - one.t1_s >= BETWEEN_S]
+    gaps = [(one.t1_s, after.t0_s) for one, after in pairwise(found) if len(found) == 2 or _is_pause(one, after)]
     longest_s = max((t1_s - t0_s for t0_s, t1_s in gaps), default=0.0)
     chief = [gap for gap in gaps if gap[1] - gap[0] >= CHIEF * longest_s]
     cuts = [_cut(clip, *gap) for gap in chief]
@@ -179,3 +182,22 @@ def _utterances(clip: Measurements, claim: Claim) -> list[Pair] | str:
         t0_s, t1_s = _span(clip)
         cuts = [_cut(clip, t0_s + share * (t1_s - t0_s)) for share in (1 / 3, 0.5, 2 / 3)]
     return [one for one in cuts if one is not None] or "too short to have two parts"
+
+
+def _is_pause(one: Segment, after: Segment) -> bool:
+    return after.t0_s - one.t1_s >= PAUSE_S
+
+
+@once
+def is_held(clip: Measurements, one: Segment) -> bool:
+    """Whether a sound of 0.3 s or more holds one pitch from end to end, as no voice does."""
+    import numpy as np
+
+    a, b = round(one.t0_s / clip.hop_s), round(one.t1_s / clip.hop_s)
+    if one.t1_s - one.t0_s < HELD_S or "f0_hz" not in clip.tracks:
+        return False
+    pitch = clip.tracks["f0_hz"][a + 2 : b - 2].astype(np.float64)
+    voiced = pitch[np.isfinite(pitch)]
+    return len(voiced) >= HELD_SHARE * len(pitch) and bool(
+        np.ptp(12 * np.log2(np.percentile(voiced, (10, 90)))) <= HELD_ST
+    )

@@ -17,7 +17,7 @@ from mgrd.audio.figures import Segment
 from mgrd.claims import Claim
 from mgrd.claims.describe import SILENT
 from mgrd.claims.memo import once
-from mgrd.claims.parts import events, is_speech, speech_share
+from mgrd.claims.parts import HELD_ST, events, is_held, is_speech, speech_share
 from mgrd.claims.readings import (
     CONTRADICTED_Z,
     SUPPORTED_Z,
@@ -43,7 +43,7 @@ QUIET_DB = 35.0
 TONE_S, WORD_GAP_S = 0.08, 0.3
 TONE_FRAMES = 0.5
 """The share of a sound's frames that repeat as those of a tone do, from which on it may be one."""
-LONE_SHARE, BEEP_S, HELD_ST, HELD_DB = 0.3, 0.6, 0.1, 1.0
+LONE_SHARE, BEEP_S, HELD_DB = 0.3, 0.6, 1.0
 """A lone partial has its centre and its bandwidth within this share of its pitch; noise 35 dB down hides that. A beep
 is besides known by being short, and by holding its pitch and its level as no hand and no breath does."""
 TONAL, NOISE_LIKE = 0.01, 0.1
@@ -287,7 +287,7 @@ def are_alike(clip: Measurements) -> bool:
         return False
     flatness = [clip.figure("flatness", one.t0_s, one.t1_s).value for one in found]
     known = [one for one in flatness if one]
-    return len(known) == len(found) and max(known) <= ALIKE * min(known)
+    return len(known) == len(found) and max(known) <= max(ALIKE * min(known), TONAL)
 
 
 SHORT_S, ALIKE_DB, ALIKE = 0.6, 6.0, 3.0
@@ -328,7 +328,8 @@ def kind_of(clip: Measurements, one: Segment) -> str | None:
     share = speech_share(clip, one.t0_s, one.t1_s)
     if share > 0.5:
         return "speech"
-    if share > 0.1 or "flatness" not in clip.tracks or one.t1_s - one.t0_s < TONE_S:
+    spoken = share > 0.1 and not is_held(clip, one)  # voice activity flickers at the onset of tones
+    if spoken or "flatness" not in clip.tracks or one.t1_s - one.t0_s < TONE_S:
         return None
     flatness = clip.figure("flatness", one.t0_s, one.t1_s).value
     if flatness is None:
@@ -382,9 +383,7 @@ def _order(claim: Claim) -> tuple[str, str] | None:
 
 
 def _named(text: str) -> list[tuple[int, str, str]]:
-    return sorted(
-        (found.start(), kind, found[0].lower()) for kind, words in _sources() for found in words.finditer(text)
-    )
+    return sorted((one.start(), kind, one[0].lower()) for kind, words in _sources() for one in words.finditer(text))
 
 
 @cache

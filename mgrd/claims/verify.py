@@ -108,8 +108,8 @@ def _judged(
     if contradicted and best.z is not None and best.z > CONTRADICTED_Z:
         chosen = replace(best, z=min(best.z, 0.0))
     z = chosen.z if chosen.z is not None else 0.0
-    for doubt in doubts(claim, measurements[0], admissible) if z <= CONTRADICTED_Z else ():
-        if doubt.z is not None and doubt.z > CONTRADICTED_Z:
+    for doubt, least_z in doubts(claim, measurements[0], admissible) if z <= CONTRADICTED_Z else ():
+        if doubt.z is not None and doubt.z > least_z:
             chosen, z = doubt, min(doubt.z, 0.0)
     verdict: Verdict = "unverifiable"
     if len(decided) == len(findings) and z <= CONTRADICTED_Z:
