@@ -44,7 +44,8 @@ def resolve(response: str, choices: Sequence[str] | None, answer: str | None = N
         return Resolved(None, "there is no response")
     if not choices:
         return _resolve_open(response, text, answer)
-    for where, named in _levels(with_emotions(text, choices), options_of(choices)):
+    options = options_of(choices)
+    for where, named in _levels(with_emotions(_masked(text, options), choices), options):
         found = sorted(set(named))
         if not found:
             return _in_other_words(text, choices) or Resolved(None, f"{where} names none of the choices")
@@ -52,6 +53,14 @@ def resolve(response: str, choices: Sequence[str] | None, answer: str | None = N
             return Resolved(None, f"{where} names both {choices[found[0]]!r} and {choices[found[1]]!r}")
         return Resolved(choices[found[0]], where)
     return _in_other_words(text, choices) or Resolved(None, "names none of the choices")
+
+
+def _masked(text: str, options: list[Option]) -> str:
+    """The text with choices that state an answer themselves ("the answer is unknown") as their letters."""
+    for option in sorted(options, key=lambda option: -len(option.text)):
+        if _STATED.search(option.text) and _STATED.sub("", option.text).strip(TRIM) and option.index < 26:
+            text = re.sub(re.escape(option.text.strip(TRIM)), f"({chr(65 + option.index)})", text, flags=re.IGNORECASE)
+    return text
 
 
 def _in_other_words(text: str, choices: Sequence[str]) -> Resolved | None:
@@ -181,9 +190,9 @@ _STATED = re.compile(
     rf"(?:the\s++|my\s++)?(?:(?:final|correct|right|best|likely|most\s++\w++)\s++){{0,3}}{_NOT_THE}"
     r"\b(?:answer|choice|option)s?\b(?:\s+here)?"
     r"(?:\s+(?:is|would\s+be|should\s+be|must\s+be)\b"
-    r"(?:\s+(?:therefore|thus|clearly|most\s+likely|probably|option|choice)\b)*\s*:?|\s*[:=])"
+    r"(?:\s+(?:therefore|thus|clearly|most\s+likely|probably)\b)*\s*:?|\s*[:=])"
     r"|\bI(?:'d|'ll|\s+would|\s+will)?\s+(?:choose|pick|select|go\s+with|opt\s+for)\b"
-    rf"|(?:正确|最终|最佳|最合适的?|最可能的?)?{_NOT_THE}(?:答案|选项|选择)(?:应该?|就)?(?:是|为|:)+"
+    rf"|(?:正确|最终|最佳|最合适的?|最可能的?)?{_NOT_THE}(?:答案|选项|选择)(?:应该?|就)?(?:[是为]\s*:?|:)"
     r"|(?<!不)(?:应该?|应当|我|就|故|因此|所以|^)选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z\u4e00-\u9fff])"
     rf"|{_NOT_CHOSEN}选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z](?![a-z]))",
     re.IGNORECASE,

@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mgrd.answers import is_correct, resolve
@@ -206,7 +206,12 @@ def test_a_response_of_a_megabyte_is_resolved_in_seconds():
 words = st.text(st.characters(categories=("L", "N", "P", "Zs")), min_size=1, max_size=14).filter(
     lambda text: text.strip()
 )
-lists = st.lists(words, min_size=2, max_size=6, unique_by=lambda text: text.strip().casefold())
+TOKENS = (
+    "the answer is 42", "not", "no", "yes", "A", "B.", "(C)", "option B", "and", "or", "because", "wrong", "first",
+    "second", "then", "42", "1.5 s", "a dog", "happy", "sad", "是", "不", "选B", "a", "I",
+)  # fmt: skip
+tricky = st.lists(st.sampled_from(TOKENS), min_size=1, max_size=3).map(" ".join)
+lists = st.lists(words | tricky, min_size=2, max_size=6, unique_by=lambda text: text.strip().casefold())
 near = st.sampled_from([
     ["sing", "not sing"], ["piano", "electric piano"], ["Yes", "No"], ["A", "B", "C", "D"], ["happy", "joy", "sad"],
     ["one hundred and ninety", "one hundred and ninety-one"], ["2.00 seconds", "2.0 minutes", "2 hours"], ORDERED,
@@ -219,12 +224,14 @@ near = st.sampled_from([
 def test_a_choice_in_any_form_is_that_choice_or_nothing_and_never_another(choices, data):
     place = data.draw(st.integers(0, len(choices) - 1))
     text, letter = choices[place], chr(65 + place)
-    form = data.draw(
-        st.sampled_from([
-            text, f"<answer>{text}</answer>", f"<RESPONSE>{text}</RESPONSE>", f"**{text}**", f"The answer is {text}.",
-            f"Answer: {text}", f"({letter}) {text}", f"{letter}. {text}", f"答案是：{text}", f"\\boxed{{{text}}}",
-        ])
-    )  # fmt: skip
+    forms = [
+        text, f"<answer>{text}</answer>", f"<RESPONSE>{text}</RESPONSE>", f"**{text}**", f"The answer is {text}.",
+        f"Answer: {text}", f"答案是：{text}", f"\\boxed{{{text}}}",
+    ]  # fmt: skip
+    if not any(key_of(choice).casefold() == letter.casefold() for choice in choices):  # there it is a text
+        forms += [f"({letter}) {text}", f"{letter}. {text}"]
+    form = data.draw(st.sampled_from(forms))
+    assume(not any(key_of(form) == key_of(choice) for choice in choices if choice != text))  # there it is that one
 
     said = resolve(form, choices).value
 
