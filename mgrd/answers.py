@@ -11,11 +11,13 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mgrd.choices import POLAR_END, TRIM, Option, exact, is_denied, key_of, mentions, opening, options_of, pattern_of
 from mgrd.errors import InputError
-from mgrd.numerals import as_number
+from mgrd.mathematics import is_mathematical, same_value
+from mgrd.meanings import in_order, polarity, same_emotion, with_emotions
+from mgrd.numerals import as_number, measured_in, quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +35,49 @@ def resolve(response: str, choices: Sequence[str] | None, answer: str | None = N
 
     With choices: a choice's exact text beats a letter (choices G, D, E, C: "C" is a text); what the response states
     (tags, JSON, boxed, "the answer is") beats a line that is a choice, that beats what it prints bold, and that beats
-    what it merely mentions. Two choices at the same level leave it unresolved. Without choices, `answer` (the gold)
-    tells only the kind of answer that is wanted.
+    what it merely mentions. Two choices at the same level leave it unresolved. Where none is named, one may still be
+    meant in other words (mgrd.meanings). Without choices, `answer` (the gold) tells only the kind of answer that is
+    wanted.
     """
     text = unicodedata.normalize("NFKC", response).strip()
     if not text:
         return Resolved(None, "there is no response")
     if not choices:
         return _resolve_open(response, text, answer)
-    for where, named in _levels(text, options_of(choices)):
+    options = options_of(choices)
+    for where, named in _levels(with_emotions(_masked(text, options), choices), options):
         found = sorted(set(named))
         if not found:
-            return Resolved(None, f"{where} names none of the choices")
+            return _in_other_words(text, choices) or Resolved(None, f"{where} names none of the choices")
         if len(found) > 1:
             return Resolved(None, f"{where} names both {choices[found[0]]!r} and {choices[found[1]]!r}")
         return Resolved(choices[found[0]], where)
-    return Resolved(None, "names none of the choices")
+    return _in_other_words(text, choices) or Resolved(None, "names none of the choices")
+
+
+def _masked(text: str, options: list[Option]) -> str:
+    """The text with choices that state an answer themselves ("the answer is unknown") as their letters."""
+    for option in sorted(options, key=lambda option: -len(option.text)):
+        if _STATED.search(option.text) and _STATED.sub("", option.text).strip(TRIM) and option.index < 26:
+            text = re.sub(re.escape(option.text.strip(TRIM)), f"({chr(65 + option.index)})", text, flags=re.IGNORECASE)
+    return text
+
+
+def _in_other_words(text: str, choices: Sequence[str]) -> Resolved | None:
+    """The choice that what is stated, else the text or its first or last sentence, means without naming any."""
+    stated = [_SENTENCE_END.split(_innermost(content), maxsplit=1)[0] for content in _statements(text)]
+    sentences = [part for part in _SENTENCE_END.split(text[:_LONGEST_SAID]) if part.strip(TRIM)]
+    for said in [stated] if stated else [[text], sentences[:1], sentences[-1:]]:
+        found = {place for part in said for place in (polarity(part, choices), in_order(part, choices))} - {None}
+        if len(found) > 1:
+            return None
+        for place in found:
+            return Resolved(choices[place or 0], "in other words")
+    return None
+
+
+_LONGEST_SAID = 20_000
+"""Characters in which an answer in other words is looked for."""
 
 
 def is_correct(predicted: str | None, answer: str | None, choices: Sequence[str] | None) -> bool | None:
@@ -161,9 +190,9 @@ _STATED = re.compile(
     rf"(?:the\s++|my\s++)?(?:(?:final|correct|right|best|likely|most\s++\w++)\s++){{0,3}}{_NOT_THE}"
     r"\b(?:answer|choice|option)s?\b(?:\s+here)?"
     r"(?:\s+(?:is|would\s+be|should\s+be|must\s+be)\b"
-    r"(?:\s+(?:therefore|thus|clearly|most\s+likely|probably|option|choice)\b)*\s*:?|\s*[:=])"
+    r"(?:\s+(?:therefore|thus|clearly|most\s+likely|probably)\b)*\s*:?|\s*[:=])"
     r"|\bI(?:'d|'ll|\s+would|\s+will)?\s+(?:choose|pick|select|go\s+with|opt\s+for)\b"
-    rf"|(?:正确|最终|最佳|最合适的?|最可能的?)?{_NOT_THE}(?:答案|选项|选择)(?:应该?|就)?(?:是|为|:)+"
+    rf"|(?:正确|最终|最佳|最合适的?|最可能的?)?{_NOT_THE}(?:答案|选项|选择)(?:应该?|就)?(?:[是为]\s*:?|:)"
     r"|(?<!不)(?:应该?|应当|我|就|故|因此|所以|^)选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z\u4e00-\u9fff])"
     rf"|{_NOT_CHOSEN}选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z](?![a-z]))",
     re.IGNORECASE,
@@ -191,8 +220,27 @@ def _json_answers(text: str) -> list[str]:
             value = json.loads(match[0])
         except ValueError:
             continue
-        found += [str(value[key]) for key in ("answer", "final_answer", "choice") if key in value]
+        found += [_json_text(value[key]) for key in _JSON_KEYS if value.get(key) is not None]
     return found
+
+
+_JSON_KEYS = (
+    "answer",
+    "final_answer",
+    "final answer",
+    "choice",
+    "option",
+    "selected",
+    "prediction",
+    "response",
+    "答案",
+)
+
+
+def _json_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(_json_text, value)) if isinstance(value, list) else str(value)
 
 
 def _plainly(text: str, options: list[Option]) -> list[int]:
@@ -210,11 +258,11 @@ def _innermost(text: str) -> str:
     return _innermost(inner[-1]) if inner else text.strip(TRIM)
 
 
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w)")
-
-
 def _resolve_open(response: str, text: str, answer: str | None) -> Resolved:
-    """Without choices: what is stated, else the only number where one is asked for, else a response of one line."""
+    """Without choices: what is stated, else the last line, else the only number where one is asked for.
+
+    The last of several lines answers only a question for a number or a yes or no, and only when it says just that.
+    """
     stated: dict[object, str] = {}
     for content in map(_innermost, _statements(text)):
         stated.setdefault(as_number(key_of(content)) or key_of(content), content)
@@ -223,10 +271,17 @@ def _resolve_open(response: str, text: str, answer: str | None) -> Resolved:
     if stated:
         first, second = list(stated.values())[:2]
         return Resolved(None, f"states both {first!r} and {second!r}")
-    if len(text.splitlines()) > 1:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    wants_number = answer is not None and as_number(key_of(answer)) is not None
+    if len(lines) > 1:
+        last = lines[-1]
+        if wants_number and as_number(key_of(last)) is not None:
+            return Resolved(last.strip(TRIM), "the last line")
+        if answer is not None and (pair := _polar_pair(key_of(answer))) and resolve(last, pair).value is not None:
+            return Resolved(last.strip(TRIM), "the last line")
         return Resolved(None, "an open answer of several lines that states no result")
-    if answer is not None and as_number(key_of(answer)) is not None and as_number(key_of(text)) is None:
-        numbers = sorted(set(_NUMBER.findall(key_of(text))))
+    if wants_number and as_number(key_of(text)) is None and not is_mathematical(text.strip(TRIM)):
+        numbers = sorted(set(measured_in(key_of(text))))
         if len(numbers) == 1:
             return Resolved(numbers[0], "the only number in the response")
         if numbers:
@@ -243,14 +298,40 @@ _NO = re.compile(
 def _is_same(predicted: str, answer: str) -> bool:
     """Whether an open answer is the gold one: the same key, number, yes or no, or a sentence that ends with it."""
     said, gold = key_of(predicted), key_of(answer)
-    number = as_number(gold)
-    if number is not None:
-        return as_number(said) in (number, (number[0], ""))
-    if gold in ("yes", "true", "valid", "是"):
-        return bool(_YES.match(said))
-    if gold in ("no", "false", "invalid", "否", "不是"):
-        return bool(_NO.match(said))
+    if as_number(gold) is not None:
+        return _is_same_quantity(predicted, answer)
+    if pair := _polar_pair(gold):
+        is_yes = gold == pair[0]
+        if _YES.match(said) or _NO.match(said):
+            return bool(_YES.match(said)) is is_yes
+        return resolve(predicted, pair).value == pair[not is_yes]
+    is_emotion = same_emotion(predicted, answer)
+    if is_emotion is not None:
+        return is_emotion
+    if said != gold and same_value(predicted.strip(TRIM), answer.strip(TRIM)):
+        return True
     ends = re.search(pattern_of(gold).pattern + r"$", said)
     if ends is None or re.search(r"\b(?:or|either|and)\b|或|和", said.removesuffix(gold)):
         return said == gold
     return not is_denied(said, ends.start(), ends.end())
+
+
+_PAIRS = (("yes", "no"), ("true", "false"), ("valid", "invalid"), ("是", "否"), ("是", "不是"))
+
+
+def _polar_pair(gold: str) -> tuple[str, str] | None:
+    """The two answers of a question whose gold answer is one of them."""
+    return next((pair for pair in _PAIRS if gold in pair), None)
+
+
+def _is_same_quantity(predicted: str, answer: str) -> bool:
+    """Whether a number is the gold one, to the last place of the gold one; without a unit it is in that of the gold."""
+    gold, said = quantity(_digits(answer)), quantity(_digits(predicted))
+    if gold is None or said is None:
+        value = as_number(key_of(predicted))
+        return value == as_number(key_of(answer)) if value else same_value(predicted.strip(TRIM), answer.strip(TRIM))
+    return (said if said.unit else replace(said, unit=gold.unit)).rounds_to(gold)
+
+
+def _digits(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip(TRIM + "()[]{}")

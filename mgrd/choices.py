@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from mgrd.numerals import as_number, with_digits
+from mgrd.numerals import as_number, quantity, with_digits
 
 TRIM = " \t\n\r\"'“”‘’`*_$.,;:!?。，；：！？「」『』《》【】"
 _LABEL = r"(?:\(\s*([A-Za-z])\s*\)|\[\s*([A-Za-z])\s*\]|([A-Za-z])\s*[).:、,])"
@@ -107,14 +107,29 @@ def exact(text: str, options: list[Option]) -> list[int]:
     if ordinal := _ORDINAL.fullmatch(key):
         last = max(place for option in options for place in option.places)
         return _at(_ORDINALS.get((ordinal[1] or ordinal[2]).removeprefix("第"), last), options)
-    number = as_number(key)
-    if number is not None and (same := [option.index for option in options if as_number(option.key) == number]):
+    if as_number(key) is not None and (same := _same_quantity(text, options)):
         return same
     bare = _OPTION_WORD.sub("", text.strip(TRIM + "()[]{}")).strip(TRIM + "()[]{}")
     if re.fullmatch(r"[A-Za-z]", bare):
         return _at_letter(bare, options)
     clause = [option.index for option in options if re.match(re.escape(key) + r"[,.;:]\s", option.key)]
     return clause if len(clause) == 1 and len(key) > 1 else []
+
+
+def _same_quantity(text: str, options: list[Option]) -> list[int]:
+    """The choice that is a number's value, in any unit; else the only one that is it as exactly as either is written.
+
+    A number without a unit is read in the unit that all choices have.
+    """
+    said = quantity(unicodedata.normalize("NFKC", text).strip(TRIM + "()[]{}"))
+    there = {option.index: found for option in options if (found := quantity(option.text.strip(TRIM)))}
+    units = {number[1] for option in options if (number := as_number(option.key))}
+    if said is None or not there:
+        return []
+    if not said.unit and len(there) == len(options) and len(units) == 1:
+        said = quantity(f"{key_of(text)} {units.pop()}") or said
+    same = [i for i, one in there.items() if replace(one, half_place=0).rounds_to(replace(said, half_place=0))]
+    return same or [i for i, one in there.items() if one.rounds_to(said) or said.rounds_to(one)]
 
 
 def _at_letter(letter: str, options: list[Option]) -> list[int]:
@@ -192,9 +207,11 @@ def _folded(text: str, *, lone_one: bool = True) -> str:
 
 
 _NEGATED_BEFORE = re.compile(
-    r"(?:\b(?:not|no|never|neither|nor|cannot|without|unlike|rather than|instead of|than|exclud\w+|eliminat\w+|"
+    r"(?:\b(?:not(?! sure\b| certain\b| clear\b)|no|never|neither|nor|cannot|without|unlike|"
+    r"rather than|instead of|than|exclud\w+|eliminat\w+|"
     r"rul(?:e[sd]?|ing) out|anything but|far from|(?:least|less) (?:likely|plausible|probable|fitting)|"
-    r"(?:wrong|incorrect|false|worst|unlikely) (?:answer|choice|option)s?)|n't)\b(?:(?!\bbut\b)[^.,;:!?]){0,24}$|"
+    r"(?:wrong|incorrect|false|worst|unlikely) (?:answer|choice|option)s?)|n't(?! (?:tell|say|know|decide)\b))\b"
+    r"(?:(?!\bbut\b)[^.,;:!?]){0,24}$|"
     r"(?:不是|并非|而非|不选|不像|排除|没有|不太像|[不没](?!错)|非|错误的?(?:答案|选项|选择))[^,。;:!?]{0,4}$"
 )
 _NEGATED_AFTER = re.compile(

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from mgrd import extractor, folders, tables
-from mgrd.answers import is_correct, resolve
 from mgrd.claims import Claim, vocabulary
 from mgrd.claims.by_model import ADDED, extraction
 from mgrd.claims.calibration import FILE, Calibration, Corpus, find, read
 from mgrd.errors import InputError, Stopped
 from mgrd.extractor import Extractor
-from mgrd.options import Filter
+from mgrd.matchers import decide
+from mgrd.options import Filter, Matcher
 from mgrd.progress import Story, stop
 from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, verified_claims
 from mgrd.sources import Source, audio_notes, open_traces
@@ -76,6 +76,7 @@ def filter_traces(
     asking = extractor.chosen(options)
     identity = _identity(source, checks) | ({"calibration": calibration.sha} if calibration else {})
     identity |= {"claims": "rules and a model", **asking.identity} if asking else {}
+    identity |= {"matcher": options.matcher} if options.matcher != "ours" else {}
     notes = audio_notes(out, source.base, source.audio_out)
     folders.open_stage(out, "filter", identity, overwrite=overwrite or options.recheck, notes=notes, story=story)
     if found is not None:
@@ -88,7 +89,7 @@ def filter_traces(
     with story.steps("Judging", sum(todo.values()), "traces") as done:
         parts = _parts_heard(source, todo, sounds, table, asked)
         count = min(options.workers or cores(), len(todo))
-        for name, judged in _judge_parts(parts, count, checks, book, calibration):
+        for name, judged in _judge_parts(parts, count, checks, book, calibration, options.matcher):
             if asking:  # first: what is judged is not judged again
                 told = judged.select("trace_id", "lines").explode("lines").drop_nulls().unnest("lines")
                 tables.write_table(told, out / LINES / name, extractor.LINES)
@@ -115,12 +116,13 @@ def judge_rows(
     checks: Sequence[Check],
     calibration: Calibration | None = None,
     said: Said | None = None,
+    matcher: Matcher = "ours",
 ) -> pl.DataFrame:
     """Add the columns of `judged` to rows of traces; every row comes back, in order.
 
     With what a model `said`, its claims are judged too, and a column `lines` tells what became of its lines.
     """
-    rows = [_judged(row, heard, checks, calibration, said) for row in tables.rows_of(frame)]
+    rows = [_judged(row, heard, checks, calibration, said, matcher) for row in tables.rows_of(frame)]
     schema = tables.JUDGED if said is None else tables.JUDGED | {"lines": _TOLD}
     return pl.DataFrame(rows, schema=schema, orient="row", strict=False)
 
@@ -131,6 +133,7 @@ def _judged(
     checks: Sequence[Check],
     calibration: Calibration | None,
     said: Said | None,
+    matcher: Matcher,
 ) -> dict[str, Any]:
     if row["error"] is not None:
         failed = Objection("generate", "failed", " ".join(row["error"].split()))
@@ -148,9 +151,8 @@ def _judged(
     _check_unchanged(row, heard)
     if unread:
         readings = []  # claims about one of several clips would be held against another
-    resolved = resolve(response, row["choices"], row["answer"])
     try:
-        correct = is_correct(resolved.value, row["answer"], row["choices"])
+        decided = decide(response, row["choices"], row["answer"], matcher)
     except InputError as error:
         raise InputError(f"trace {row['trace_id']}: {error}") from error
     corpus = calibration.of(row["language"]) if calibration else None
@@ -169,9 +171,9 @@ def _judged(
         answer=row["answer"],
         task=row["task"],
         language=row["language"],
-        predicted=resolved.value,
-        unresolved=resolved.why if resolved.value is None else None,
-        correct=correct,
+        predicted=decided.predicted,
+        unresolved=decided.why if decided.predicted is None else None,
+        correct=decided.correct,
         finish_reason=row["finish_reason"],
         claims=claims,
         measurements=readings,
@@ -183,7 +185,7 @@ def _judged(
         "response": response,
         "audio_sha": [one.audio_sha for one in readings] or row["audio_sha"],
         "predicted": trace.predicted,
-        "correct": correct,
+        "correct": decided.correct,
         "objections": [asdict(objection) for objection in objections],
         "passed": not objections,
         "claims": [asdict(claim) for claim in trace.claims],
@@ -352,18 +354,19 @@ def _judge_parts(
     checks: Sequence[Check],
     book: Book,
     calibration: Calibration | None,
+    matcher: Matcher,
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """Judged parts in order, in this process or by `count` others that are never more than two parts each ahead."""
     if count <= 1:
         for name, frame, heard, said in parts:
             _check_stop()
-            yield name, judge_rows(frame, heard, checks, calibration, said)
+            yield name, judge_rows(frame, heard, checks, calibration, said, matcher)
         return
     with pool(count, _start_worker, book) as workers:
         ahead: deque[tuple[str, Future[pl.DataFrame]]] = deque()
         for name, frame, heard, said in parts:
             _check_stop()
-            ahead.append((name, workers.submit(_judge_in_worker, frame, heard, calibration, said)))
+            ahead.append((name, workers.submit(_judge_in_worker, frame, heard, calibration, said, matcher)))
             if len(ahead) >= 2 * count:
                 first, future = ahead.popleft()
                 yield first, future.result()
@@ -383,9 +386,9 @@ def _start_worker(book: Book) -> None:
 
 
 def _judge_in_worker(
-    frame: pl.DataFrame, heard: Heard, calibration: Calibration | None, said: Said | None
+    frame: pl.DataFrame, heard: Heard, calibration: Calibration | None, said: Said | None, matcher: Matcher
 ) -> pl.DataFrame:
-    return judge_rows(frame, heard, _CHECKS, calibration, said)
+    return judge_rows(frame, heard, _CHECKS, calibration, said, matcher)
 
 
 def _check_stop() -> None:

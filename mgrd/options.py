@@ -15,6 +15,9 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from mgrd.errors import MisusedError
 
+Matcher = Literal["ours", "mmau", "mmsu", "mmar", "airbench", "spoken-mqa", "big-bench-audio"]
+"""What mgrd.matchers knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opt:
@@ -64,6 +67,9 @@ class Filter:
     without: Annotated[list[str], Opt("Leave this check out; may be given again.")] = dataclasses.field(
         default_factory=list
     )
+    matcher: Annotated[
+        Matcher, Opt("Whose way of scoring decides what is correct: ours, or a public benchmark's own.")
+    ] = "ours"
     no_gold: Annotated[Literal["drop", "keep"], Opt("What becomes of traces of a question without an answer.")] = "drop"
     calibration: Annotated[
         str | None, Opt("calibration.json of your own clips, or its folder; default: the run's own, if any.")

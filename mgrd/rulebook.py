@@ -208,8 +208,9 @@ def fingerprint(checks: Sequence[Check]) -> str:
     for check in checks:
         settings = json.dumps([check.rule, check.name, check.options], sort_keys=True, default=list)
         digest.update(settings.encode() + b"\0" + check.path.read_bytes() + b"\0")
-    code = [PACKAGE / name for name in ("answers.py", "choices.py", "numerals.py", "traces.py")]
-    cues = sorted((built_in() / "cues").glob("*.toml"))
+    names = ("answers", "choices", "matchers", "mathematics", "meanings", "numerals", "traces")
+    code = [PACKAGE / f"{name}.py" for name in names]
+    cues = [built_in() / "answers.toml", *sorted((built_in() / "cues").glob("*.toml"))]
     for path in (*code, *sorted((PACKAGE / "claims").glob("*.py")), *cues):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

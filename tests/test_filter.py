@@ -116,6 +116,31 @@ def test_filter_adds_verdicts_and_removes_nothing(stage_folder, clips):
     assert judged(folder)["correct"].to_list() == [True, False, True, True, False]
 
 
+def test_a_benchmarks_own_matcher_decides_what_is_correct_and_is_part_of_what_was_judged(stage_folder, clips):
+    rows = [
+        trace(0, response="B"),
+        trace(1, response="I say low"),
+        trace(2, response="not low"),
+        trace(3, response="A"),
+    ]
+    folder = stage_folder(rows)
+    mmau = Filter(workers=1, matcher="mmau")
+
+    run(folder, folder, clips, mmau)
+
+    assert judged(folder)["predicted"].to_list() == ["high", "low", None, "low"]
+    assert judged(folder)["correct"].to_list() == [False, True, True, False]
+    told = {row["trace_id"]: row["objections"] for row in judged(folder).to_dicts()}
+    assert "the benchmark's own matcher counts the response wrong" in str(told["q1.3"])
+    with pytest.raises(SettingsError, match="matcher"):
+        run(folder, folder, clips)
+
+    run(folder, folder, clips, Filter(workers=1, matcher="mmsu", recheck=True))
+
+    assert judged(folder)["predicted"].to_list() == ["high", None, None, "low"]
+    assert judged(folder)["correct"].to_list() == [False, False, False, True]
+
+
 def test_claims_come_with_their_evidence(stage_folder, clips):
     folder = stage_folder([trace(0, think="I hear it: the pitch is high.")])
 

@@ -553,6 +553,8 @@ def test_options_become_flags():
         "a",
         "--without",
         "b",
+        "--matcher",
+        "ours",
         "--no-gold",
         "drop",
         "--extractor",

@@ -1,7 +1,7 @@
 """Users' questions in, the table of questions out, or one error that says what is wrong with them and where.
 
-Everything is checked before a model is loaded; no clip is decoded. Knows nothing of public benchmarks, prompts or how a
-response is matched with the gold answer.
+Everything is checked before a model is loaded; no clip is decoded. Public benchmarks' own files are recognised by their
+columns. Knows nothing of prompts or how a response is matched with the gold answer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import polars as pl
 
 from mgrd.errors import InputError, MisusedError
 from mgrd.questions.clips import is_clip, resolve_audio
+from mgrd.questions.published import columns, layout_of
 from mgrd.questions.readers import Source, base_of, open_source
 from mgrd.questions.rows import Wrong, no_choice, question_of, short
 from mgrd.tables import QUESTIONS, rows_of
@@ -36,7 +37,8 @@ def read_questions(
 ) -> pl.DataFrame:
     """Read questions from a file, a data set folder or `name[@config][:split]` of the hub; columns of tables.QUESTIONS.
 
-    `mapping` names the source's column for a column of ours ({"question": "prompt"}). Embedded clips are written to
+    `mapping` names the source's column for a column of ours ({"question": "prompt"}), also over what a recognised
+    benchmark's own layout says (mgrd.questions.published). Embedded clips are written to
     `audio_out`. A gold answer that is a letter or an index becomes its choice's text. `limit` reads only the first N.
     Raises InputError, in one line with row numbers, for everything that is wrong with what was read.
     """
@@ -44,7 +46,7 @@ def read_questions(
     if unknown := sorted(mapping.keys() - QUESTIONS.keys()):
         raise MisusedError(f"--map {unknown[0]}=...: there is no such column; there are {', '.join(QUESTIONS)}")
     names = {name: mapping.get(name, name) for name in QUESTIONS}
-    opened = open_source(source, {*names.values(), "file_name"})
+    opened = open_source(source, {*names.values(), "file_name", *columns()})
     if opened.is_audiofolder and "audio" not in mapping:
         names["audio"] = "file_name"
     rows: list[tuple[int, dict[str, Any]]] = []
@@ -55,7 +57,11 @@ def read_questions(
         try:
             if isinstance(raw, str):
                 raise Wrong(raw)
-            row = question_of({name: raw.get(column) for name, column in names.items()}, audio_out)
+            layout = layout_of(raw)
+            cells = {name: raw.get(column) for name, column in names.items()}
+            if layout is not None:
+                cells = layout.read(raw) | {name: cells[name] for name in mapping}
+            row = question_of(cells, audio_out)
             for given in row["audio"]:
                 if given in present:
                     continue
@@ -66,7 +72,7 @@ def read_questions(
             rows.append((number, row))
         except Wrong as problem:
             problems.append((number, str(problem)))
-    _check_columns(opened, names, mapping)
+    _check_columns(opened, names, mapping, is_known=layout_of(opened.columns) is not None)
     problems += _resolve_indices(rows)
     problems += _repeated_ids(rows, opened.unit)
     if problems or missing:
@@ -121,8 +127,9 @@ def _clip_path(given: str, opened: Source, audio_root: Path | None, audio_out: P
         raise Wrong(str(error)) from error
 
 
-def _check_columns(opened: Source, names: Mapping[str, str], mapping: Mapping[str, str]) -> None:
-    wanted = {name: column for name, column in names.items() if name in ("audio", "question") or name in mapping}
+def _check_columns(opened: Source, names: Mapping[str, str], mapping: Mapping[str, str], *, is_known: bool) -> None:
+    needed = () if is_known else ("audio", "question")
+    wanted = {name: column for name, column in names.items() if name in needed or name in mapping}
     absent = [name for name, column in wanted.items() if column not in opened.columns]
     if opened.columns and absent:
         raise InputError(

@@ -1,9 +1,11 @@
 """Object to a trace whose response is not the gold answer, or cannot be resolved to any answer.
 
 The third criterion of the paper (arXiv 2511.15848, section 4.2): final answers align with ground truth when available.
-A response that endorses two choices or none is objected to with the reason, never scored by a guess.
+A response that endorses two choices or none is objected to with the reason, never scored by a guess. With `--matcher`
+a public benchmark's own script decides what is right (docs/answers.md).
 """
 
+from mgrd.answers import is_correct
 from mgrd.rulebook import Trace, example
 
 
@@ -13,6 +15,8 @@ def check(trace: Trace) -> str | None:
         return None
     if trace.predicted is None:
         return f"unresolved: {trace.unresolved}; the answer is {trace.answer!r}"
+    if is_correct(trace.predicted, trace.answer, trace.choices):
+        return f"answers {trace.predicted!r}, and the benchmark's own matcher counts the response wrong"
     return f"answers {trace.predicted!r}; the answer is {trace.answer!r}"
 
 
