@@ -137,8 +137,9 @@ def filter_command(
         overwrite=overwrite,
         story=_story(quiet),
     )
-    result = judged | select(out, out, selection)
+    result = judged | select(out, out, selection, majority=options.no_gold == "majority")
     lines = [f"{count:>8,}  {name}" for name, count in result["objections"].items()]
+    lines += [f"{count:>8,}  passed, not kept: {step.replace('_', ' ')}" for step, count in result["left_out"].items()]
     lines.append(f"{result['survivors']:,} of {result['traces']:,} traces survive, {result['passed']:,} passed: {out}")
     _answer(result, json_, lines)
     if not result["survivors"]:

@@ -19,7 +19,7 @@ import polars as pl
 
 from mgrd import extractor, folders, tables
 from mgrd.answers import is_correct, resolve
-from mgrd.claims import Claim
+from mgrd.claims import Claim, as_row
 from mgrd.claims.by_model import ADDED, extraction
 from mgrd.claims.calibration import FILE, Calibration, Corpus, find, read
 from mgrd.errors import InputError, Stopped
@@ -185,7 +185,7 @@ def _judged(
         "correct": correct,
         "objections": [asdict(objection) for objection in objections],
         "passed": not objections,
-        "claims": [asdict(claim) for claim in trace.claims],
+        "claims": [as_row(claim) for claim in trace.claims],
     }
 
 
@@ -291,7 +291,7 @@ Book = tuple[list[Path], list[str], dict[str, dict[str, Any]]]
 def _book(options: Filter, check_options: Mapping[str, Mapping[str, Any]] | None) -> Book:
     """What `rulebook.load` is called with, in this process and in each worker."""
     own = [Path(options.rules)] if options.rules else []
-    without = [*options.without, *(["no_gold"] if options.no_gold == "keep" else [])]
+    without = [*options.without, *([] if options.no_gold == "drop" else ["no_gold"])]
     return own, sorted(set(without)), {name: dict(values) for name, values in (check_options or {}).items()}
 
 
