@@ -25,7 +25,14 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Set work made unde
 AudioRoot = Annotated[
     Path | None, typer.Option("--audio-root", help="Folder that audio paths are relative to.", show_default=False)
 ]
-Measurements = Annotated[Path | None, typer.Option("--measurements", hidden=True)]
+Measurements = Annotated[
+    Path | None,
+    typer.Option(
+        "--measurements",
+        help="Table of measurements to use and extend; default: measurements.parquet where is written to.",
+        show_default=False,
+    ),
+]
 CheckOptions = Annotated[
     list[str], typer.Option("--check-option", help="NAME.KEY=VALUE: an option of one check; may be given again.")
 ]
@@ -109,11 +116,20 @@ def generate_command(
 
 @command("filter")
 def filter_command(
-    traces: Annotated[Path, typer.Argument(help="What generate wrote, or JSONL: id, audio, question, completion.")],
-    out: Out,
+    *,
+    traces: Annotated[
+        Path | None, typer.Argument(help="What generate wrote, or JSONL: id, audio, question, completion.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write to.", show_default=False)] = None,
     options: opts.Filter,
     selection: opts.Select,
     check_option: CheckOptions = [],  # noqa: B006  (typer copies it)
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--compare", metavar="A B", help="Judge nothing: what two folders that filter wrote keep differently."
+        ),
+    ] = None,
     audio_root: AudioRoot = None,
     measurements: Measurements = None,
     overwrite: Overwrite = False,
@@ -124,6 +140,16 @@ def filter_command(
 
     Example: mgrd filter run/round-01 -o run/round-01
     """
+    if compare is not None:
+        if traces is not None or out is not None:
+            raise MisusedError("--compare A B: takes no TRACES and no -o; it reads the two folders and writes nothing")
+        from mgrd import compare as comparison
+
+        found = comparison.compare(*(_existing(path, "folder") for path in compare))
+        _answer(found, json_, list(comparison.lines(found)))
+        return
+    if traces is None or out is None:
+        raise MisusedError("give TRACES and -o DIR, or --compare A B")
     from mgrd.filter import filter_traces
     from mgrd.selection import select
 
@@ -137,8 +163,9 @@ def filter_command(
         overwrite=overwrite,
         story=_story(quiet),
     )
-    result = judged | select(out, out, selection)
+    result = judged | select(out, out, selection, majority=options.no_gold == "majority")
     lines = [f"{count:>8,}  {name}" for name, count in result["objections"].items()]
+    lines += [f"{count:>8,}  passed, not kept: {step.replace('_', ' ')}" for step, count in result["left_out"].items()]
     lines.append(f"{result['survivors']:,} of {result['traces']:,} traces survive, {result['passed']:,} passed: {out}")
     _answer(result, json_, lines)
     if not result["survivors"]:

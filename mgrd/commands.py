@@ -13,7 +13,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
@@ -87,14 +87,27 @@ def command(name: str, *, passes_on: bool = False) -> Callable[[Callable[..., No
 
 def _parameter(field: opts.Field) -> inspect.Parameter:
     flags = [f"--{field.name.replace('_', '-')}", *([field.opt.short] if field.opt.short else [])]
+    shares: dict[str, Any] = {"parser": _share, "metavar": "LO HI"} if _is_pair(field.type) else {}
     option = typer.Option(
         *flags,
+        **shares,
         help=field.opt.help,
         show_default=not (field.default is None or field.default is False or field.default == []),
     )
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=Annotated[field.type, option]
     )
+
+
+def _is_pair(kind: Any) -> bool:
+    return any(get_origin(one) is tuple for one in (kind, *get_args(kind)))
+
+
+def _share(text: str) -> float:
+    found = opts.share(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no number; write 0.375 or 3/8")
+    return found
 
 
 class _exit_codes:  # noqa: N801  (reads as a phrase: `with _exit_codes()`)

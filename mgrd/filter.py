@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from mgrd import extractor, folders, tables
-from mgrd.claims import Claim, vocabulary
+from mgrd.claims import Claim, as_row, vocabulary
 from mgrd.claims.by_model import ADDED, extraction
 from mgrd.claims.calibration import FILE, Calibration, Corpus, find, read
 from mgrd.errors import InputError, Stopped
@@ -188,7 +188,7 @@ def _judged(
         "correct": decided.correct,
         "objections": [asdict(objection) for objection in objections],
         "passed": not objections,
-        "claims": [asdict(claim) for claim in trace.claims],
+        "claims": [as_row(claim) for claim in trace.claims],
     }
 
 
@@ -294,7 +294,7 @@ Book = tuple[list[Path], list[str], dict[str, dict[str, Any]]]
 def _book(options: Filter, check_options: Mapping[str, Mapping[str, Any]] | None) -> Book:
     """What `rulebook.load` is called with, in this process and in each worker."""
     own = [Path(options.rules)] if options.rules else []
-    without = [*options.without, *(["no_gold"] if options.no_gold == "keep" else [])]
+    without = [*options.without, *([] if options.no_gold == "drop" else ["no_gold"])]
     return own, sorted(set(without)), {name: dict(values) for name, values in (check_options or {}).items()}
 
 

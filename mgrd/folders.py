@@ -30,7 +30,7 @@ MANIFEST = "manifest.json"
 LOCK = ".lock"
 PARTS = {
     "generate": ("traces",),
-    "filter": ("judged", "selection.parquet", "survivors.parquet"),
+    "filter": ("judged", "selection.parquet", "outcomes.parquet", "survivors.parquet"),
     "distill": ("model", "checkpoints", "distill.json"),
     "eval": ("traces", "judged", "metrics.json"),
     "run": ("config.toml", "round-00", "round-01"),

@@ -11,6 +11,7 @@ import math
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mgrd.errors import MisusedError
@@ -70,7 +71,10 @@ class Filter:
     matcher: Annotated[
         Matcher, Opt("Whose way of scoring decides what is correct: ours, or a public benchmark's own.")
     ] = "ours"
-    no_gold: Annotated[Literal["drop", "keep"], Opt("What becomes of traces of a question without an answer.")] = "drop"
+    no_gold: Annotated[
+        Literal["drop", "keep", "majority"],
+        Opt("Traces of a question without an answer; majority keeps what most of its samples answer."),
+    ] = "drop"
     calibration: Annotated[
         str | None, Opt("calibration.json of your own clips, or its folder; default: the run's own, if any.")
     ] = None
@@ -87,11 +91,16 @@ class Filter:
 class Select:
     """Options of `mgrd filter` that see all traces of a question, and the table [select]."""
 
-    per_question: Annotated[
-        int | None, Opt("Keep at most N survivors of a question (distinct texts first).", min=1)
-    ] = None
+    per_question: Annotated[int | None, Opt("Keep at most N survivors of a question: the most different.", min=1)] = (
+        None
+    )
+    per_task: Annotated[int | None, Opt("Keep at most N survivors of a task, spread over its questions.", min=1)] = None
+    max_similarity: Annotated[
+        float, Opt("Of texts of a question more alike than this (shared word trigrams), keep the first.", min=0, max=1)
+    ] = 0.9
     pass_rate: Annotated[
-        tuple[float, float] | None, Opt("Keep questions whose share of passed traces lies in LO HI.", min=0, max=1)
+        tuple[float, float] | None,
+        Opt("Keep questions whose share of passed traces lies in LO HI, e.g. 3/8 6/8.", min=0, max=1),
     ] = None
 
 
@@ -202,6 +211,14 @@ def mapping(pairs: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def share(text: str) -> float | None:
+    """A number as people write shares, `0.375` or `3/8`; None when it is none."""
+    try:
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None
+
+
 def _checked(value: Any, field: Field, where: str) -> Any:
     kinds = get_args(field.type) if get_origin(field.type) in (Union, types.UnionType) else (field.type,)
     for kind in kinds:
@@ -220,7 +237,7 @@ def _converted(value: Any, kind: Any) -> Any:
         return list(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else None
     if origin is tuple:
         fits = isinstance(value, list) and len(value) == len(get_args(kind))
-        items = [_converted(item, float) for item in value] if fits else []
+        items = [share(item) if isinstance(item, str) else _converted(item, float) for item in value] if fits else []
         return tuple(items) if items and None not in items else None
     if kind is float:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,143 +1,342 @@
 """After judging: which of the passed traces are trained on, decided with all traces of a question in view.
 
-Reads judged parts, never a clip or a rule. Same judged parts, same bytes: every tie is broken by the trace's id.
+Reads judged parts, never a clip or a rule. Holds ids, numbers and sketches of all traces, the texts of one part at a
+time. Same judged parts, same bytes: every tie is broken by the sample's number, then by the trace's id.
 """
 
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from mgrd import folders, tables
+from mgrd import folders, likeness, tables
+from mgrd.answers import is_correct
 from mgrd.options import Select
 
-_COLUMNS = ["trace_id", "question_id", "sample", "think", "response", "error", "objections", "passed"]
+Row = dict[str, Any]
+
+LEFT_OUT = ("too_easy", "too_hard", "no_majority", "minority", "repeats", "similar", "over_question", "over_task")
+"""Why a trace that passed is not kept, in the order in which it is decided."""
 
 
-def select(judged: Path, out: Path, options: Select) -> dict[str, Any]:
-    """Write `out/selection.parquet` (every trace, kept or why not) and `out/survivors.parquet` (the kept ones, whole).
+def select(judged: Path, out: Path, options: Select, *, majority: bool = False) -> dict[str, Any]:
+    """Write `selection.parquet` (every trace, kept or why not), `outcomes.parquet` and `survivors.parquet` to `out`.
 
-    Of the passed traces of a question, texts that repeat an earlier one are left out; `per_question` then keeps the
-    ones most different from each other, the first sample first; `pass_rate` leaves out whole questions whose share of
-    passed traces lies outside [lo, hi] (paper, section 4.3: 3 to 6 of 8). Samples that failed are no attempts.
+    Outcomes has a row a question: what became of it. Survivors has the kept traces, whole.
 
-    Returns counts: traces, passed, survivors, questions, too_easy, too_hard, without_survivors (questions that were
-    asked and have none), and objections by `rule.check`, most first.
+    In this order, each on what the ones before left of a question's passed traces:
+    - with `majority`, of a question without gold, those that answer what most of its samples do (`_vote`);
+    - `pass_rate`: none of a question whose share of them among its samples lies outside [lo, hi] (paper, section 4.3: 3
+      to 6 of 8); samples that failed are no attempts;
+    - `max_similarity`: none whose words are those of an earlier one, or nearly;
+    - `per_question`: those most different from each other (`_most_different`);
+    - `per_task`: of each question its first, then its second, until the task has as many.
+
+    Returns counts: traces, passed, survivors; questions, and of them too_easy, too_hard, no_majority,
+    without_survivors (asked and without any, for whatever reason); left_out, the passed traces by the step that left
+    them out; and objections by `rule.check`, most first.
     """
     folder = folders.find(judged, "judged")
-    counts: Counter[str] = Counter(too_easy=0, too_hard=0, without_survivors=0)
-    objections: Counter[str] = Counter()
-    questions: dict[str, list[_Seen]] = {}
-    order = []
-    for frame in tables.iter_parts(folder, tables.JUDGED, _COLUMNS):
-        for row in tables.rows_of(frame):
-            objections.update(f"{one['rule']}.{one['check']}" for one in row["objections"])
-            questions.setdefault(row["question_id"], []).append(_seen(row, with_text=options.per_question is not None))
-            order.append(row["trace_id"])
-    decided = {
-        row["trace_id"]: row
-        for question_id, traces in questions.items()
-        for row in _decide(question_id, sorted(traces, key=lambda one: (one.sample, one.trace_id)), options, counts)
-    }
-    rows = [decided[trace_id] for trace_id in order]
+    by_likeness = options.max_similarity < 1 or options.per_question is not None or options.per_task is not None
+    traces = _read(folder, majority=majority, with_sketches=by_likeness)
+    made = _decide(traces, options)
+    if options.per_task is not None:
+        _balance(traces.rows, made, options.per_task)
+    rows = traces.rows.with_columns(pl.Series("kept", made.kept), pl.Series("left", made.why, dtype=pl.String))
+    rows = rows.with_columns(why=pl.when("kept").then(None).otherwise(pl.coalesce("left", "why")))
+    outcomes = _outcomes(rows, made.outcomes)
+    votes = outcomes.select("question_id", "majority", "vote_share")
+    rows = rows.join(votes, on="question_id", how="left", maintain_order="left")
     tables.write_table(rows, out / "selection.parquet", tables.SELECTION)
-    kept = pl.Series([row["kept"] for row in rows], dtype=pl.Boolean)
-    survivors, start = [pl.DataFrame(schema=tables.JUDGED)], 0
-    for frame in tables.iter_parts(folder, tables.JUDGED):
-        survivors.append(frame.filter(kept[start : start + frame.height]))
-        start += frame.height
-    tables.write_table(pl.concat(survivors), out / "survivors.parquet", tables.JUDGED)
+    tables.write_table(outcomes, out / "outcomes.parquet", tables.OUTCOMES)
+    tables.write_rows_of(folder, rows.filter("kept")["trace_id"], out / "survivors.parquet", tables.JUDGED)
+    counted = Counter(outcomes["outcome"])
     return {
-        "traces": len(rows),
-        "passed": sum(one.passed for traces in questions.values() for one in traces),
-        "survivors": int(kept.sum()),
-        "questions": len(questions),
-        **counts,
-        "objections": dict(sorted(objections.items(), key=lambda item: (-item[1], item[0]))),
+        "traces": rows.height,
+        "passed": int(rows["passed"].sum()),
+        "survivors": int(made.kept.sum()),
+        "questions": outcomes.height,
+        **{name: counted[name] for name in ("too_easy", "too_hard", "no_majority")},
+        "without_survivors": outcomes.filter(pl.col("survivors") == 0).height,
+        "left_out": {name: made.left_out[name] for name in LEFT_OUT if made.left_out[name]},
+        "objections": dict(sorted(traces.objections.items(), key=lambda item: (-item[1], item[0]))),
     }
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What is kept in memory of a trace: of the texts, only those of traces that may be chosen among."""
+class _Traces:
+    """What is held of all traces."""
 
-    trace_id: str
-    sample: int
-    passed: bool
-    failed: bool
-    why: str
-    key: bytes
-    text: str
+    rows: pl.DataFrame
+    """In the order of the parts, one small row each; `row` is its number, `at` that of its sketch."""
+    sketches: likeness.Sketch
+    objections: Counter[str]
 
 
-def _seen(row: dict[str, Any], *, with_text: bool) -> _Seen:
-    text = _text(row) if row["passed"] else ""
-    why = ", ".join(f"{one['rule']}.{one['check']}" for one in row["objections"])
-    key = hashlib.blake2b(text.encode(), digest_size=16).digest()
-    is_failed = row["error"] is not None
-    return _Seen(row["trace_id"], row["sample"], row["passed"], is_failed, why, key, text if with_text else "")
+@dataclass(slots=True)
+class _Decided:
+    """What is decided so far, by the number of the row."""
+
+    kept: NDArray[np.bool_]
+    rank: NDArray[np.int32]
+    """Its place among the kept ones of its question, from 0."""
+    why: list[str | None]
+    """Of passed traces that are not kept."""
+    outcomes: list[pl.DataFrame] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def leave_out(self, rows: Sequence[Row], step: str, why: str) -> None:
+        """Note why these are not kept."""
+        self.left_out[step] += len(rows)
+        for row in rows:
+            self.why[row["row"]] = why
 
 
-def _decide(question_id: str, traces: list[_Seen], options: Select, counts: Counter[str]) -> list[dict[str, Any]]:
-    """The rows of `selection` for the traces of one question, given in the order of their samples."""
-    why: dict[str, str | None] = {trace.trace_id: trace.why for trace in traces}
-    passed = [trace for trace in traces if trace.passed]
-    attempts = sum(not trace.failed for trace in traces)
-    if options.pass_rate is not None and attempts:
-        (lo, hi), rate = options.pass_rate, len(passed) / attempts
+_COLUMNS = [
+    "trace_id", "question_id", "sample", "task", "think", "response", "choices", "answer", "predicted", "error",
+    "objections", "passed", "logprob", "completion_tokens",
+]  # fmt: skip
+
+
+def _read(folder: Path, *, majority: bool, with_sketches: bool) -> _Traces:
+    passed = sum(int(part["passed"].sum()) for part in tables.iter_parts(folder, tables.JUDGED, ["passed"]))
+    sketches = np.empty((passed if with_sketches else 0, likeness.HASHES), np.uint16)
+    objections: Counter[str] = Counter()
+    parts, at = [], 0
+    for part in tables.iter_parts(folder, tables.JUDGED, _COLUMNS):
+        names = pl.element().struct.field("rule") + "." + pl.element().struct.field("check")
+        small = part.select(
+            *("trace_id", "question_id", "sample", "task", "passed"),
+            pl.col("objections").list.eval(names).list.join(", ").alias("why"),
+            pl.col("error").is_not_null().alias("failed"),
+            (pl.lit(majority) & pl.col("answer").is_null()).alias("votes"),
+            pl.when(pl.lit(majority) & pl.col("answer").is_null()).then("predicted").alias("vote"),
+            pl.col("choices").is_null().alias("is_open"),
+            (pl.col("logprob") / pl.col("completion_tokens")).fill_nan(None).cast(pl.Float32).alias("likely"),
+        )
+        for one in part["objections"].explode().drop_nulls().to_list():
+            objections[f"{one['rule']}.{one['check']}"] += 1
+        keys: list[int | None] = [None] * part.height
+        places: list[int | None] = [None] * part.height
+        texts = part.select("think", "response", "passed").iter_rows()
+        for i, (think, response, is_passed) in enumerate(texts):
+            if is_passed:
+                words = likeness.folded(f"{think}\n{response}")
+                keys[i], places[i] = likeness.key(words), at
+                if with_sketches:
+                    sketches[at] = likeness.sketch(words)
+                at += 1
+        new = pl.DataFrame({"key": keys, "at": places}, schema={"key": pl.Int64, "at": pl.Int32})
+        parts.append(pl.concat([small, new], how="horizontal_extend"))
+    rows = pl.concat(parts) if parts else pl.DataFrame(schema=_SMALL)
+    return _Traces(rows.with_row_index("row"), sketches, objections)
+
+
+_SMALL = {
+    "trace_id": pl.String, "question_id": pl.String, "sample": pl.Int32, "task": pl.String, "passed": pl.Boolean,
+    "why": pl.String, "failed": pl.Boolean, "votes": pl.Boolean, "vote": pl.String, "is_open": pl.Boolean,
+    "likely": pl.Float32, "key": pl.Int64, "at": pl.Int32,
+}  # fmt: skip
+
+
+def _decide(traces: _Traces, options: Select) -> _Decided:
+    """Question by question, all but the balance over tasks."""
+    n = traces.rows.height
+    made = _Decided(np.zeros(n, np.bool_), np.zeros(n, np.int32), [None] * n)
+    ordered = traces.rows.sort("question_id", "sample", "trace_id")
+    questions = (
+        _question(question_id, list(group), traces.sketches, options, made)
+        for question_id, group in groupby(ordered.iter_rows(named=True), itemgetter("question_id"))
+    )
+    made.outcomes = list(_frames(questions, tables.OUTCOMES))
+    return made
+
+
+def _frames(rows: Iterator[Row], schema: dict[str, pl.DataType], size: int = 8192) -> Iterator[pl.DataFrame]:
+    some: list[Row] = []
+    for row in rows:
+        some.append(row)
+        if len(some) == size:
+            yield pl.DataFrame(some, schema=schema)
+            some = []
+    yield pl.DataFrame(some, schema=schema)
+
+
+def _question(question_id: str, rows: list[Row], sketches: likeness.Sketch, options: Select, made: _Decided) -> Row:
+    """Decide about the traces of one question, given in the order of their samples; returns its row of outcomes."""
+    attempts = [row for row in rows if not row["failed"]]
+    left = [row for row in rows if row["passed"]]
+    vote = _vote(attempts) if rows[0]["votes"] else _Vote()
+    outcome = None
+    if vote.undecided is not None:
+        outcome = "no_majority"
+        made.leave_out(left, outcome, f"no majority: {vote.undecided}")
+    elif vote.value is not None:
+        for row in left:
+            if row["row"] not in vote.voters:
+                said = "is not resolved" if row["vote"] is None else f"answers {row['vote']!r}"
+                most = f"{len(vote.voters)} of {len(attempts)} samples answer {vote.value!r}"
+                made.leave_out([row], "minority", f"{said}, but {most}")
+        left = [row for row in left if row["row"] in vote.voters]
+    if outcome is None and options.pass_rate is not None and attempts:
+        (lo, hi), rate = options.pass_rate, len(left) / len(attempts)
         if not lo <= rate <= hi:
             verdict = "easy" if rate > hi else "hard"
-            counts[f"too_{verdict}"] += 1
-            share = f"{len(passed)} of {attempts} passed, outside {lo:g} to {hi:g}"
-            why |= {trace.trace_id: f"question too {verdict}: {share}" for trace in passed}
-            passed = []
-    distinct: dict[bytes, _Seen] = {}
-    for trace in passed:
-        first = distinct.setdefault(trace.key, trace)
-        if first is not trace:
-            why[trace.trace_id] = f"repeats {first.trace_id}"
-    kept = _most_different(list(distinct.values()), options.per_question)
-    for trace in distinct.values():
-        why[trace.trace_id] = None if trace.trace_id in kept else f"over the {options.per_question} of its question"
-    counts["without_survivors"] += not kept
-    return [
-        {"trace_id": one.trace_id, "question_id": question_id, "kept": one.trace_id in kept, "why": why[one.trace_id]}
-        for one in traces
-    ]
+            outcome = f"too_{verdict}"
+            share = f"{len(left)} of {len(attempts)} passed, outside {lo:g} to {hi:g}"
+            made.leave_out(left, outcome, f"question too {verdict}: {share}")
+    chosen = [] if outcome else _chosen(left, attempts, sketches, options, made)
+    for rank, row in enumerate(chosen):
+        made.kept[row["row"]], made.rank[row["row"]] = True, rank
+    return {
+        "question_id": question_id,
+        "task": rows[0]["task"],
+        "samples": len(attempts),
+        "passed": sum(row["passed"] for row in rows),
+        "survivors": len(chosen),
+        "outcome": outcome or ("kept" if chosen else "none_passed"),
+        "majority": vote.value,
+        "vote_share": vote.share,
+    }
 
 
-def _text(row: dict[str, Any]) -> str:
-    """A trace's words, so that case, width, punctuation and spaces make no difference between copies."""
-    folded = unicodedata.normalize("NFKC", f"{row['think']}\n{row['response']}").casefold()
-    return " ".join("".join(c if c.isalnum() else " " for c in folded).split())
+def _chosen(
+    left: list[Row], attempts: list[Row], sketches: likeness.Sketch, options: Select, made: _Decided
+) -> list[Row]:
+    """Of a question's traces what is no copy, as many as it may have, in their rank."""
+    distinct: dict[int, Row] = {}
+    for row in left:
+        first = distinct.setdefault(row["key"], row)
+        if first is not row:
+            made.leave_out([row], "repeats", f"repeats {first['trace_id']}")
+    rows = list(distinct.values())
+    if not len(sketches):
+        return rows
+    mine = sketches[[row["at"] for row in rows]]
+    apart: list[int] = []
+    for i, row in enumerate(rows):
+        near = likeness.to(mine[i], mine[apart])
+        if (near > options.max_similarity).any():
+            other = int((near > options.max_similarity).argmax())
+            which = f"{rows[apart[other]]['trace_id']} (likeness {near[other]:.2f})"
+            made.leave_out([row], "similar", f"nearly repeats {which}")
+        else:
+            apart.append(i)
+    rows, mine = [rows[i] for i in apart], mine[apart]
+    limit = min(len(rows), options.per_question or len(rows))
+    if limit == len(rows) and options.per_task is None:
+        return rows
+    order = _most_different(rows, attempts, mine, limit)
+    over = [row for i, row in enumerate(rows) if i not in set(order)]
+    made.leave_out(over, "over_question", f"over the {limit} of its question")
+    return [rows[i] for i in order]
 
 
-def _most_different(traces: list[_Seen], limit: int | None) -> set[str]:
-    """The ids of at most `limit` traces: the first, then each time the one that shares least with those chosen.
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    """What the samples of a question agree on; all empty when nobody was asked to vote."""
 
-    Sharing is the Jaccard index of word trigrams (Broder 1997, shingles); a tie goes to the earlier sample.
+    value: str | None = None
+    voters: frozenset[int] = frozenset()
+    share: float | None = None
+    undecided: str | None = None
+    """Why there is no majority."""
+
+
+def _vote(attempts: Sequence[Row]) -> _Vote:
+    """Self-consistency (Wang et al. 2022): the answer that most samples of the question give, objected to or not.
+
+    What cannot be resolved votes for nothing but counts among the samples. A tie decides nothing, nor does one vote.
     """
-    if limit is None or len(traces) <= limit:
-        return {trace.trace_id for trace in traces}
-    shingles = [_shingles(trace.text) for trace in traces]
-    chosen = [0]
-    while len(chosen) < limit:
-        rest = [i for i in range(len(traces)) if i not in chosen]
-        chosen.append(min(rest, key=lambda i: max(_jaccard(shingles[i], shingles[j]) for j in chosen)))
-    return {traces[i].trace_id for i in chosen}
+    groups: list[list[Row]] = []
+    for row in attempts:
+        if row["vote"] is not None:
+            mine = next((group for group in groups if _is_same_vote(row, group[0])), None)
+            if mine is None:
+                groups.append(mine := [])
+            mine.append(row)
+    groups.sort(key=len, reverse=True)  # stable: the earlier answer first
+    if not groups:
+        return _Vote(share=0.0, undecided=f"none of {len(attempts)} samples could be resolved")
+    most, share = groups[0], len(groups[0]) / len(attempts)
+    if len(most) < 2:
+        return _Vote(share=share, undecided=f"no two of {len(attempts)} samples answer alike")
+    if len(groups) > 1 and len(groups[1]) == len(most):
+        tied = f"{len(most)} of {len(attempts)} each for {most[0]['vote']!r} and {groups[1][0]['vote']!r}"
+        return _Vote(share=share, undecided=f"{tied}")
+    return _Vote(most[0]["vote"], frozenset(row["row"] for row in most), share)
 
 
-def _shingles(text: str) -> set[str]:
-    """Word trigrams; character trigrams of a script without spaces come out of its long words."""
-    words = [part for word in text.split() for part in ([word] if word.isascii() else list(word))]
-    return {" ".join(words[i : i + 3]) for i in range(max(len(words) - 2, 1))}
+def _is_same_vote(row: Row, other: Row) -> bool:
+    """Choices are the same to the letter; open answers when one would be right if the other were gold."""
+    if not row["is_open"] or row["vote"] == other["vote"]:
+        return bool(row["vote"] == other["vote"])
+    return bool(is_correct(row["vote"], other["vote"], None) and is_correct(other["vote"], row["vote"], None))
 
 
-def _jaccard(a: set[str], b: set[str]) -> float:
-    return len(a & b) / len(a | b)
+_UNLIKELY = 0.25
+
+
+def _most_different(chosen: Sequence[Row], attempts: Sequence[Row], mine: likeness.Sketch, limit: int) -> list[int]:
+    """At most `limit` of `chosen` in order: the most typical, then each time what is least like those before.
+
+    Farthest-first traversal (Gonzalez 1985) over the likeness of texts; a tie goes to the earlier sample. Alone it
+    finds garble first, for nothing is as different: `_unlikely` ones come after all others.
+    """
+    typical = np.array([likeness.to(one, mine).sum() for one in mine])
+    last = _unlikely(chosen, attempts, typical)
+    nearest, order = -typical, list[int]()
+    for group in ([i for i in range(len(chosen)) if i not in last], sorted(last)):
+        left = list(group)
+        while left and len(order) < limit:
+            picked = left.pop(int(nearest[left].argmin()))
+            now = likeness.to(mine[picked], mine)
+            nearest = np.maximum(nearest, now) if order else now
+            order.append(picked)
+    return order
+
+
+def _unlikely(chosen: Sequence[Row], attempts: Sequence[Row], typical: NDArray[np.float64]) -> set[int]:
+    """Those of `chosen` that stand back.
+
+    Where the engine gave log probabilities, the ones among the least likely quarter (by token) of all samples of the
+    question; else the quarter of `chosen` that is least like the rest of it.
+    """
+    if all(row["likely"] is not None for row in attempts):
+        by_likelihood = sorted(attempts, key=lambda row: (row["likely"], -row["sample"]))
+        last = {row["row"] for row in by_likelihood[: int(_UNLIKELY * len(attempts))]}
+        return {i for i, row in enumerate(chosen) if row["row"] in last}
+    return set(np.lexsort((-np.arange(len(chosen)), typical))[: int(_UNLIKELY * len(chosen))].tolist())
+
+
+def _balance(rows: pl.DataFrame, made: _Decided, limit: int) -> None:
+    """Leave out what is over `limit` traces of a task: the later ones of each question first, no question favoured."""
+    kept = (
+        rows.select("row", "task", "question_id").with_columns(rank=pl.Series(made.rank)).filter(pl.Series(made.kept))
+    )
+    names = kept["question_id"].unique(maintain_order=True)
+    shuffled = [hashlib.blake2b(name.encode(), digest_size=8).hexdigest() for name in names]
+    kept = kept.join(pl.DataFrame({"question_id": names, "lot": shuffled}), on="question_id", how="left")
+    kept = kept.sort("rank", "lot", "question_id", "row").with_columns(place=pl.int_range(pl.len()).over("task"))
+    for row, task in kept.filter(pl.col("place") >= limit).select("row", "task").iter_rows():
+        made.kept[row] = False
+        made.why[row] = f"over the {limit} of its task" + (f", {task}" if task is not None else "")
+        made.left_out["over_task"] += 1
+
+
+def _outcomes(rows: pl.DataFrame, parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The row of each question, with what the balance over tasks left of its survivors."""
+    survivors = rows.group_by("question_id").agg(pl.col("kept").sum().cast(pl.Int32).alias("survivors"))
+    found = pl.concat(parts).drop("survivors").join(survivors, on="question_id", how="left", maintain_order="left")
+    over = (pl.col("outcome") == "kept") & (pl.col("survivors") == 0)
+    return found.with_columns(outcome=pl.when(over).then(pl.lit("over_task")).otherwise("outcome"))

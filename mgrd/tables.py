@@ -96,6 +96,19 @@ SELECTION: dict[str, pl.DataType] = {
     "question_id": pl.String(),
     "kept": pl.Boolean(),
     "why": pl.String(),
+    "majority": pl.String(),
+    "vote_share": pl.Float64(),
+}
+
+OUTCOMES: dict[str, pl.DataType] = {
+    "question_id": pl.String(),
+    "task": pl.String(),
+    "samples": pl.Int32(),
+    "passed": pl.Int32(),
+    "survivors": pl.Int32(),
+    "outcome": pl.String(),
+    "majority": pl.String(),
+    "vote_share": pl.Float64(),
 }
 
 
@@ -172,14 +185,33 @@ def iter_parts(
     names = list(columns or schema)
     for part in parts(path):
         try:
-            frame = pl.read_parquet(part, glob=False, hive_partitioning=False)  # a path may hold [ ]
+            table = pl.scan_parquet(part, glob=False, hive_partitioning=False)  # a path may hold [ ]
+            present = table.collect_schema()
+            if missing := [name for name in names if name not in present]:
+                raise InputError(f"{part}: is not the expected table, it has no column {', '.join(missing)}")
+            frame = table.select(names).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
             raise InputError(
                 f"{part}: cannot be read as Parquet ({_first_line(error)}); remove it and rerun"
             ) from error
-        if missing := [name for name in names if name not in frame.columns]:
-            raise InputError(f"{part}: is not the expected table, it has no column {', '.join(missing)}")
-        yield frame.select(names)
+        yield frame
+
+
+ROW_GROUP = 4096
+
+
+def write_rows_of(table: Path, trace_ids: pl.Series, path: Path, schema: Mapping[str, pl.DataType]) -> None:
+    """Write the rows of a table with these ids, in their order; some thousand rows are held at a time.
+
+    The bytes depend on the rows alone, not on the parts that they lie in.
+    """
+    found = parts(table)
+    rows = pl.scan_parquet(found, glob=False, hive_partitioning=False) if found else pl.LazyFrame(schema=dict(schema))
+    wanted = trace_ids.to_frame("trace_id").lazy()
+    with atomic(path) as partial:
+        rows.select(schema.keys()).join(wanted, on="trace_id", how="semi", maintain_order="left").sink_parquet(
+            partial, compression="zstd", compression_level=3, row_group_size=ROW_GROUP
+        )
 
 
 class atomic:  # noqa: N801  (reads as a verb: `with atomic(path) as partial`)

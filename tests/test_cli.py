@@ -85,6 +85,8 @@ EVAL = ("eval", "q.jsonl", "-m", "model", "-k", "1", "--engine", "transformers",
         ((*GENERATE, "--prompt", "low.wav"), "is no UTF-8; save it as UTF-8 text"),
         (("distill", "model", "-m", "model", "-o", "out", "--seed", "4294967296"), "must be from 0 to 4294967295"),
         ((*GENERATE, "--map", "question"), "--map question: write OURS=THEIRS"),
+        (("filter",), "give TRACES and -o DIR, or --compare A B"),
+        (("filter", "q.jsonl"), "give TRACES and -o DIR, or --compare A B"),
         ((*GENERATE, "--map", "words=ask"), "--map words=...: there is no such column"),
     ],
 )
@@ -151,6 +153,16 @@ def test_generate_and_filter_tell_what_overwrite_sets_aside_unless_they_are_to_b
     parts = ("judged", "selection.parquet", "survivors.parquet")
     assert aside(judged) == [f"Set aside: out/{part}, as {part}.old-1" for part in parts]
     assert (nothing, (home / "out" / "traces.old-2").is_dir()) == ("", True)
+
+
+def test_a_difficulty_band_is_written_as_in_the_paper(home, run):
+    assert run(*GENERATE)[0] == 0
+    words = "filter", "out", "-o", "out", "--workers", "1", "--quiet", "--json", "--pass-rate"
+    outside = [json.loads(run(*words, *band)[1]) for band in (("3/8", "6/8"), ("0", "8/8"))]  # of one sample
+    assert [found["too_easy"] + found["too_hard"] for found in outside] == [1, 0]
+    assert run(*words, "3/8", "9/8")[::2] == (2, "Error: --pass-rate 1.125: must be from 0 to 1\n")
+    code, _, err = run(*words, "3/8", "six")
+    assert (code, "'six' is no number; write 0.375 or 3/8" in err) == (2, True)
 
 
 def test_an_evaluation_names_its_own_folder_and_rerun_leaves_the_same_bytes(home, run):

@@ -241,6 +241,8 @@ def test_no_gold_is_an_objection_unless_it_is_kept(stage_folder, clips, tmp_path
 
     assert (objections(folder), judged(folder)["correct"].to_list()) == ({"q1.0": ["correctness.no_gold"]}, [None])
     assert objections(tmp_path / "kept") == {"q1.0": []}
+    again = run(folder, tmp_path / "kept", clips, Filter(workers=1, no_gold="majority"))
+    assert again["judged"] == 0  # a vote is selection's: nothing is judged anew for it
 
 
 PARTS = [[trace(2 * i + j, think=f"The pitch is low, {i}{j}.") for j in range(2)] for i in range(4)]

@@ -18,6 +18,7 @@ from mgrd.options import (
     from_table,
     identity,
     mapping,
+    share,
 )
 
 ALL = (Generate, Filter, Select, Distill, Run, Eval)
@@ -43,6 +44,7 @@ def test_no_switch_is_on_by_default_because_a_command_line_could_not_switch_it_o
 def test_a_table_is_converted_to_the_types_of_its_options():
     made = from_table(Select, {"pass_rate": [0, 1], "per_question": 2}, "[select]")
     assert made == Select(pass_rate=(0.0, 1.0), per_question=2)
+    assert from_table(Select, {"pass_rate": ["3/8", 0.75]}, "[select]") == Select(pass_rate=(3 / 8, 6 / 8))
     assert isinstance(from_table(Generate, {"temperature": 1}, "x").temperature, float)
 
 
@@ -62,6 +64,8 @@ def test_a_table_is_converted_to_the_types_of_its_options():
         (Filter, {"without": "cites_sound"}, "c [generate] without = 'cites_sound': must be a list of texts"),
         (Select, {"pass_rate": [0.1]}, "c [generate] pass_rate = [0.1]: must be a list of 2 numbers"),
         (Select, {"pass_rate": ["a", "b"]}, "c [generate] pass_rate = ['a', 'b']: must be a list of 2 numbers"),
+        (Select, {"pass_rate": ["1/0", "1"]}, "c [generate] pass_rate = ['1/0', '1']: must be a list of 2 numbers"),
+        (Select, {"pass_rate": ["6/8", "9/8"]}, "c [generate] pass_rate 1.125: must be from 0 to 1"),
         (Select, {"pass_rate": [0.9, 0.1]}, "c [generate] pass_rate 0.9 0.1: the lower bound comes first"),
         (Select, {"pass_rate": [0.1, 1.1]}, "c [generate] pass_rate 1.1: must be from 0 to 1"),
         (Distill, {"seed": 2**32}, "c [generate] seed 4294967296: must be from 0 to 4294967295"),
@@ -98,3 +102,16 @@ def test_columns_are_mapped_by_pairs_and_a_pair_that_is_none_is_named():
     ):
         with pytest.raises(MisusedError, match=message):
             mapping(pairs)
+
+
+def test_shares_are_written_as_numbers_or_as_fractions_and_are_the_same_numbers():
+    assert [share(text) for text in ("3/8", "0.375", "1", "1/3", "a", "", "1/0", "nan")] == [
+        3 / 8,
+        0.375,
+        1.0,
+        1 / 3,
+        None,
+        None,
+        None,
+        None,
+    ]

@@ -547,7 +547,15 @@ def test_every_command_of_a_plan_is_one_that_the_command_line_accepts(home):
 
 
 def test_options_become_flags():
-    assert flags(Select(pass_rate=(0.1, 0.9))) == ["--pass-rate", "0.1", "0.9"]
+    assert flags(Select(pass_rate=(0.1, 0.9), per_task=3)) == [
+        "--per-task",
+        "3",
+        "--max-similarity",
+        "0.9",
+        "--pass-rate",
+        "0.1",
+        "0.9",
+    ]
     assert flags(Filter(without=["a", "b"], recheck=True)) == [
         "--without",
         "a",

@@ -11,7 +11,7 @@ import pytest
 from mgrd import tables
 from mgrd.errors import InputError, MgrdError
 
-ROW = {"trace_id": "q.1.0", "question_id": "q", "kept": True, "why": "ok"}
+ROW = {"trace_id": "q.1.0", "question_id": "q", "kept": True, "why": "ok", "majority": None, "vote_share": None}
 
 
 def test_a_table_comes_back_as_it_was_written_with_exactly_its_columns(tmp_path):

@@ -1,7 +1,8 @@
 """Object to a trace of a question that has no gold answer.
 
 Nobody can say whether it is right, and a filter that let it pass in silence would claim a correctness it never checked.
-`--no-gold keep` leaves this check out, for open questions where the other two rules are all there is.
+`--no-gold keep` leaves this check out, for open questions where the other two rules are all there is; `--no-gold
+majority` leaves it out too, and selection then keeps what most samples of the question answer.
 """
 
 from mgrd.rulebook import Trace, example
