@@ -73,6 +73,18 @@ class Filter:
     ] = "rules"
     extractor_model: Annotated[str | None, Opt("Folder of the audio LM that extracts, with --extractor llm.")] = None
     extractor_tokens: Annotated[int, Opt("Longest answer of the model that extracts, in tokens.", min=1)] = 2048
+    blind: Annotated[str | None, Opt("Folder of a model that must find a trace's answer from its reasoning alone.")] = (
+        None
+    )
+    judge: Annotated[
+        str | None, Opt("Folder of a model that judges coherence, and open answers against the gold one.")
+    ] = None
+    judge_votes: Annotated[int, Opt("How often the judge is asked about coherence; 1 is greedy.", min=1)] = 5
+    judge_tokens: Annotated[int, Opt("Longest answer of --blind and --judge, in tokens.", min=1)] = 512
+    judge_engine: Annotated[
+        Literal["transformers", "vllm"] | None,
+        Opt("Of --blind and --judge. Default: vllm where there is a GPU, else transformers."),
+    ] = None
     recheck: Annotated[bool, Opt("Judge again, also what was judged under other settings.")] = False
     workers: Annotated[int | None, Opt("Processes; default: one per core.", min=1)] = None
 

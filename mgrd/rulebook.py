@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgrd.errors import RuleError
 from mgrd.traces import join, split
+from mgrd.verdicts import Verdict, corrected
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -60,6 +61,8 @@ class Trace:
     """One for each clip, in the order of the question."""
     heard_s: list[float] = field(default_factory=list)
     """Seconds of each clip that the model was given; empty when nobody recorded it."""
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    """What a model that was asked for a check said of this trace, by the check; empty when none was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,9 @@ class Example:
             "completion": join(think, response),
             "predicted": resolved.value,
             "unresolved": None if resolved.value is not None else resolved.why,
-            "correct": is_correct(resolved.value, fields.get("answer"), fields.get("choices")),
+            "correct": corrected(
+                is_correct(resolved.value, fields.get("answer"), fields.get("choices")), fields.get("verdicts", {})
+            ),
             "claims": verified_claims(think, measured),
             "measurements": measured,
             "heard_s": [one.duration_s for one in measured],
@@ -208,7 +213,7 @@ def fingerprint(checks: Sequence[Check]) -> str:
     for check in checks:
         settings = json.dumps([check.rule, check.name, check.options], sort_keys=True, default=list)
         digest.update(settings.encode() + b"\0" + check.path.read_bytes() + b"\0")
-    code = [PACKAGE / name for name in ("answers.py", "choices.py", "numerals.py", "traces.py")]
+    code = [PACKAGE / name for name in ("answers.py", "choices.py", "numerals.py", "traces.py", "verdicts.py")]
     cues = sorted((built_in() / "cues").glob("*.toml"))
     for path in (*code, *sorted((PACKAGE / "claims").glob("*.py")), *cues):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")

@@ -79,6 +79,8 @@ class VllmEngine:
             "limit_mm_per_prompt": {"audio": _MAX_CLIPS, "image": 0, "video": 0},
             "logprobs_mode": "raw_logprobs",  # the model's own, before temperature and top-p
             "use_tqdm_on_load": False,
+            # where JSON may hold any white space, small models write nothing else
+            "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         }
         settings |= _cpu_settings(config, max_model_len) if on_cpu else {"gpu_memory_utilization": memory}
         try:
@@ -124,12 +126,15 @@ class VllmEngine:
         """Hand a question's samples to vLLM; yields those that it refuses."""
         from vllm import SamplingParams
         from vllm.exceptions import VLLMValidationError
+        from vllm.sampling_params import StructuredOutputsParams
 
         prompt = {
             "prompt": render_chat(self.processor, request.text, len(request.clips)),
             "multi_modal_data": {"audio": [(clip, self.sr) for clip in request.clips]},
             "multi_modal_uuids": {"audio": request.clip_ids},
         }
+        schema = sampling.schema
+        held = StructuredOutputsParams(json=dict(schema)) if schema else None
         for sample, seed in request.seeds.items():
             params = SamplingParams(
                 temperature=sampling.temperature,
@@ -138,6 +143,7 @@ class VllmEngine:
                 seed=seed,
                 logprobs=0,  # of the sampled token alone
                 detokenize=False,  # see _completion
+                structured_outputs=held,
             )
             try:
                 (name,) = self.llm.enqueue(prompt, params, use_tqdm=False)
