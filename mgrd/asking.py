@@ -92,7 +92,7 @@ class Opened:
         wanted = (asking.engine or engines.default_engine(), asking.model)
         if self._engine is None or self._of != wanted:
             self._close()
-            self._engine, self._of = engines.open_engine(*wanted), wanted
+            self._engine, self._of = engines.open_engine(*wanted, hears=False), wanted
         return self._engine
 
     def _close(self) -> None:

@@ -71,7 +71,7 @@ class Filter:
     extractor: Annotated[
         Literal["rules", "llm"], Opt("What finds the claims in a text: rules, or a model beside them.")
     ] = "rules"
-    extractor_model: Annotated[str | None, Opt("Folder of the audio LM that extracts, with --extractor llm.")] = None
+    extractor_model: Annotated[str | None, Opt("Folder of the model that extracts, with --extractor llm.")] = None
     extractor_tokens: Annotated[int, Opt("Longest answer of the model that extracts, in tokens.", min=1)] = 2048
     blind: Annotated[str | None, Opt("Folder of a model that must find a trace's answer from its reasoning alone.")] = (
         None

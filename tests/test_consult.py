@@ -10,6 +10,7 @@ import pytest
 import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_model import build_text
 
 from mgrd import asking, consult, prompts, tables, verdicts
 from mgrd.engines import Completion
@@ -104,7 +105,8 @@ def engine(monkeypatch):
     opened = []
 
     def engine(script):
-        def open_engine(*_):
+        def open_engine(*_, hears):
+            assert not hears
             assert all(one.closed for one in opened)
             opened.append(Scripted(script))
             return opened[-1]
@@ -336,10 +338,12 @@ def test_every_schema_is_what_its_instruction_asks_for():
         assert isinstance(fitting(line, schema), dict)
 
 
-def test_a_real_model_that_cannot_judge_gives_no_verdict_and_every_one_is_counted(folder):
+@pytest.mark.parametrize("kind", ["audio", "text"])
+def test_a_real_model_that_cannot_judge_gives_no_verdict_and_every_one_is_counted(folder, tmp_path, kind):
     pytest.importorskip("torch", reason="needs mgrd[train]")
+    model = str(QUICKSTART if kind == "audio" else build_text(tmp_path / "text"))
 
-    result = judge(folder, judge=str(QUICKSTART), blind=str(QUICKSTART), judge_tokens=16, judge_votes=2)
+    result = judge(folder, judge=model, blind=model, judge_tokens=16, judge_votes=2)
 
     assert {check: told["verdicts"] for check, told in result["asked"].items()} == {
         "judged_coherent": 0, "judged_right": 0, "leads_to_its_answer": 0,
