@@ -32,7 +32,7 @@ from scipy.stats import binomtest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from page import write_section
+from page import show, write_section
 
 from mgrd.answers import is_correct, resolve
 from mgrd.choices import key_of
@@ -292,15 +292,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder with mmau_questions.jsonl, mmau_predictions.jsonl, ...")
     parser.add_argument("--show", action="store_true", help="every failure on stderr")
     parser.add_argument("--write", action="store_true", help="write the sections to docs/answers.md")
+    parser.add_argument("--json", action="store_true", help="print one JSON object (docs/formats.md)")
     given = parser.parse_args()
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/answers.md is what is written")
     made = {"own": own(given.show), "speed": speed()}
     if given.data is not None:
         made |= {name: test(given.data, given.show) for name, test in TESTS.items()}
-    for name, lines in made.items():
-        print("\n".join(lines), end="\n\n")
-        if given.write:
+    show(made, as_json=given.json)
+    if given.write:
+        for name, lines in made.items():
             write_section(PAGE, f"answers {name}", lines)
 
 

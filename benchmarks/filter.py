@@ -33,7 +33,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from page import write_section
+from page import show, write_section
 from times import watched, where
 
 from mgrd import tables
@@ -249,10 +249,11 @@ def main() -> None:
     parser.add_argument("--size", type=float, default=1.0, help="share of all numbers of traces, at most 1")
     parser.add_argument("--only", choices=sorted(KINDS), help="one kind of traces")
     parser.add_argument("--write", action="store_true", help="update docs/filter.md")
+    parser.add_argument("--json", action="store_true", help="print one JSON object (docs/formats.md)")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mgrd-filter-") as scratch:
         made = lines(run(Path(scratch), [given.only] if given.only else list(KINDS), given.size))
-    print("\n".join(made))
+    show({"filter": made}, as_json=given.json)
     if given.write:
         write_section(PAGE, "filter", made)
 

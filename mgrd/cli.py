@@ -5,7 +5,6 @@ Options come from mgrd.options, work is done by the stages; mgrd.commands makes 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,22 +40,6 @@ CheckOptions = Annotated[
 def _answer(result: dict[str, Any], as_json: bool, lines: Sequence[str]) -> None:
     """Stdout carries the answer: one JSON object, or lines for people."""
     typer.echo(json_line(result) if as_json else "\n".join(lines))
-
-
-def _check_options(given: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """`NAME.KEY=VALUE` strings as options by check; a value is read as JSON, else it is text."""
-    found: dict[str, dict[str, Any]] = {}
-    for entry in given:
-        name, dot, rest = entry.partition(".")
-        key, equals, value = rest.partition("=")
-        if not (dot and equals and name and key):
-            raise MisusedError(f"--check-option {entry}: write NAME.KEY=VALUE, e.g. within_clip.slack_s=0.5")
-        of_check = found.setdefault(name, {})
-        try:
-            of_check[key] = json.loads(value)
-        except ValueError:
-            of_check[key] = value
-    return found
 
 
 def _existing(path: Path, what: str) -> Path:
@@ -157,7 +140,7 @@ def filter_command(
         _existing(traces, "traces"),
         out,
         options,
-        check_options=_check_options(check_option),
+        check_options=opts.check_options(check_option),
         audio_root=audio_root,
         measurements=measurements,
         overwrite=overwrite,
@@ -245,7 +228,7 @@ def eval_command(
         out,
         out,
         judging,
-        check_options=_check_options(check_option),
+        check_options=opts.check_options(check_option),
         audio_root=audio_root,
         measurements=measurements,
         overwrite=overwrite,

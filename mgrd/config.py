@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mgrd import extractor, options, prompts, rulebook
+from mgrd import consult, options, prompts, rulebook
 from mgrd.engines.models import model_fingerprint
 from mgrd.errors import MisusedError, RuleError
 from mgrd.options import Distill, Eval, Filter, Generate, Run, Select
@@ -38,6 +38,7 @@ HOW_IT_RUNS = {
     "max_failed",
     "retry_failed",
     "recheck",
+    "judge_engine",
     "workers",
     "accumulate",
     "save_steps",
@@ -52,6 +53,8 @@ _PATHS = (
     ("filter", "rules"),
     ("filter", "calibration"),
     ("filter", "extractor_model"),
+    ("filter", "blind"),
+    ("filter", "judge"),
     ("eval", "prompt"),
     ("eval", "questions"),
 )
@@ -103,9 +106,9 @@ def read_config(path: Path) -> Config:
     identity = _identity(parsed) | {f"filter.checks.{name}": one for name, one in checks.items()}
     identity["run.model"] = model_fingerprint(Path(resolved["run"].model))
     identity |= {f"{table}.prompt": prompts.template(resolved[table].prompt) for table in ("generate", "eval")}
-    if (extracting := extractor.chosen(resolved["filter"])) is not None:
-        identity |= {f"filter.{name}": value for name, value in extracting.identity.items()}
     identity["rules"] = _fingerprint_rules(resolved["filter"], checks, path)
+    asked = consult.chosen(resolved["filter"], consult.QUESTIONS.keys() - set(resolved["filter"].without))
+    identity |= {f"filter.{name}": value for name, value in asked.identity.items()}
     return Config(
         **resolved,
         checks=checks,
@@ -142,7 +145,7 @@ def check_flags(checks: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
-_BY_CONTENT = ("questions", "map", "calibration", "extractor_model")
+_BY_CONTENT = ("questions", "map", "calibration", "extractor_model", "blind", "judge")
 
 
 def _identity(parsed: Mapping[str, Any]) -> dict[str, Any]:

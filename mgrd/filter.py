@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from mgrd import extractor, folders, tables
+from mgrd import consult, extractor, folders, tables
+from mgrd.asking import text_sha
 from mgrd.claims import Claim, as_row, vocabulary
 from mgrd.claims.by_model import ADDED, extraction
 from mgrd.claims.calibration import FILE, Calibration, Corpus, find, read
+from mgrd.consult import NOTHING, Panel, Said
 from mgrd.errors import InputError, Stopped
-from mgrd.extractor import Extractor
 from mgrd.matchers import decide
 from mgrd.options import Filter, Matcher
 from mgrd.progress import Story, stop
 from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, verified_claims
 from mgrd.sources import Source, audio_notes, open_traces
 from mgrd.traces import split
+from mgrd.verdicts import corrected
 from mgrd.workers import cores, pool, to_measure
 
 if TYPE_CHECKING:
@@ -38,12 +40,10 @@ Sounds = dict[str, str | InputError]
 """What is known of each clip, by its path as given: the audio_sha it is measured under, or why it is not."""
 Heard = dict[str, "Measurements | str"]
 """What is known of each clip of a part, by its path as given: measurements, or why there are none."""
-Said = dict[str, str | InputError]
-"""What a model answered to each text of a part, by mgrd.extractor.text_sha, or why it did not."""
-Asked = Callable[[Sequence[pl.DataFrame]], Said]
-"""What a model said of the texts of some parts."""
-_Parts = Iterator[tuple[str, pl.DataFrame, Heard, Said | None]]
-"""Parts by name with all that judging them takes; a model said nothing when the rules extract alone."""
+Asked = Callable[[Sequence[pl.DataFrame]], list[Said]]
+"""What models said of the traces of some parts."""
+_Parts = Iterator[tuple[str, pl.DataFrame, Heard, Said]]
+"""Parts by name with all that judging them takes."""
 
 
 def filter_traces(
@@ -62,8 +62,9 @@ def filter_traces(
     `measurements` is the table of measurements to use and extend, by default `out/measurements.parquet`. Returns counts
     over all parts: traces, passed, failed (samples that generate could not make), unreadable (traces with a clip that
     cannot be measured), and judged (by this call); with a model that extracts also extracted, the lines of its answers
-    that were added and those dropped, by reason. Raises SettingsError when `out` holds work under another identity
-    (unless `options.recheck` or `overwrite`), Stopped after SIGTERM with every finished part saved.
+    that were added and those dropped, by reason; with one that judges also asked, by check how many verdicts it gave
+    and why it gave none. Raises SettingsError when `out` holds work under another identity (unless `options.recheck`
+    or `overwrite`), Stopped after SIGTERM with every finished part saved.
     """
     story = story or Story()
     book = _book(options, check_options)
@@ -73,9 +74,9 @@ def filter_traces(
     found = find(options.calibration, [table.parent, *([out.parent] if folders.rounds_of(out.parent) else []), out])
     calibration = None if found is None else read(found)
     source = open_traces(traces, audio_root, audio_out=out / "audio")
-    asking = extractor.chosen(options)
-    identity = _identity(source, checks) | ({"calibration": calibration.sha} if calibration else {})
-    identity |= {"claims": "rules and a model", **asking.identity} if asking else {}
+    panel = consult.chosen(options, [check.name for check in checks])
+    identity = _identity(source, checks) | ({"calibration": calibration.sha} if calibration else {}) | panel.identity
+    identity |= {"claims": "rules and a model"} if panel.extractor else {}
     identity |= {"matcher": options.matcher} if options.matcher != "ours" else {}
     notes = audio_notes(out, source.base, source.audio_out)
     folders.open_stage(out, "filter", identity, overwrite=overwrite or options.recheck, notes=notes, story=story)
@@ -84,28 +85,30 @@ def filter_traces(
     folder = out / "judged"
     todo, needed = _todo(folder, source, story)
     sounds = measured(source, needed, table, options.workers, story)
-    asked = _ask(source, todo, out / ANSWERS, asking, story) if asking else None
+    asked = _ask(source, todo, out, panel, story)
     made = 0
     with story.steps("Judging", sum(todo.values()), "traces") as done:
-        parts = _parts_heard(source, todo, sounds, table, asked)
+        parts = _parts_heard(source, todo, sounds, table, asked, out)
         count = min(options.workers or cores(), len(todo))
         for name, judged in _judge_parts(parts, count, checks, book, calibration, options.matcher):
-            if asking:  # first: what is judged is not judged again
+            if panel.extractor:  # first: what is judged is not judged again
                 told = judged.select("trace_id", "lines").explode("lines").drop_nulls().unnest("lines")
                 tables.write_table(told, out / LINES / name, extractor.LINES)
             tables.write_table(judged, folder / name, tables.JUDGED)
             made += judged.height
             done(judged.height)
-    if asking is None:
-        return _counts(folder) | {"judged": made}
-    extracted = _extracted(folder, out / LINES)
-    dropped = ", ".join(f"{n:,} {why}" for why, n in extracted["dropped"].items())
-    story.note(f"{extracted['added']:,} lines of the model's answers added; dropped: {dropped or 'none'}")
-    return _counts(folder) | {"judged": made, "extracted": extracted}
+    result: dict[str, Any] = _counts(folder) | {"judged": made}
+    if panel.extractor:
+        result["extracted"] = _extracted(folder, out / LINES)
+        dropped = ", ".join(f"{n:,} {why}" for why, n in result["extracted"]["dropped"].items())
+        story.note(f"{result['extracted']['added']:,} lines of the model's answers added; dropped: {dropped or 'none'}")
+    if panel.checks:
+        result["asked"] = consult.counts(folder, out)
+    return result
 
 
-ANSWERS, LINES = "extracted/answers", "extracted/lines"
-"""Under `out`: what a model that extracts has answered, and what became of the lines of its answers."""
+LINES = "extracted/lines"
+"""Under `out`: what became of the lines of a model's answers."""
 
 _TOLD = pl.List(pl.Struct({name: kind for name, kind in extractor.LINES.items() if name != "trace_id"}))
 
@@ -115,15 +118,15 @@ def judge_rows(
     heard: Heard,
     checks: Sequence[Check],
     calibration: Calibration | None = None,
-    said: Said | None = None,
+    said: Said = NOTHING,
     matcher: Matcher = "ours",
 ) -> pl.DataFrame:
     """Add the columns of `judged` to rows of traces; every row comes back, in order.
 
-    With what a model `said`, its claims are judged too, and a column `lines` tells what became of its lines.
+    With what an extractor `said`, its claims are judged too, and a column `lines` tells what became of its lines.
     """
     rows = [_judged(row, heard, checks, calibration, said, matcher) for row in tables.rows_of(frame)]
-    schema = tables.JUDGED if said is None else tables.JUDGED | {"lines": _TOLD}
+    schema = tables.JUDGED if said.extracted is None else tables.JUDGED | {"lines": _TOLD}
     return pl.DataFrame(rows, schema=schema, orient="row", strict=False)
 
 
@@ -132,7 +135,7 @@ def _judged(
     heard: Heard,
     checks: Sequence[Check],
     calibration: Calibration | None,
-    said: Said | None,
+    said: Said,
     matcher: Matcher,
 ) -> dict[str, Any]:
     if row["error"] is not None:
@@ -155,11 +158,13 @@ def _judged(
         decided = decide(response, row["choices"], row["answer"], matcher)
     except InputError as error:
         raise InputError(f"trace {row['trace_id']}: {error}") from error
+    verdicts = (said.verdicts or {}).get(row["trace_id"], {})
+    correct = corrected(decided.correct, verdicts)
     corpus = calibration.of(row["language"]) if calibration else None
-    if said is None:
+    if said.extracted is None:
         claims = verified_claims(think, readings, corpus)
     else:
-        claims, lines = _claims(think, readings, corpus, said)
+        claims, lines = _claims(think, readings, corpus, said.extracted)
         row = row | {"lines": [{"outcome": outcome, "lines": n} for outcome, n in sorted(lines.items())]}
     trace = Trace(
         id=row["trace_id"],
@@ -173,11 +178,12 @@ def _judged(
         language=row["language"],
         predicted=decided.predicted,
         unresolved=decided.why if decided.predicted is None else None,
-        correct=decided.correct,
+        correct=correct,
         finish_reason=row["finish_reason"],
         claims=claims,
         measurements=readings,
         heard_s=row["heard_s"] or [],
+        verdicts=verdicts,
     )
     objections = unread + judge(trace, checks)
     return row | {
@@ -185,7 +191,7 @@ def _judged(
         "response": response,
         "audio_sha": [one.audio_sha for one in readings] or row["audio_sha"],
         "predicted": trace.predicted,
-        "correct": decided.correct,
+        "correct": correct,
         "objections": [asdict(objection) for objection in objections],
         "passed": not objections,
         "claims": [as_row(claim) for claim in trace.claims],
@@ -193,14 +199,14 @@ def _judged(
 
 
 def _claims(
-    think: str, readings: Sequence[Measurements], corpus: Corpus | None, said: Said
+    think: str, readings: Sequence[Measurements], corpus: Corpus | None, said: Mapping[str, str | InputError]
 ) -> tuple[list[Claim], dict[str, int]]:
     """The claims of the rules and of a model, verified, and what became of the lines of the model's answer."""
     from mgrd.claims.extract import extract
     from mgrd.claims.verify import verify
 
     found = extract(think)
-    answer = said.get(extractor.text_sha(think))
+    answer = said.get(text_sha(think))
     if not isinstance(answer, str):
         why = f"no answer: {answer}" if answer else "no answer"
         return verify(found, readings, corpus), {why: 1} if think else {}
@@ -259,28 +265,11 @@ def _todo(folder: Path, source: Source, story: Story) -> tuple[dict[str, int], l
 _SAME = ["trace_id", "completion", "error"]
 
 
-def _ask(source: Source, todo: Mapping[str, int], folder: Path, asking: Extractor, story: Story) -> Asked:
-    """Have every text of the parts to judge answered; what reads the answers back, some parts at a time."""
-
-    def thinks() -> Iterator[str]:
-        for name, frame in source.frames():
-            if name in todo:
-                yield from _thinks(frame)
-
-    failed = {sha: InputError(why) for sha, why in extractor.ask(thinks, folder, asking, story).items()}
-    places = extractor.lie_in(folder, asking)
-
-    def asked(frames: Sequence[pl.DataFrame]) -> Said:
-        shas = {extractor.text_sha(think) for frame in frames for think in _thinks(frame)}
-        return extractor.answers(places, asking, shas) | {sha: failed[sha] for sha in shas & failed.keys()}
-
-    return asked
-
-
-def _thinks(frame: pl.DataFrame) -> Iterator[str]:
-    """The texts of a part that say anything, in order."""
-    made = frame.filter(pl.col("error").is_null())["completion"].to_list()
-    return filter(None, (split(completion or "")[0] for completion in made))
+def _ask(source: Source, todo: Mapping[str, int], out: Path, panel: Panel, story: Story) -> Asked | None:
+    """Have all models answer about the parts to judge; what reads the answers back, some parts at a time."""
+    if not panel:
+        return None
+    return consult.consult(lambda: (frame for name, frame in source.frames() if name in todo), out, panel, story)
 
 
 def _clips(frame: pl.DataFrame) -> set[str]:
@@ -332,20 +321,21 @@ def _parts_heard(
     sounds: Sounds,
     table: Path,
     asked: Asked | None,
+    out: Path,
 ) -> _Parts:
-    """The parts to judge, each with the measurements of its own clips and what a model said of its texts."""
+    """The parts to judge, each with the measurements of its own clips and what models said of its traces."""
     from mgrd.audio.cache import read_cache
 
     frames = ((name, frame) for name, frame in source.frames() if name in todo)
     while some := list(islice(frames, PARTS_HEARD)):
         shas = {sound for _, frame in some for clip in _clips(frame) if isinstance(sound := sounds[clip], str)}
         readings = read_cache(table, shas)
-        answers = asked([frame for _, frame in some]) if asked else None
-        for name, frame in some:
+        saids = asked([frame for _, frame in some]) if asked else [NOTHING for _ in some]
+        for (name, frame), said in zip(some, saids, strict=True):
             told = {clip: sounds[clip] for clip in _clips(frame)}
             heard: Heard = {c: readings[s] if isinstance(s, str) else str(s) for c, s in told.items()}
-            mine = {extractor.text_sha(think) for think in _thinks(frame)} if answers else set()
-            yield name, frame, heard, None if answers is None else {s: answers[s] for s in mine & answers.keys()}
+            consult.keep(said, out, name)
+            yield name, frame, heard, said
 
 
 def _judge_parts(
@@ -386,7 +376,7 @@ def _start_worker(book: Book) -> None:
 
 
 def _judge_in_worker(
-    frame: pl.DataFrame, heard: Heard, calibration: Calibration | None, said: Said | None, matcher: Matcher
+    frame: pl.DataFrame, heard: Heard, calibration: Calibration | None, said: Said, matcher: Matcher
 ) -> pl.DataFrame:
     return judge_rows(frame, heard, _CHECKS, calibration, said, matcher)
 

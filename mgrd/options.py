@@ -7,6 +7,7 @@ of `[generate]` and an option of `mgrd generate` cannot drift apart. Imports not
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import types
 from collections.abc import Mapping, Sequence
@@ -81,8 +82,20 @@ class Filter:
     extractor: Annotated[
         Literal["rules", "llm"], Opt("What finds the claims in a text: rules, or a model beside them.")
     ] = "rules"
-    extractor_model: Annotated[str | None, Opt("Folder of the audio LM that extracts, with --extractor llm.")] = None
+    extractor_model: Annotated[str | None, Opt("Folder of the model that extracts, with --extractor llm.")] = None
     extractor_tokens: Annotated[int, Opt("Longest answer of the model that extracts, in tokens.", min=1)] = 2048
+    blind: Annotated[str | None, Opt("Folder of a model that must find a trace's answer from its reasoning alone.")] = (
+        None
+    )
+    judge: Annotated[
+        str | None, Opt("Folder of a model that judges coherence, and open answers against the gold one.")
+    ] = None
+    judge_votes: Annotated[int, Opt("How often the judge is asked about coherence; 1 is greedy.", min=1)] = 5
+    judge_tokens: Annotated[int, Opt("Longest answer of --blind and --judge, in tokens.", min=1)] = 512
+    judge_engine: Annotated[
+        Literal["transformers", "vllm"] | None,
+        Opt("Of --blind and --judge. Default: vllm where there is a GPU, else transformers."),
+    ] = None
     recheck: Annotated[bool, Opt("Judge again, also what was judged under other settings.")] = False
     workers: Annotated[int | None, Opt("Processes; default: one per core.", min=1)] = None
 
@@ -277,3 +290,19 @@ def _in_range(value: Any, opt: Opt, where: str) -> None:
 
 def _digits(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:g}"
+
+
+def check_options(given: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """`NAME.KEY=VALUE` strings as options by check; a value is read as JSON, else it is text."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in given:
+        name, dot, rest = entry.partition(".")
+        key, equals, value = rest.partition("=")
+        if not (dot and equals and name and key):
+            raise MisusedError(f"--check-option {entry}: write NAME.KEY=VALUE, e.g. within_clip.slack_s=0.5")
+        of_check = found.setdefault(name, {})
+        try:
+            of_check[key] = json.loads(value)
+        except ValueError:
+            of_check[key] = value
+    return found

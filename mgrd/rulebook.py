@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mgrd.errors import RuleError
 from mgrd.traces import join, split
+from mgrd.verdicts import Verdict, corrected
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -60,6 +61,8 @@ class Trace:
     """One for each clip, in the order of the question."""
     heard_s: list[float] = field(default_factory=list)
     """Seconds of each clip that the model was given; empty when nobody recorded it."""
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    """What a model that was asked for a check said of this trace, by the check; empty when none was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,9 @@ class Example:
             "completion": join(think, response),
             "predicted": resolved.value,
             "unresolved": None if resolved.value is not None else resolved.why,
-            "correct": is_correct(resolved.value, fields.get("answer"), fields.get("choices")),
+            "correct": corrected(
+                is_correct(resolved.value, fields.get("answer"), fields.get("choices")), fields.get("verdicts", {})
+            ),
             "claims": verified_claims(think, measured),
             "measurements": measured,
             "heard_s": [one.duration_s for one in measured],
@@ -208,7 +213,7 @@ def fingerprint(checks: Sequence[Check]) -> str:
     for check in checks:
         settings = json.dumps([check.rule, check.name, check.options], sort_keys=True, default=list)
         digest.update(settings.encode() + b"\0" + check.path.read_bytes() + b"\0")
-    names = ("answers", "choices", "matchers", "mathematics", "meanings", "numerals", "traces")
+    names = ("answers", "choices", "matchers", "mathematics", "meanings", "numerals", "traces", "verdicts")
     code = [PACKAGE / f"{name}.py" for name in names]
     cues = [built_in() / "answers.toml", *sorted((built_in() / "cues").glob("*.toml"))]
     for path in (*code, *sorted((PACKAGE / "claims").glob("*.py")), *cues):

@@ -91,6 +91,16 @@ JUDGED: dict[str, pl.DataType] = TRACES | {
     "claims": CLAIMS,
 }
 
+VERDICTS: dict[str, pl.DataType] = {
+    "trace_id": pl.String(),
+    "check": pl.String(),
+    "value": pl.String(),
+    "score": pl.Float64(),
+    "votes": pl.List(pl.Float64),
+    "words": pl.List(pl.String),
+    "why": pl.String(),
+}
+
 SELECTION: dict[str, pl.DataType] = {
     "trace_id": pl.String(),
     "question_id": pl.String(),

@@ -14,14 +14,14 @@ import soundfile as sf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgrd import extractor, prompts, tables
+from mgrd import asking, extractor, prompts, tables
+from mgrd.asking import text_sha
 from mgrd.claims import Claim
 from mgrd.claims.by_model import CUES, LINES, MODALITIES, SCOPES, extraction, lines
 from mgrd.claims.extract import extract
 from mgrd.claims.verify import verify
 from mgrd.engines import Completion
 from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError, Stopped
-from mgrd.extractor import text_sha
 from mgrd.filter import filter_traces
 from mgrd.options import Filter
 from mgrd.progress import Story
@@ -429,23 +429,21 @@ def test_what_was_answered_before_a_stop_is_not_asked_again(folder, clips, model
     judge(folder, clips, model)
 
     assert [one.asked for one in opened] == [[THINK], ["It glorps, then."]]
-    assert (
-        text_sha(THINK) in tables.read_table(folder / "extracted" / "answers", extractor.ANSWERS)["text_sha"].to_list()
-    )
+    assert text_sha(THINK) in tables.read_table(folder / "extracted" / "answers", asking.ANSWERS)["text_sha"].to_list()
 
 
 def test_answers_are_read_from_the_parts_that_hold_them_and_no_other(tmp_path, model, monkeypatch):
     mine = extractor.chosen(Filter(extractor="llm", extractor_model=str(model)))
     parts = [[("a", mine.sha, "1"), ("b", "another", "2")], [("c", mine.sha, "3")], [("d", mine.sha, "4")]]
     for number, rows in enumerate(parts):
-        table = [dict(zip(extractor.ANSWERS, (*row, "stop", 1), strict=True)) for row in rows]
-        tables.write_table(table, tmp_path / "answers" / f"part-{number:06d}.parquet", extractor.ANSWERS)
-    places = extractor.lie_in(tmp_path / "answers", mine)
+        table = [dict(zip(asking.ANSWERS, (*row, "stop", 1), strict=True)) for row in rows]
+        tables.write_table(table, tmp_path / "answers" / f"part-{number:06d}.parquet", asking.ANSWERS)
+    places = asking.lie_in(tmp_path / "answers", mine)
     (tmp_path / "answers" / "part-000001.parquet").unlink()
 
     assert sorted(places) == ["a", "c", "d"]
-    assert extractor.answers(places, mine, {"a", "b", "d", "e"}) == {"a": "1", "d": "4"}
-    assert extractor.lie_in(tmp_path / "none", mine) == {}
+    assert asking.answers(places, mine, {"a", "b", "d", "e"}) == {"a": "1", "d": "4"}
+    assert asking.lie_in(tmp_path / "none", mine) == {}
 
 
 def test_a_real_model_that_cannot_extract_adds_nothing_and_every_line_is_counted(folder, clips):
@@ -456,7 +454,7 @@ def test_a_real_model_that_cannot_extract_adds_nothing_and_every_line_is_counted
     assert result["extracted"]["added"] == 0
     assert sum(result["extracted"]["dropped"].values()) >= 3
     assert [why for why in result["extracted"]["dropped"] if why.startswith("no answer")] == []
-    kept = tables.read_table(folder / "extracted" / "answers", extractor.ANSWERS)
+    kept = tables.read_table(folder / "extracted" / "answers", asking.ANSWERS)
     assert kept["finish_reason"].is_in(["stop", "length"]).all()
     again = judge(folder, clips, QUICKSTART, extractor_tokens=32)
     assert again == result | {"judged": 0}

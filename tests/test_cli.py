@@ -150,7 +150,7 @@ def test_generate_and_filter_tell_what_overwrite_sets_aside_unless_they_are_to_b
         return [line for line in said.splitlines() if line.startswith("Set aside: ")]
 
     assert aside(sampled) == ["Set aside: out/traces, as traces.old-1"]
-    parts = ("judged", "selection.parquet", "survivors.parquet")
+    parts = ("judged", "selection.parquet", "outcomes.parquet", "survivors.parquet")
     assert aside(judged) == [f"Set aside: out/{part}, as {part}.old-1" for part in parts]
     assert (nothing, (home / "out" / "traces.old-2").is_dir()) == ("", True)
 

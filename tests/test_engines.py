@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs mgrd[train]")
 
-from tiny_model import build  # noqa: E402
+from tiny_model import build, build_text  # noqa: E402
 
 from mgrd.engines import Request, Sampling, default_engine, open_engine  # noqa: E402
 from mgrd.engines.chat import render_chat  # noqa: E402
@@ -135,6 +135,21 @@ def test_a_prompt_may_be_text_alone_also_beside_others_with_clips(engine):
     assert mixed == alone | texts(engine, requests(samples=1, clips=2), sampling, batch=1)
     (done,) = engine.sample(text_alone[:1], sampling)
     assert (done.error, done.heard_s) == (None, ())
+
+
+def test_a_text_model_answers_where_nothing_is_to_be_heard_and_is_refused_elsewhere(engine, tmp_path):
+    folder = build_text(tmp_path / "text")
+    judge = open_engine("transformers", folder, hears=False)
+    asked = [Request(f"q{n}", f"Is it {'so ' * n}?", [], [], {0: 1, 1: 2}) for n in range(3)]
+
+    together = texts(judge, asked, Sampling(temperature=1.0, max_tokens=8), batch=3)
+
+    assert together == texts(judge, asked, Sampling(temperature=1.0, max_tokens=8), batch=1)
+    assert len(set(together.values())) > 3
+    assert render_chat(judge.processor, "Is it?", 0) == "<|im_start|>user\nIs it?<|im_end|>\n<|im_start|>assistant\n"
+    with pytest.raises(InputError, match="no audio"):
+        open_engine("transformers", folder)
+    assert open_engine("transformers", engine.folder, hears=False).sr == SR
 
 
 def test_the_random_numbers_are_uniform_and_differ_by_seed_step_and_token():

@@ -569,6 +569,10 @@ def test_options_become_flags():
         "rules",
         "--extractor-tokens",
         "2048",
+        "--judge-votes",
+        "5",
+        "--judge-tokens",
+        "512",
         "--recheck",
     ]
     assert after(flags(Generate(max_tokens=5)), "--max-tokens") == "5"

@@ -57,6 +57,28 @@ def build(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
+def build_text(folder: Path, seed: int = 0) -> Path:
+    """Write a Qwen2 of random weights with the same tokenizer, which hears nothing; its template knows no parts."""
+    import torch
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    tokenizer = build_processor().tokenizer
+    tokenizer.chat_template = (
+        "{% for one in messages %}<|im_start|>{{ one['role'] }}\n{{ one['content'] }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    config = Qwen2Config(
+        hidden_size=64, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, intermediate_size=64,
+        vocab_size=320, max_position_embeddings=4096, initializer_range=0.2, tie_word_embeddings=False,
+        bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        Qwen2ForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def build_processor():
     """Byte-level tokenizer (a token per byte), mel extractor of a 20 s window, the family's default chat template."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers

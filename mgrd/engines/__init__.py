@@ -6,7 +6,7 @@ what to sample: the order of the requests and the seed of every sample come from
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
@@ -27,6 +27,8 @@ class Sampling:
     temperature: float = 1.0
     top_p: float = 1.0
     max_tokens: int = 1024
+    schema: Mapping[str, Any] | None = None
+    """JSON schema of the completion. An engine that cannot hold a model to it ignores it: the caller checks."""
 
 
 @dataclass(frozen=True, slots=True)

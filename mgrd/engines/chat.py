@@ -22,8 +22,13 @@ def opens_think(prompt: str) -> bool:
     return prompt.rstrip().endswith(("<think>", "<|THINK_START|>"))
 
 
+def sampling_rate(processor: Any) -> int:
+    """The rate in Hz at which a model wants its clips; 0 for a text model, which is given none."""
+    return int(processor.feature_extractor.sampling_rate) if processor.feature_extractor is not None else 0
+
+
 def window_s(processor: Any) -> float:
     """The longest clip that the feature extractor hears whole, in seconds; infinite when it has no fixed window."""
-    extractor = processor.feature_extractor
+    extractor = processor.feature_extractor  # None for a text model
     samples = getattr(extractor, "n_samples", None)
     return samples / extractor.sampling_rate if samples else float("inf")

@@ -29,8 +29,6 @@ def load_audio_lm(path: Path, dtype: torch.dtype | Literal["auto"]) -> tuple[Any
     Raises InputError when the folder is missing, is no model, is no audio LM that transformers knows, or its weights
     are not safetensors, unreadable or incomplete.
     """
-    import torch
-    from safetensors import SafetensorError
     from transformers import AutoModelForMultimodalLM
 
     quiet()
@@ -38,16 +36,27 @@ def load_audio_lm(path: Path, dtype: torch.dtype | Literal["auto"]) -> tuple[Any
     processor = load_processor(path)
     if type(config) not in AutoModelForMultimodalLM._model_mapping:
         raise InputError(f"{path}: model type {config.model_type} is no audio LM that mgrd can sample from or train")
+    return load_weights(AutoModelForMultimodalLM, path, config, dtype), processor
+
+
+def load_weights(kind: Any, path: Path, config: Any, dtype: torch.dtype | Literal["auto"]) -> Any:
+    """The model of a folder by one of transformers' classes, in evaluation mode.
+
+    Raises InputError when the weights are not safetensors, unreadable or incomplete.
+    """
+    import torch
+    from safetensors import SafetensorError
+
     try:
         with torch.random.fork_rng():  # making a module draws random weights: loading must not move anyone's seed
-            model, info = AutoModelForMultimodalLM.from_pretrained(
+            model, info = kind.from_pretrained(
                 path, config=config, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{path}: the weights cannot be loaded ({_first_line(error)})") from error
     if missing := sorted(info["missing_keys"]):
         raise InputError(f"{path}: the weights lack {len(missing)} tensors of {config.model_type}, e.g. {missing[0]}")
-    return model.eval(), processor
+    return model.eval()
 
 
 def check_model_folder(path: Path) -> Any:

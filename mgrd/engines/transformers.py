@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mgrd.engines import Completion, Request, Sampling
-from mgrd.engines.chat import render_chat, window_s
+from mgrd.engines.chat import render_chat, sampling_rate, window_s
 from mgrd.progress import stop
 
 if TYPE_CHECKING:
@@ -27,17 +27,20 @@ class TransformersEngine:
 
     name = "transformers"
 
-    def __init__(self, model: Path, *, batch: int = 16) -> None:
+    def __init__(self, model: Path, *, batch: int = 16, hears: bool = True) -> None:
+        """Load `model`, which must hear unless told otherwise: a text model takes requests without clips."""
         import torch
         from transformers import GenerationConfig
 
         from mgrd.engines.models import load_audio_lm
+        from mgrd.engines.text import load_any_lm
 
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model, self.processor = load_audio_lm(model, "auto" if self.device == "cuda" else torch.float32)
+        load = load_audio_lm if hears else load_any_lm
+        self.model, self.processor = load(model, "auto" if self.device == "cuda" else torch.float32)
         self.model = self.model.to(self.device).eval()
         self.batch = batch
-        self.sr = int(self.processor.feature_extractor.sampling_rate)
+        self.sr = sampling_rate(self.processor)
         self.window_s = window_s(self.processor)
         tokenizer = self.processor.tokenizer
         stops = self.model.generation_config.eos_token_id
@@ -117,7 +120,7 @@ class TransformersEngine:
             if found := [token for token in self.processor.tokenizer.all_special_tokens if token in request.text]:
                 raise ValueError(f"the question holds the model's special token {found[0]}")
         clips = [clip for request in group for clip in request.clips]
-        longest_s = max((len(clip) for clip in clips), default=0) / self.sr
+        longest_s = max((len(clip) / self.sr for clip in clips), default=0.0)
         with short_window(self.model, self.processor, longest_s) as padded:
             audio_kwargs = {"sampling_rate": self.sr} | ({"max_length": padded} if padded else {})
             inputs = self.processor(

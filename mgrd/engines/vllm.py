@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mgrd.engines import Completion, FinishReason, Request, Sampling
-from mgrd.engines.chat import render_chat, window_s
+from mgrd.engines.chat import render_chat, sampling_rate, window_s
 from mgrd.errors import InputError, MgrdError
 from mgrd.progress import stop
 
@@ -41,11 +41,14 @@ class VllmEngine:
 
     name = "vllm"
 
-    def __init__(self, model: Path, *, memory: float = 0.9, max_model_len: int | None = None) -> None:
+    def __init__(
+        self, model: Path, *, memory: float = 0.9, max_model_len: int | None = None, hears: bool = True
+    ) -> None:
         """Load `model`, taking the share `memory` of a GPU.
 
         `max_model_len` bounds prompt and completion together, in tokens; by default it is the model's own, or less
-        where the cache for it would not fit into the memory.
+        where the cache for it would not fit into the memory. It must hear unless `hears` says otherwise: a text model
+        takes requests without clips.
         """
         release = _require_vllm()
         on_cpu = "cpu" in release
@@ -55,14 +58,16 @@ class VllmEngine:
         from safetensors import SafetensorError
 
         from mgrd.engines.models import check_model_folder, load_processor, tensor_names
+        from mgrd.engines.text import is_text_lm, load_text_processor
 
         config = check_model_folder(model)
         try:
             tensor_names(model)  # reads the headers alone
         except (OSError, SafetensorError) as error:
             raise InputError(f"{model}: the weights cannot be read ({error})") from error
-        self.processor = load_processor(model)
-        if render_chat(self.processor, "", 1) == render_chat(self.processor, "", 0):
+        is_text = not hears and is_text_lm(model)
+        self.processor = load_text_processor(model) if is_text else load_processor(model)
+        if not is_text and render_chat(self.processor, "", 1) == render_chat(self.processor, "", 0):
             raise InputError(f"{model}: its chat template ignores audio; give it one that places an audio part")
 
         warnings.filterwarnings("ignore", module=r"vllm\.")  # about its own imports, for its makers
@@ -76,17 +81,20 @@ class VllmEngine:
             )
         settings: dict[str, Any] = {
             "max_model_len": max_model_len or -1,  # -1 fits it into the memory
-            "limit_mm_per_prompt": {"audio": _MAX_CLIPS, "image": 0, "video": 0},
             "logprobs_mode": "raw_logprobs",  # the model's own, before temperature and top-p
             "use_tqdm_on_load": False,
+            # where JSON may hold any white space, small models write nothing else
+            "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         }
+        if not is_text:
+            settings["limit_mm_per_prompt"] = {"audio": _MAX_CLIPS, "image": 0, "video": 0}
         settings |= _cpu_settings(config, max_model_len) if on_cpu else {"gpu_memory_utilization": memory}
         try:
             self.llm = LLM(str(model), **settings)
         except (ValueError, RuntimeError, OSError) as error:
             # Too little memory, no GPU, weights of another shape: the user's to fix, and vLLM's log has told the rest.
             raise MgrdError(f"{model}: vLLM cannot start ({' '.join(str(error).split())[:300]})") from error
-        self.sr = int(self.processor.feature_extractor.sampling_rate)
+        self.sr = sampling_rate(self.processor)
         self.window_s = window_s(self.processor)
         self.slots = int(self.llm.llm_engine.vllm_config.scheduler_config.max_num_seqs)
 
@@ -124,12 +132,16 @@ class VllmEngine:
         """Hand a question's samples to vLLM; yields those that it refuses."""
         from vllm import SamplingParams
         from vllm.exceptions import VLLMValidationError
+        from vllm.sampling_params import StructuredOutputsParams
 
-        prompt = {
+        prompt: dict[str, Any] = {
             "prompt": render_chat(self.processor, request.text, len(request.clips)),
-            "multi_modal_data": {"audio": [(clip, self.sr) for clip in request.clips]},
-            "multi_modal_uuids": {"audio": request.clip_ids},
         }
+        if request.clips:  # a text model knows no such keys
+            prompt["multi_modal_data"] = {"audio": [(clip, self.sr) for clip in request.clips]}
+            prompt["multi_modal_uuids"] = {"audio": request.clip_ids}
+        schema = sampling.schema
+        held = StructuredOutputsParams(json=dict(schema)) if schema else None
         for sample, seed in request.seeds.items():
             params = SamplingParams(
                 temperature=sampling.temperature,
@@ -138,6 +150,7 @@ class VllmEngine:
                 seed=seed,
                 logprobs=0,  # of the sampled token alone
                 detokenize=False,  # see _completion
+                structured_outputs=held,
             )
             try:
                 (name,) = self.llm.enqueue(prompt, params, use_tqdm=False)

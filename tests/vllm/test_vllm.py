@@ -19,6 +19,7 @@ try:
 except PackageNotFoundError:  # `import vllm` could find this folder
     pytest.skip("vLLM is not installed: make test-vllm", allow_module_level=True)
 
+from mgrd import verdicts
 from mgrd.audio.load import load
 from mgrd.engines import Request, Sampling, open_engine
 from mgrd.prompts import render
@@ -88,6 +89,18 @@ def test_greedy_tokens_equal_the_transformers_engines(vllm, transformers, asked)
         assert done.logprob == pytest.approx(theirs[name].logprob, abs=1e-3)
     assert vllm.sr == transformers.sr
     assert vllm.window_s == transformers.window_s
+
+
+def test_a_model_that_knows_no_json_is_held_to_the_schema(vllm):
+    asked = [Request("q", "Judge this.", [], [], {sample: sample for sample in range(4)})]
+    whole = []
+    for schema in (verdicts.BLIND, verdicts.COHERENT, verdicts.RIGHT):
+        done = sampled(vllm, asked, Sampling(temperature=0.7, max_tokens=300, schema=schema)).values()
+        assert all(completion.text.startswith('{"why":"') for completion in done)
+        whole += [verdicts.fitting(one.text, schema) for one in done if one.finish_reason == "stop"]
+
+    assert whole
+    assert all(isinstance(one, dict) for one in whole)
 
 
 def test_every_sample_has_its_own_seed_and_the_same_seeds_draw_the_same_samples(vllm, asked):
