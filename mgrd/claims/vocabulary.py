@@ -164,10 +164,12 @@ def terms(
 def load() -> Vocabulary:
     """The vocabulary that comes with mgrd, read once. Raises RuleError when a file is not laid out as it should be."""
     collects = gc.isenabled()
+    gc.collect()
     gc.disable()  # hundreds of thousands of small dicts, none of them garbage: a third of the time without it
     try:
         return _load()
     finally:
+        gc.freeze()  # they live as long as the process; looking through them again took a tenth of judging
         if collects:
             gc.enable()
 
