@@ -6,6 +6,7 @@ right by luck, and a student learns the denial from them. Not making out somethi
 """
 
 import re
+from itertools import chain
 
 from mgrd.rulebook import Trace, example
 
@@ -46,27 +47,32 @@ _DENIALS = (
     # as a text model
     r"\b(?:i am|i['’]m|as) an? (?:purely )?(?:text[- ]based|text[- ]only|text) (?:ai|model|assistant|language model)\b",
     r"\b(?:i am|i['’]m|as) an? (?:ai )?language model[^.\n]{0,60}\b(?:cannot|can['’]t|unable|not able|no ability)\b",
-    # the same in Chinese
+)
+_IN_CHINESE = (
     "(?:无法|不能|没法|没有办法|听不了|没办法)(?:真正|直接|实际|亲自)?地?(?:听取|听到|收听|播放|访问|获取|处理|聆听|听)"
     "(?:这段|该|您的|你的|任何|实际的?|所?提供的?)?(?:音频|录音|声音文件|语音文件)",
     "(?:没有|未|并未|并没有)(?:实际)?(?:提供|上传|附上|收到|给出)(?:任何|实际的?|相关)?(?:音频|录音|声音文件)",
-    "(?:作为|我是)(?:一个|一款)?纯?(?:文本|文字|语言)类?(?:模型|AI|助手)",
+    "(?:作为|我是)(?:一个|一款)?纯?(?:文本|文字|语言)类?(?:模型|ai|助手)",
     "(?:只能|仅能|只)(?:根据|依靠|依据|通过)所?(?:提供的)?(?:文本|文字)",
 )
-_DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _DENIALS), re.IGNORECASE)
+# Two, and over small letters: a branch that begins with a character, or any case, costs the others their fast search.
+_DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _DENIALS))
+_CHINESE_DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _IN_CHINESE))
+_CAPITALS = re.compile("[A-Z]+")
 _REPORTED = re.compile(
     r"\b(?:speaker|man|woman|girl|boy|child|caller|host|singer|narrator|announcer|person|he|she|they)\s(?:\w+\s){0,2}?"
-    r"(?:say|said|claim|complain|mention|explain|repl(?:y|ie)|add|tell|told|admit|apologi[sz]e)\w*\b[^.!?\n]*$",
-    re.IGNORECASE,
+    r"(?:say|said|claim|complain|mention|explain|repl(?:y|ie)|add|tell|told|admit|apologi[sz]e)\w*\b[^.!?\n]*$"
 )
 _QUOTED = re.compile(r"“[^”\n]{0,300}”|\"[^\"\n]{0,300}\"|「[^」\n]{0,300}」")
 
 
 def check(trace: Trace) -> str | None:
-    """Object to the first denial, in the reasoning or in the response; what a speaker says is nobody's denial."""
+    """Object to a denial, in the reasoning or in the response; what a speaker says is nobody's denial."""
     for name, text in (("reasoning", trace.think), ("response", trace.response)):
-        for denial in _DENIAL.finditer(_QUOTED.sub(lambda quoted: " " * len(quoted[0]), text)):
-            if not _REPORTED.search(text[max(denial.start() - 80, 0) : denial.start()]):
+        small = _CAPITALS.sub(lambda letters: letters[0].lower(), text)
+        own = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), small)
+        for denial in chain(_DENIAL.finditer(own), () if own.isascii() else _CHINESE_DENIAL.finditer(own)):
+            if not _REPORTED.search(own[max(denial.start() - 80, 0) : denial.start()]):
                 return f"the {name} denies hearing the clip: {text[denial.start() : denial.end()][:120]!r}"
     return None
 
