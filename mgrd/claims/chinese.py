@@ -203,6 +203,8 @@ def sources(scene: Scene) -> Iterator[tuple[int, int]]:
         begin = i
         while begin > max(first, i - _LONGEST_SOURCE) and _names(scene, begin - 1) and begin - 1 not in named:
             begin -= 1
+        if any(t.j == i for t in scene.parts):
+            continue  # "第一部分的声音"
         if begin > first and begin - 1 in named and i - begin == 1:
             continue  # "玻璃碎掉的声音"
         if i - begin >= 1 and not (i - begin == 1 and i == k and scene.listed("not_source", begin)):

@@ -67,6 +67,8 @@ def contrasted(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -
         claim = _made(scene, said)
         subject, against = _sides(scene, parts, said)
         new = _compared(scene, said, claim, subject, against)
+        if new is not None and new.modality == "hypothetical" and against is not None and _is_set_apart(scene, against):
+            new = replace(new, modality="asserted")
         if each and against is not None and subject is None:
             new = replace(claim, kind="comparison", scope="span")  # "每个音都比前一个高"
         if new is not None:
@@ -76,6 +78,17 @@ def contrasted(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -
         if subject is not None and _is_plain(scene, said):
             placed.append((claim, subject))
     return _opposed(scene, kept, placed)
+
+
+def _is_set_apart(scene: Scene, against: Part) -> bool:
+    """`第二部分相比第一部分更轻`: a part of this clip that another is compared with is as real as that one."""
+    marks = [m for t in scene.frame for m in t.entry.marks if m in _SUPPOSING]
+    return marks == ["marks.apart"] and any(
+        0 <= against.i - t.j <= 1 for t in scene.frame if "marks.apart" in t.entry.marks
+    )
+
+
+_SUPPOSING = frozenset({"marks.apart", "marks.conditional", "marks.inverted", "marks.hypothetical", "marks.too"})
 
 
 def _unplaced(claim: Claim, said: Said) -> Claim:
@@ -140,7 +153,13 @@ def _against(scene: Scene, term: Term, before: Sequence[Part]) -> str:
             return "as"
         return "than" if paired and any(0 <= t.i - term.j <= 4 for t in _marked(scene, "besides")) else ""
     as_ = [k for k in range(max(nearest, term.i - 4), term.i) if scene.listed("as", k)]
-    return "as" if as_ and any(scene.listed("as", k) for k in range(as_[-1] - 4, as_[-1])) else ""
+    first = next((k for k in range(as_[-1] - 4, as_[-1]) if scene.listed("as", k)), None) if as_ else None
+    if first is None:
+        return ""
+    if scene.listed("multiple", first - 1):
+        return "than"  # "twice as loud as"
+    short = scene.listed("fraction", first - 1) or scene.word(first - 2) == "nowhere"
+    return "short" if short else "as"
 
 
 def _words(scene: Scene, here: Sequence[Head], described: Sequence[Claim], parts: Sequence[Part]) -> Iterator[Said]:
