@@ -7,6 +7,7 @@ what a check looks for.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -78,7 +79,10 @@ def filter_traces(
     identity = _identity(source, checks) | ({"calibration": calibration.sha} if calibration else {}) | panel.identity
     identity |= {"claims": "rules and a model"} if panel.extractor else {}
     identity |= {"matcher": options.matcher} if options.matcher != "ours" else {}
-    notes = audio_notes(out, source.base, source.audio_out)
+    notes: dict[str, Any] = dict(audio_notes(out, source.base, source.audio_out))
+    notes["check_sha256"] = {
+        f"{one.rule}.{one.name}": hashlib.sha256(one.path.read_bytes()).hexdigest() for one in checks
+    }
     folders.open_stage(out, "filter", identity, overwrite=overwrite or options.recheck, notes=notes, story=story)
     if found is not None:
         _keep(found, out / FILE, story)

@@ -56,7 +56,7 @@ def generate(
         questions, audio_root=audio_root, mapping=names, audio_out=out / "audio", limit=options.limit
     )
     job = _Job(out, model, options, round_number, audio_base(questions, audio_root).resolve())
-    made_with, notes = job.identity(asked), audio_notes(out, job.base, out / "audio")
+    made_with, notes = job.identity(asked), audio_notes(out, job.base, out / "audio") | {"questions": questions}
     if only_these:
         made_with["questions"] = fingerprint(asked)
     again = folders.open_stage(out, "generate", made_with, overwrite=overwrite, notes=notes, story=story)

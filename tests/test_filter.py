@@ -1,5 +1,6 @@
 """The filter stage on sounds whose truth is known: every row comes back, and stopping it costs nothing."""
 
+import hashlib
 import json
 import shutil
 from collections import Counter
@@ -19,6 +20,7 @@ from mgrd.errors import InputError, SettingsError, Stopped
 from mgrd.filter import filter_traces
 from mgrd.options import Filter, Select
 from mgrd.progress import Story
+from mgrd.rulebook import built_in
 from mgrd.selection import select
 from mgrd.sources import audio_notes
 
@@ -224,6 +226,16 @@ def test_other_rules_are_refused_by_name_and_recheck_sets_the_old_verdicts_aside
     assert run(folder, folder, clips, again)["passed"] == 1
     assert (folder / "judged.old-1").is_dir()
     assert run(folder, folder, clips, lenient)["judged"] == 0
+
+
+def test_the_manifest_keeps_the_hash_of_every_check_that_judged(stage_folder, clips):
+    folder = stage_folder([trace()])
+    run(folder, folder, clips)
+
+    kept = tables.read_json(folder / "manifest.json")["filter"]
+    assert sorted(kept["check_sha256"]) == sorted(kept["identity"]["checks"])
+    cites_sound = (built_in() / "acoustic" / "cites_sound.py").read_bytes()
+    assert kept["check_sha256"]["acoustic.cites_sound"] == hashlib.sha256(cites_sound).hexdigest()
 
 
 def test_an_option_of_a_check_reaches_it(stage_folder, clips):
