@@ -157,34 +157,45 @@ def filter_command(
 
 @command("distill")
 def distill_command(
+    *,
     survivors: Annotated[
         list[Path], typer.Argument(help="Folders that filter wrote; several are trained on together.")
     ],
-    model: Model,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="Folder of the model to train.", show_default=False)
+    ] = None,
     out: Out,
     options: opts.Distill,
+    exporting: opts.Export,
     audio_root: AudioRoot = None,
     overwrite: Overwrite = False,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fine-tune a model on the survivors.
+    """Fine-tune a model on the survivors, or export them to another trainer.
 
     Example: mgrd distill run/round-01 -m MODEL -o run/round-01
     """
-    from mgrd.distill import distill
+    folders = [_existing(path, "folder") for path in survivors]
+    more: Any = {"audio_root": audio_root, "overwrite": overwrite, "story": _story(quiet)}
+    if exporting.export is not None:
+        if model is not None:
+            raise MisusedError("--export: trains nothing; leave out -m")
+        from mgrd.exports import export
 
-    result = distill(
-        [_existing(path, "folder") for path in survivors],
-        _existing(model, "model folder"),
-        out,
-        options,
-        audio_root=audio_root,
-        overwrite=overwrite,
-        story=_story(quiet),
-    )
+        written = out
+        result = export(folders, out, exporting, options, **more)
+    else:
+        if model is None:
+            raise MisusedError("give -m MODEL to train, or --export FORMAT for another trainer")
+        if exporting != opts.Export():
+            raise MisusedError("--push-to-hub and --license: only with --export")
+        from mgrd.distill import distill
+
+        written = out / "model"
+        result = distill(folders, _existing(model, "model folder"), out, options, **more)
     lines = [f"{key:>24}  {value}" for key, value in result.items()]
-    _answer(result, json_, [*lines, f"{'written to':>24}  {out / 'model'}"])
+    _answer(result, json_, [*lines, f"{'written to':>24}  {written}"])
 
 
 @command("eval")

@@ -134,6 +134,20 @@ class Distill:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Export:
+    """Options of `mgrd distill` that have another trainer train; a run has no table of them."""
+
+    export: Annotated[
+        Literal["ms-swift", "llama-factory", "trl", "verl", "hf"] | None,
+        Opt("Train nothing: write the survivors as another trainer reads them; needs no -m."),
+    ] = None
+    license: Annotated[str, Opt("With --export: licence of the clips, as the hub names it.")] = "unknown"
+    push_to_hub: Annotated[
+        str | None, Opt("With --export: data set of the hub to upload to, with your own token; a new one is private.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """The table [run]."""
 

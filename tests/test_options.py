@@ -9,6 +9,7 @@ from mgrd.errors import MisusedError
 from mgrd.options import (
     Distill,
     Eval,
+    Export,
     Filter,
     Generate,
     Run,
@@ -21,7 +22,7 @@ from mgrd.options import (
     share,
 )
 
-ALL = (Generate, Filter, Select, Distill, Run, Eval)
+ALL = (Generate, Filter, Select, Distill, Export, Run, Eval)
 
 
 def test_an_empty_table_gives_the_defaults():

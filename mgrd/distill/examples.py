@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mgrd import prompts
 from mgrd.audio.load import load, probe
+from mgrd.distill.survivors import user_turn
 from mgrd.engines.chat import opens_think, render_chat, window_s
 from mgrd.errors import InputError, Stopped
 from mgrd.progress import Story, stop
@@ -127,7 +127,7 @@ def encode(
         for row in rows:
             if stop:
                 raise Stopped(f"stopped by {stop.signal_name} before the first step; the same command starts again")
-            prompt = render_chat(ears.processor, _user_turn(row, train_prompt), len(row["files"]))
+            prompt = render_chat(ears.processor, user_turn(row, train_prompt), len(row["files"]))
             files = tuple(row["files"])
             if (prompt, files) not in heard:
                 heard[prompt, files] = ears.hear(prompt, files, row["audio_sha"])
@@ -147,14 +147,6 @@ def max_tokens(model: Any, processor: Any) -> int:
     """The longest sequence, in tokens, that the model and its tokenizer say they take."""
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return int(min(limit for limit in (positions, processor.tokenizer.model_max_length) if limit))
-
-
-def _user_turn(row: dict[str, Any], train_prompt: str) -> str:
-    if train_prompt == "plain":
-        return prompts.render("plain", row["question"], row["choices"])
-    if row["prompt"] is None:
-        raise InputError(f"trace {row['trace_id']} does not say what it was sampled with; use --train-prompt plain")
-    return str(row["prompt"])
 
 
 def _target_ids(row: dict[str, Any], prompt: str, model: Any, processor: Any) -> list[int]:

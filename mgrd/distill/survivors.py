@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mgrd import folders, tables
+from mgrd import folders, prompts, tables
 from mgrd.errors import InputError, MgrdError
 from mgrd.questions import resolve_audio
 from mgrd.sources import noted_audio
@@ -19,9 +19,10 @@ _WORDS = ("trace_id", "question", "choices", "prompt", "think", "response")
 _COLUMNS = (*_WORDS, "audio", "audio_sha", "control", "error", "passed")
 
 
-def read(sources: Sequence[Path], audio_root: Path | None) -> list[dict[str, Any]]:
+def read(sources: Sequence[Path], audio_root: Path | None, also: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The survivors of filtered folders (or of their tables), by trace_id; `files` holds each clip's resolved path.
 
+    `also` names columns of tables.JUDGED that are read beside those that training needs.
     Audio paths are relative to `audio_root`, else to the root that the folder's manifest keeps; embedded clips lie
     where the manifest says, else in the folder's own `audio`.
     """
@@ -30,7 +31,7 @@ def read(sources: Sequence[Path], audio_root: Path | None) -> list[dict[str, Any
     for source in sources:
         table = folders.find(source, TABLE)
         root, audio_out = _audio_of(table.parent, audio_root)
-        for row in tables.rows_of(tables.read_table(table, tables.JUDGED, _COLUMNS)):
+        for row in tables.rows_of(tables.read_table(table, tables.JUDGED, [*_COLUMNS, *also])):
             _check(row, table)
             if (before := first_seen.setdefault(row["trace_id"], table)) is not table:
                 raise InputError(f"trace {row['trace_id']} is in {before} and in {table}; name each round once")
@@ -39,6 +40,15 @@ def read(sources: Sequence[Path], audio_root: Path | None) -> list[dict[str, Any
     if not rows:
         raise MgrdError("no survivors to distill: no trace passed the filter; see what it objected to, or sample more")
     return sorted(rows, key=lambda row: str(row["trace_id"]))
+
+
+def user_turn(row: dict[str, Any], train_prompt: str) -> str:
+    """The words that a survivor answers: rebuilt from its question (`plain`), or those it was sampled with (`same`)."""
+    if train_prompt == "plain":
+        return prompts.render("plain", row["question"], row["choices"])
+    if row["prompt"] is None:
+        raise InputError(f"trace {row['trace_id']} does not say what it was sampled with; use --train-prompt plain")
+    return str(row["prompt"])
 
 
 def content_hash(rows: Sequence[dict[str, Any]]) -> str:

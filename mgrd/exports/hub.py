@@ -1,0 +1,56 @@
+"""An export, to the Hugging Face hub, with the token that its user is logged in with; nothing else is sent anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mgrd import folders
+from mgrd.errors import MgrdError, MisusedError
+from mgrd.progress import Story
+
+LEFT_HERE = (folders.MANIFEST, folders.LOCK, "*.old-*", "*.partial")
+"""What is not uploaded: the manifest says how and where it was made, the rest is no part of the export."""
+
+
+def check_name(repo: str) -> None:
+    """Raise MisusedError unless `repo` could be a data set's name on the hub: NAME or OWNER/NAME."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise MisusedError(f"--push-to-hub {repo}: {_first_line(error)}") from error
+
+
+def push(folder: Path, repo: str, story: Story) -> str:
+    """Upload a finished export as the data set `repo`, made private where it does not exist yet; its address.
+
+    Raises MgrdError, in one line, for whatever the hub or the way to it objects to: the export itself is whole.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HTTPError  # of whichever HTTP client it uses: httpx, or httpx2 since 2.0
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
+    api = HfApi()
+    story.note(f"Uploading {folder} to {repo}")
+    try:
+        url = api.create_repo(repo, repo_type="dataset", private=True, exist_ok=True)
+        api.upload_folder(
+            repo_id=url.repo_id,
+            repo_type="dataset",
+            folder_path=folder,
+            ignore_patterns=list(LEFT_HERE),
+            commit_message="Traces that passed, exported by mgrd",
+        )
+    except (HTTPError, OSError) as error:
+        raise MgrdError(
+            f"{repo}: cannot be pushed ({_first_line(error)}); {folder} is complete: log in with `hf auth login`, or "
+            "mend the connection, and give the same command again"
+        ) from error
+    return str(url)
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip()[:200] for line in str(error).splitlines() if line.strip()), type(error).__name__)

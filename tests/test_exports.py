@@ -1,0 +1,502 @@
+"""Exports: read back by `datasets`, and by what each trainer does with a row as its released code has it."""
+
+import hashlib
+import io
+import json
+import shutil
+import threading
+import typing
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from judged_rows import claim, trace
+
+from mgrd import progress, tables
+from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError
+from mgrd.exports import card, export, parquet
+from mgrd.exports.forms import FORMS
+from mgrd.options import Distill, Export, fields
+
+QUIET = progress.Story(quiet=True)
+SR = 16_000
+NASTY = "调子\u2028升高 \x00\x1b[31m\x85 | `x` </td>"
+
+
+@pytest.fixture
+def clips(tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for hz in (220, 440):
+        tone = 0.3 * np.sin(2 * np.pi * hz * np.arange(SR // 2) / SR)
+        soundfile.write(folder / f"{hz}.wav", tone.astype(np.float32), SR)
+    return folder
+
+
+ROWS = (
+    trace("q1", audio=["220.wav"], model="/models/tiny", claims=["supported"], language="en", task="pitch"),
+    trace("q1", 1, audio=["220.wav"], model="/models/tiny", think="It goes down.", language="en", task="pitch"),
+    trace("q2", audio=["440.wav"], choices=None, answer=None, question="调子怎么样？", think=NASTY, language="zh"),
+)
+SEVERAL = trace("q3", audio=["440.wav", "220.wav", "440.wav"], question="Which is lower?")
+
+
+@pytest.fixture
+def survivors(tmp_path, clips):
+    """Write traces as a filtered folder that knows where its audio is."""
+
+    def write(*rows, name="round-01", rejected=()):
+        folder = tmp_path / name
+        tables.write_table(list(rows), folder / "survivors.parquet", tables.JUDGED)
+        tables.write_table([*rows, *rejected], folder / "judged" / "part-000000.parquet", tables.JUDGED)
+        made = {"model": "f00d", "temperature": 1.0, "prompt": "grounded"}
+        rules = {"checks": ["acoustic.cites_sound"], "options": {"cites_sound": {"least": 2}}, "rulebook": "beef"}
+        judged = {"identity": rules, "check_sha256": {"acoustic.cites_sound": "ab" * 32}}
+        tables.write_json(
+            {"generate": {"audio_root": str(clips), "identity": made}, "filter": judged}, folder / "manifest.json"
+        )
+        return folder
+
+    return write
+
+
+def run_export(folder, out, to="ms-swift", licence="unknown", training=Distill(), **more):  # noqa: B008
+    return export([folder], out, Export(export=to, license=licence), training, story=QUIET, **more)
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+
+
+def loaded(folder):
+    """What `datasets.load_dataset` makes of a folder, clips as their bytes."""
+    import datasets
+
+    data = datasets.load_dataset(str(folder), split="train", cache_dir=str(folder.parent / "cache"))
+    plain = datasets.Audio(decode=False)
+    if "audio" in data.features:
+        several = isinstance(data.features["audio"], datasets.List)
+        assert (data.features["audio"].feature if several else data.features["audio"]) == datasets.Audio()
+        data = data.cast_column("audio", datasets.List(plain) if several else plain)
+    return list(data)
+
+
+def contents(folder):
+    """Every file of an export but its manifest, by name."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in ("manifest.json", ".lock")
+    }
+
+
+PLAIN = "Which way?\n(A) up\n(B) down\nThink inside <think> </think>, then give the answer."
+
+
+@pytest.mark.parametrize("to", ["ms-swift", "llama-factory"])
+def test_a_row_of_a_trainer_has_its_turns_one_placeholder_a_clip_and_one_think_block(survivors, tmp_path, to):
+    out = tmp_path / "out"
+    figures = run_export(survivors(*ROWS, SEVERAL), out, to)
+
+    assert figures == {"format": to, "traces": 4, "left_out": 0, "clips": 2}
+    rows = lines(out / "train.jsonl")
+    assert [row["id"] for row in rows] == ["q1.1.0", "q1.1.1", "q2.1.0", "q3.1.0"]
+    assert rows[0]["messages"] == [
+        {"role": "user", "content": f"<audio>{PLAIN}"},
+        {"role": "assistant", "content": "<think>\nIt falls.\n</think>\ndown"},
+    ]
+    assert rows[2]["messages"][1]["content"] == f"<think>\n{NASTY}\n</think>\ndown"
+    for row in rows:
+        words = "".join(turn["content"] for turn in row["messages"])
+        assert words.count("<audio>") == len(row["audios"])
+        answer = row["messages"][1]["content"]
+        assert (answer.count("<think>"), answer.count("</think>")) == (1, 1)
+        assert all((out / path).is_file() for path in row["audios"])
+    assert rows[3]["audios"] == [rows[2]["audios"][0], rows[0]["audios"][0], rows[2]["audios"][0]]
+
+
+def test_clips_are_copies_named_by_their_content_so_that_the_folder_can_be_moved(survivors, clips, tmp_path):
+    run_export(survivors(*ROWS), tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in clips.iterdir()}
+    shutil.rmtree(clips)
+    moved = (tmp_path / "out").rename(tmp_path / "elsewhere")
+
+    copies = sorted((moved / "audio").iterdir())
+    assert [path.name for path in copies] == sorted(
+        f"{hashlib.sha256(encoded).hexdigest()}.wav" for encoded in before.values()
+    )
+    assert {path.read_bytes() for path in copies} == set(before.values())
+    assert not any(path.is_symlink() for path in copies)
+    assert str(tmp_path) not in (moved / "README.md").read_text() + (moved / "train.jsonl").read_text()
+
+
+@pytest.mark.parametrize("to", FORMS)
+def test_datasets_loads_every_export(survivors, tmp_path, to):
+    run_export(survivors(*ROWS), tmp_path / "out", to)
+
+    rows = loaded(tmp_path / "out")
+
+    assert len(rows) == (1 if to == "verl" else 3)
+    if FORMS[to].table == "train.jsonl":
+        assert rows == lines(tmp_path / "out" / "train.jsonl")
+        assert rows[2]["messages"][1]["content"] == f"<think>\n{NASTY}\n</think>\ndown"
+
+
+@pytest.mark.parametrize("to", ["hf", "trl"])
+def test_clips_of_an_embedding_export_decode_to_the_samples_of_their_sources(survivors, clips, tmp_path, to):
+    run_export(survivors(*ROWS), tmp_path / "out", to)
+
+    rows = loaded(tmp_path / "out")
+
+    for row, name in zip(rows, ("220.wav", "220.wav", "440.wav"), strict=True):
+        samples, rate = soundfile.read(io.BytesIO(row["audio"]["bytes"]))
+        expected, _ = soundfile.read(clips / name)
+        assert rate == SR
+        assert np.array_equal(samples, expected)
+
+
+def test_the_hf_export_has_words_and_claims_to_the_letter(survivors, tmp_path):
+    run_export(survivors(*ROWS), tmp_path / "out", "hf")
+
+    first, _, third = loaded(tmp_path / "out")
+
+    assert first.pop("audio")["path"].endswith(".wav")
+    assert first == {
+        "trace_id": "q1.1.0",
+        "question_id": "q1",
+        "question": "Which way?",
+        "choices": ["up", "down"],
+        "answer": "down",
+        "task": "pitch",
+        "language": "en",
+        "prompt": PLAIN,
+        "think": "It falls.",
+        "response": "down",
+        "predicted": "down",
+        "model": "tiny",
+        "claims": [{name: claim("supported")[name] for name in first["claims"][0]}],
+    }
+    assert (third["think"], third["choices"], third["answer"]) == (NASTY, None, None)
+
+
+def test_a_trl_row_is_a_conversation_with_a_part_for_each_clip(survivors, tmp_path):
+    run_export(survivors(SEVERAL), tmp_path / "out", "trl")
+
+    (row,) = loaded(tmp_path / "out")
+
+    heard = {"type": "audio", "text": None}
+    words = {"type": "text", "text": PLAIN.replace("Which way?", "Which is lower?")}
+    assert row["prompt"] == [{"role": "user", "content": [heard, heard, heard, words]}]
+    answer = [{"type": "text", "text": "<think>\nIt falls.\n</think>\ndown"}]
+    assert row["completion"] == [{"role": "assistant", "content": answer}]
+    assert [len(clip["bytes"]) for clip in row["audio"]] == [16044] * 3
+
+
+def test_verl_asks_each_question_with_an_answer_once_and_its_row_is_what_the_reward_reads(survivors, tmp_path):
+    from mgrd.rewards import compute_score
+
+    figures = run_export(survivors(*ROWS, SEVERAL), tmp_path / "out", "verl")
+
+    assert figures == {"format": "verl", "questions": 2, "left_out": 1, "clips": 2}
+    rows = loaded(tmp_path / "out")
+    assert [row["extra_info"]["id"] for row in rows] == ["q1", "q3"]
+    assert rows[0]["prompt"] == [{"role": "user", "content": f"<audio>{PLAIN}"}]
+    assert rows[1]["prompt"][0]["content"].count("<audio>") == len(rows[1]["audios"]) == 3
+    gold = rows[0]["reward_model"]["ground_truth"]
+    scored = compute_score(rows[0]["data_source"], "<think>It falls.</think>down", gold, rows[0]["extra_info"])
+    assert scored["score"] == 1.0
+
+
+def test_llama_factory_finds_its_table_described(survivors, tmp_path):
+    run_export(survivors(*ROWS), tmp_path / "out", "llama-factory")
+
+    described = json.loads((tmp_path / "out" / "dataset_info.json").read_text())["mgrd"]
+    row = lines(tmp_path / "out" / described["file_name"])[0]
+    assert {row[described["columns"][name]] is not None for name in ("messages", "audios")} == {True}
+    tags = described["tags"]
+    assert [turn[tags["role_tag"]] for turn in row["messages"]] == [tags["user_tag"], tags["assistant_tag"]]
+
+
+@pytest.mark.parametrize("to", FORMS)
+def test_the_same_survivors_give_the_same_bytes_and_a_finished_export_is_left_alone(survivors, tmp_path, to):
+    folder = survivors(*ROWS, SEVERAL)
+    figures = run_export(folder, tmp_path / "one", to)
+    run_export(folder, tmp_path / "two", to)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+    (tmp_path / "one" / "README.md").write_text("mine")
+    assert run_export(folder, tmp_path / "one", to) == figures
+    assert (tmp_path / "one" / "README.md").read_text() == "mine"
+
+    (tmp_path / "one" / "README.md").unlink()  # as if it had been killed
+    run_export(folder, tmp_path / "one", to)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_the_card_says_source_model_rules_counts_objections_and_licence(survivors, tmp_path):
+    import yaml
+
+    rejected = trace("q1", 2, objections=["acoustic.cites_sound", "logic.own|`check`"])
+    run_export(survivors(*ROWS, rejected=[rejected]), tmp_path / "out", licence="cc-by-4.0")
+
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    _, front, body = text.split("---\n", 2)
+    assert yaml.safe_load(front) == {
+        "license": "cc-by-4.0",
+        "language": ["en", "zh"],
+        "task_categories": ["audio-text-to-text"],
+        "tags": ["audio", "reasoning", "mgrd"],
+        "size_categories": ["n<1K"],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "train.jsonl"}]}],
+    }
+    for said in (
+        "| rows | 3 traces, each with one think block |",
+        "| questions | 2 |",
+        "Model that wrote them: `tiny`.",
+        "The licence of the clips is given as `cc-by-4.0`.",
+        "## round-01",
+        "| sampled with | temperature `1.0`, prompt `grounded` |",
+        "| traces judged | 4 |",
+        f"| `acoustic.cites_sound` | 1 | `{{'least': 2}}` | `{'ab' * 32}` |".replace("'least'", '"least"'),
+        "| `logic.own/'check'` | 1 |  | not recorded |",
+    ):
+        assert said in body
+
+
+def test_a_card_of_survivors_alone_says_that_the_rest_is_not_recorded(survivors, clips, tmp_path):
+    folder = survivors(*ROWS)
+    shutil.rmtree(folder / "judged")
+    (folder / "manifest.json").unlink()
+
+    run_export(folder, tmp_path / "out", audio_root=clips)
+
+    assert "| rules' fingerprint | not recorded |" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_words_that_a_trainer_takes_for_a_placeholder_leave_a_trace_out_by_name(survivors, tmp_path, capsys):
+    marked = trace("q4", audio=["220.wav"], think="An <audio> tag.")
+    boxed = trace("q5", audio=["220.wav"], think="A <bbox> tag.")
+    folder = survivors(ROWS[0], marked, boxed)
+
+    figures = export([folder], tmp_path / "swift", Export(export="ms-swift"), Distill())
+    assert (figures["traces"], figures["left_out"]) == (1, 2)
+    told = capsys.readouterr().err
+    assert "trace q4.1.0 is left out: its words hold <audio>, which ms-swift 4.6 takes for a placeholder" in told
+    assert "trace q5.1.0 is left out: its words hold <bbox>" in told
+    assert run_export(folder, tmp_path / "llama", "llama-factory")["left_out"] == 1
+    assert run_export(folder, tmp_path / "hf", "hf")["left_out"] == 0
+    with pytest.raises(MgrdError, match=r"no survivors to export: all 1 are left out, e\.g\. its words hold <audio>"):
+        run_export(survivors(marked, name="marked"), tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(survivors, clips, tmp_path, run):
+    out = tmp_path / "out"
+    missing = survivors(ROWS[0], trace("q6", audio=["gone.wav"]), name="missing")
+    changed = survivors(trace("q7", audio=["220.wav"], audio_sha=["0" * 32]), name="changed")
+    broken = survivors(trace("q8", audio=["220.wav"], think="<think>twice</think>"), name="broken")
+    for folder, said in (
+        (survivors(name="empty"), "no survivors"),
+        (missing, f"1 of 2 clips are not there, e.g. gone.wav at {clips / 'gone.wav'}; name their folder with"),
+        (broken, "has think tags inside"),
+        (changed, "the clip has changed since the trace was sampled"),
+    ):
+        code, answer, told = run("distill", folder, "--export", "hf", "-o", out, "--quiet")
+        assert (code, answer, told.count("\n")) == (1, "", 1)
+        assert said in told
+    assert not (out / "README.md").exists()
+
+
+def test_options_that_do_not_fit_are_misused(survivors, tmp_path, run):
+    folder, out = survivors(*ROWS), tmp_path / "out"
+    for options, said in (
+        (("--export", "hf", "-m", folder), "--export: trains nothing; leave out -m"),
+        (("--export", "hf", "--lora", "8"), "--lora: says how to train, and --export trains nothing"),
+        (("--export", "hf", "--license", "My Own"), "--license My Own: write an identifier"),
+        (("--export", "hf", "--push-to-hub", "a/b/c"), "--push-to-hub a/b/c:"),
+        (("--push-to-hub", "me/data", "-m", folder), "--push-to-hub and --license: only with --export"),
+        (("--export", "csv"), "'csv' is not one of"),
+        ((), "give -m MODEL to train, or --export FORMAT"),
+    ):
+        code, answer, told = run("distill", folder, "-o", out, *options)
+        assert (code, answer) == (2, "")
+        assert said in told
+    assert not out.exists()
+
+
+def test_the_command_answers_with_figures_and_other_settings_are_refused(survivors, tmp_path, run):
+    folder, out = survivors(*ROWS), tmp_path / "out"
+
+    code, answer, _ = run("distill", folder, "--export", "trl", "-o", out, "--json")
+    assert (code, json.loads(answer)) == (0, {"format": "trl", "traces": 3, "left_out": 0, "clips": 2})
+    code, _, told = run("distill", folder, "--export", "hf", "-o", out, "--quiet")
+    assert code == 1
+    assert "export trl -> hf" in told
+    code, _, told = run("distill", folder, "--export", "hf", "-o", out, "--overwrite")
+    assert code == 0
+    assert "Set aside" in told
+    assert (out / "data.old-1").is_dir()
+
+
+def test_an_export_takes_no_folder_that_holds_something_else(survivors, tmp_path):
+    folder = survivors(*ROWS)
+    before = sorted(path.name for path in folder.iterdir())
+
+    with pytest.raises(SettingsError, match=r"holds judged, which is not of an export; give a folder of its own"):
+        run_export(folder, folder, overwrite=True)
+    assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_the_prompt_that_was_sampled_with_is_exported_when_asked_for(survivors, tmp_path):
+    same = Distill(train_prompt="same")
+    run_export(survivors(trace("q1", audio=["220.wav"], prompt="Listen.")), tmp_path / "out", training=same)
+
+    assert lines(tmp_path / "out" / "train.jsonl")[0]["messages"][0]["content"] == "<audio>Listen."
+    with pytest.raises(InputError, match="does not say what it was sampled with"):
+        run_export(survivors(*ROWS, name="other"), tmp_path / "other-out", training=same)
+
+
+def test_a_clip_of_a_format_that_no_name_tells_is_refused_where_names_matter(survivors, clips, tmp_path):
+    soundfile.write(clips / "a.voc", np.zeros(SR), SR, format="VOC")
+    folder = survivors(trace("q1", audio=["a.voc"]))
+
+    with pytest.raises(InputError, match="convert it to WAV or FLAC"):
+        run_export(folder, tmp_path / "out")
+
+
+def test_a_large_export_is_split_and_a_clip_of_several_traces_is_stored_once(survivors, clips, tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 40 * SR)  # longer than what zstd looks back
+    soundfile.write(clips / "noise.wav", noise, SR)
+    folder = survivors(*(trace("q1", n, audio=["noise.wav"]) for n in range(10)))
+
+    run_export(folder, tmp_path / "one", "hf")
+    (table,) = (tmp_path / "one" / "data").iterdir()
+    assert table.stat().st_size < 2 * (clips / "noise.wav").stat().st_size
+
+    monkeypatch.setattr(parquet, "GROUP_ROWS", 4)
+    monkeypatch.setattr(parquet, "FILE_BYTES", 1)
+    run_export(folder, tmp_path / "three", "hf")
+    assert [path.name for path in sorted((tmp_path / "three" / "data").iterdir())] == [
+        f"train-0000{n}.parquet" for n in range(3)
+    ]
+    assert loaded(tmp_path / "three") == loaded(tmp_path / "one")
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A hub that knows nobody."""
+
+    def do_POST(self):
+        self.send_response(401)
+        self.send_header("X-Error-Message", "Invalid username or password.")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A hub of this machine that refuses everyone; its address is the one that huggingface_hub uses."""
+    import huggingface_hub.constants
+
+    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_TOKEN", "hf_none")
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_hub_that_refuses_is_said_in_one_line_and_the_export_is_whole(survivors, tmp_path, run, hub):
+    out = tmp_path / "out"
+    code, answer, told = run(
+        "distill", survivors(*ROWS), "--export", "hf", "-o", out, "--push-to-hub", "me/d", "--quiet"
+    )
+
+    assert (code, answer, told.count("\n")) == (1, "", 1)
+    assert told.startswith("Error: me/d: cannot be pushed (")
+    assert "401" in told
+    assert len(loaded(out)) == 3
+
+
+def test_a_hub_that_cannot_be_reached_is_said_in_one_line(survivors, tmp_path, run, hub, monkeypatch):
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
+    code, _, told = run(
+        "distill", survivors(*ROWS), "--export", "hf", "-o", tmp_path / "out", "--push-to-hub", "me/d", "--quiet"
+    )
+
+    assert (code, told.count("\n")) == (1, 1)
+    assert "cannot be pushed" in told
+
+
+def test_what_is_uploaded_is_the_export_without_its_manifest(survivors, tmp_path, monkeypatch):
+    import huggingface_hub
+    from huggingface_hub.utils import filter_repo_objects
+
+    from mgrd.exports import hub
+
+    run_export(survivors(*ROWS), tmp_path / "out")
+    for name in ("train.jsonl.partial", "data.old-1/train-00000.parquet"):
+        (tmp_path / "out" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "out" / name).touch()
+    names = [str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    sent = set(filter_repo_objects(names, ignore_patterns=list(hub.LEFT_HERE)))
+    assert set(names) - sent == {"manifest.json", ".lock", "train.jsonl.partial", "data.old-1/train-00000.parquet"}
+    calls = []
+
+    class Api:
+        def create_repo(self, repo, **how):
+            calls.append((repo, how))
+            return huggingface_hub.RepoUrl("https://huggingface.co/datasets/me/d")
+
+        def upload_folder(self, **how):
+            calls.append(how)
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    assert hub.push(tmp_path / "out", "me/d", QUIET) == "https://huggingface.co/datasets/me/d"
+    assert calls[0] == ("me/d", {"repo_type": "dataset", "private": True, "exist_ok": True})
+    assert Path(calls[1]["folder_path"]) == tmp_path / "out"
+    assert calls[1]["ignore_patterns"] == list(hub.LEFT_HERE)
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("/home/jane/pool.jsonl", "pool.jsonl"),
+        ("../data/pool.csv", "pool.csv"),
+        ("owner/name@config:train", "owner/name@config:train"),
+        ("~/clips", "clips"),
+        ("a/b/c", "c"),
+    ],
+)
+def test_a_card_names_questions_without_a_path_of_the_machine(given, name):
+    assert card.source_name(given) == name
+
+
+def test_a_card_of_a_round_names_the_runs_questions_and_models(survivors, tmp_path):
+    folder = survivors(trace("q1", audio=["220.wav"], model="/home/jane/run/round-00/model"))
+    (tmp_path / "config.toml").write_text('[run]\nmodel = "/models/tiny"\nquestions = "../pool.jsonl"\n')
+
+    run_export(folder, tmp_path / "out")
+
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "| questions | `pool.jsonl` |" in text
+    assert "| first model of the run | `tiny` |" in text
+    assert "Model that wrote them: `round-00/model`." in text
+    assert "jane" not in text
+
+
+def test_the_command_line_offers_every_form():
+    (offered,) = [field.type for field in fields(Export) if field.name == "export"]
+    assert typing.get_args(typing.get_args(offered)[0]) == tuple(FORMS)
+
+
+def test_misuse_of_a_licence_needs_no_survivors(tmp_path):
+    with pytest.raises(MisusedError, match="--license"):
+        run_export(tmp_path, tmp_path / "out", licence="")
