@@ -324,6 +324,7 @@ UNREAD = {
     "marks.not_negation": "the longest match: it keeps `not only` from being read as a denial",
     "marks.shield": "the longest match: it keeps what only looks like a mark from being read as one",
     "around.shield": "the longest match, as above",
+    "beside.shield": "the longest match, as above",
     "when.later": "read by its group: a source that comes after a while sounds in the clip",
     "when.throughout": "read by its group, as above",
 }

@@ -159,6 +159,8 @@ def strokes(scene: Scene, numbers: Sequence[tuple[int, int, float]], taken: Sequ
             continue
         if scene.listed("nth", i - 1) or scene.listed("each", i - 1) or scene.listed("counted_by", j + 1):
             continue
+        if any(scene.word(k) == "每" and scene.word(k + 1) in ("秒", "分") for k in range(scene.clause(i)[0], i)):
+            continue  # "每秒振动440次"
         begin = _verb(scene, i)
         if begin is None or (value == 1 and not any(scene.listed("only", k) for k in range(begin - 2, i))):
             continue
@@ -201,6 +203,8 @@ def sources(scene: Scene) -> Iterator[tuple[int, int]]:
         begin = i
         while begin > max(first, i - _LONGEST_SOURCE) and _names(scene, begin - 1) and begin - 1 not in named:
             begin -= 1
+        if any(t.j == i for t in scene.parts):
+            continue  # "第一部分的声音"
         if begin > first and begin - 1 in named and i - begin == 1:
             continue  # "玻璃碎掉的声音"
         if i - begin >= 1 and not (i - begin == 1 and i == k and scene.listed("not_source", begin)):

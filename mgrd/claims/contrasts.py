@@ -62,10 +62,15 @@ def contrasted(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -
     if not parts and not any(one.scope in _RESOLVED for one in kept):
         return kept
     placed: list[tuple[Claim, Part]] = []
+    each = any(scene.listed("each", k) for k in range(scene.sentence.i, parts[0].i)) if parts else False
     for said in _words(scene, here, kept, parts):
         claim = _made(scene, said)
         subject, against = _sides(scene, parts, said)
         new = _compared(scene, said, claim, subject, against)
+        if new is not None and new.modality == "hypothetical" and against is not None and _is_set_apart(scene, against):
+            new = replace(new, modality="asserted")
+        if each and against is not None and subject is None:
+            new = replace(claim, kind="comparison", scope="span")  # "每个音都比前一个高"
         if new is not None:
             kept = [one for one in kept if not _replaced(one, new)] + [new]
             continue
@@ -73,6 +78,17 @@ def contrasted(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -
         if subject is not None and _is_plain(scene, said):
             placed.append((claim, subject))
     return _opposed(scene, kept, placed)
+
+
+def _is_set_apart(scene: Scene, against: Part) -> bool:
+    """`第二部分相比第一部分更轻`: a part of this clip that another is compared with is as real as that one."""
+    marks = [m for t in scene.frame for m in t.entry.marks if m in _SUPPOSING]
+    return marks == ["marks.apart"] and any(
+        0 <= against.i - t.j <= 1 for t in scene.frame if "marks.apart" in t.entry.marks
+    )
+
+
+_SUPPOSING = frozenset({"marks.apart", "marks.conditional", "marks.inverted", "marks.hypothetical", "marks.too"})
 
 
 def _unplaced(claim: Claim, said: Said) -> Claim:
@@ -84,6 +100,8 @@ def parts_named(scene: Scene) -> list[Part]:
     """The parts that a sentence names, in order; none when it names a third, for which nothing here is meant."""
     found: list[Part] = []
     for term in scene.parts:
+        if scene.word(term.j - 1) == "after" and scene.listed("article", term.j):
+            continue  # "comes after the quieter one"
         for mark in sorted(term.entry.marks):
             group, _, name = mark.partition(".")
             if group == "parts" or (group == "alone" and _stands_alone(scene, term, found)):
@@ -103,7 +121,12 @@ def _stands_alone(scene: Scene, term: Term, before: Sequence[Part]) -> bool:
     after = scene.word(term.j)
     if scene.word(term.i) == "other" and not before:
         return False
-    return scene.listed("article", term.i - 1) and (not after[:1].isalnum() or scene.listed("after_part", term.j))
+    if not scene.listed("article", term.i - 1):
+        return False
+    if scene.word(term.i) == "other" and after == "one":
+        return True
+    described = any(t.i == term.j and "side" in t.entry.says and not scene.word(t.j)[:1].isalnum() for t in scene.sound)
+    return described or not after[:1].isalnum() or scene.listed("after_part", term.j)  # "the second quiet."
 
 
 def _marked(scene: Scene, name: str) -> list[Term]:
@@ -123,12 +146,20 @@ def _against(scene: Scene, term: Term, before: Sequence[Part]) -> str:
     if chinese:
         if any(t.j == term.i for t in _marked(scene, "short_of")):
             return "short"
+        if any(t.j == term.i for t in _marked(scene, "just_before")):
+            return "than"
         paired = any(t.j == term.i for t in _marked(scene, "paired"))
         if paired and any(0 <= t.i - term.j <= 1 for t in _marked(scene, "alike")):
             return "as"
         return "than" if paired and any(0 <= t.i - term.j <= 4 for t in _marked(scene, "besides")) else ""
     as_ = [k for k in range(max(nearest, term.i - 4), term.i) if scene.listed("as", k)]
-    return "as" if as_ and any(scene.listed("as", k) for k in range(as_[-1] - 4, as_[-1])) else ""
+    first = next((k for k in range(as_[-1] - 4, as_[-1]) if scene.listed("as", k)), None) if as_ else None
+    if first is None:
+        return ""
+    if scene.listed("multiple", first - 1):
+        return "than"  # "twice as loud as"
+    short = scene.listed("fraction", first - 1) or scene.word(first - 2) == "nowhere"
+    return "short" if short else "as"
 
 
 def _words(scene: Scene, here: Sequence[Head], described: Sequence[Claim], parts: Sequence[Part]) -> Iterator[Said]:
@@ -143,13 +174,22 @@ def _words(scene: Scene, here: Sequence[Head], described: Sequence[Claim], parts
         }
         known = [one for one in described if one.start < ends[term.j - 1] and starts[term.i] < one.end]
         bound = next((one.cue for one in known if one.cue in _COMPARED or one.cue in _TRENDS), None)
-        head = _head(scene, term, [h for h in here if h.i not in within])
+        head = _head(scene, term, [h for h in here if h.j - 1 not in within])
         of_part = entry.says.get("side", ()) if _is_said_of_it(scene, term) else ()
         of_head = [pair for pair in (entry.says[head.name] if head is not None else of_part) if _says(pair)]
         of_claim = sorted(pair for pair in pairs if pair[0] == bound and _says(pair))
         chosen = of_head or of_claim or [(cue, asserts) for cue, asserts, _ in entry.phrases if _says((cue, asserts))]
         if chosen:
-            yield Said(term.i, term.j, *min(chosen, key=lambda pair: pair[1] in ("rising", "falling")), head)
+            cue, asserts = min(chosen, key=lambda pair: pair[1] in ("rising", "falling"))
+            if cue == "pitch.level" and _is_in_decibels(scene, term):
+                cue, asserts = "loudness.level", "loud" if asserts in MORE else "quiet"
+            yield Said(term.i, term.j, cue, asserts, head)
+
+
+def _is_in_decibels(scene: Scene, term: Term) -> bool:
+    """`10 dB lower than the first`, `低6分贝`: a level, and no pitch."""
+    units = [t for t in scene.sound if t.entry.unit == "db"]
+    return any(t.j == term.i or (0 < t.i - term.j <= 3 and _is_chinese_at(scene, term.i)) for t in units)
 
 
 def _is_said_of_it(scene: Scene, term: Term) -> bool:
@@ -206,8 +246,17 @@ def _sides(scene: Scene, parts: Sequence[Part], said: Said) -> tuple[Part | None
     # a Chinese comma ends a clause, and its subject goes on: "第二句语速快，音调也更高"
     ahead = [one for one in spoken if one.j <= begin <= one.j + _REACH and scene.word(begin - 1) == "，"]
     subject = before[-1] if before else after[0] if after else ahead[-1] if ahead and not near else None
+    if not _is_chinese(scene, said):
+        apart = before and any(scene.word(k) in _COMMAS for k in range(before[-1].j, said.i))
+        if after and after[0].i == said.j:
+            subject = after[0]  # "the louder first part"
+        elif apart and scene.listed("article", said.i - 1):
+            subject = after[0] if after else None  # "the louder part comes first, the quieter one follows"
     others = [one for one in parts if one.against]
     against = min(others, key=lambda one: (not begin <= one.i < end, abs(one.i - said.i)), default=None)
+    if subject is None and against is not None:  # "前面那句|比后面那句响", where a clause seems to begin between them
+        led = [one for one in spoken if 0 <= against.i - one.j <= 1 and scene.word(one.j) not in _COMMAS]
+        subject = led[-1] if led and _is_chinese(scene, said) else None
     return subject, against
 
 
@@ -237,7 +286,7 @@ def _compared(scene: Scene, said: Said, claim: Claim, subject: Part | None, agai
             return None  # "higher at the end" is a course
     elif not _differ(scene, subject, against):
         return None
-    if against is not None and _is_chinese(scene, said) and against.i > said.i and scene.word(against.i - 1) != "于":
+    if against is not None and _is_chinese(scene, said) and against.i > said.i and scene.word(against.i - 1) not in ("于", "过"):
         return None
     sign = (degree or 1) * (1 if said.asserts in MORE else -1)
     how = against.against if against is not None else ""
@@ -287,7 +336,11 @@ def _scope(scene: Scene, named: Sequence[Part]) -> str:
 
 
 def _is_chinese(scene: Scene, said: Said) -> bool:
-    return scene.word(said.i) >= "\u3400"
+    return _is_chinese_at(scene, said.i)
+
+
+def _is_chinese_at(scene: Scene, i: int) -> bool:
+    return scene.word(i) >= "\u3400"
 
 
 def _is_just_before(scene: Scene, marker: Term, said: Said) -> bool:
@@ -336,6 +389,7 @@ def _overlap(one: Claim, other: Claim) -> bool:
 def _replaced(one: Claim, new: Claim) -> bool:
     """Whether a description says less than the comparison over the same words."""
     alike = one.cue.partition(".")[0] == new.cue.partition(".")[0] or one.cue in ("source.presence", "voice.quality")
+    alike = alike or (one.kind == "comparison" and (one.cue, new.cue) == ("pitch.level", "loudness.level"))
     return alike and _overlap(one, new)
 
 

@@ -54,12 +54,20 @@ _RESTATED_HEADS = (*_COUNTED_HEADS, "source", "thing", "vocal_sound")
 
 
 def _numbers(scene: Scene) -> Iterator[tuple[int, int, int]]:
+    # "a 1 kHz tone", "five hundred hertz"
+    measured = {t.i for t in scene.sound if t.entry.unit in ("hz", "khz", "db", "bpm", "st")}
+    measured |= {k for k in range(scene.sentence.i, scene.sentence.j) if scene.listed("power", k)}
     for term in scene.sound:
-        if term.entry.unit is None and term.entry.number is not None and term.entry.number == int(term.entry.number):
+        if (
+            term.entry.unit is None
+            and term.entry.number is not None
+            and term.entry.number == int(term.entry.number)
+            and term.j not in measured
+        ):
             yield term.i, term.j, int(term.entry.number)
     for i in scene.text.digits_in(scene.sentence.i, scene.sentence.j):
         word = scene.word(i)
-        if word.isdecimal() and word.isascii() and len(word) <= 2:
+        if word.isdecimal() and word.isascii() and len(word) <= 2 and i + 1 not in measured:
             yield i, i + 1, int(word)
     if scene.text.chinese:
         taken = {k for t in scene.sound if t.entry.number is not None for k in range(t.i, t.j)}

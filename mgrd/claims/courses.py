@@ -33,6 +33,7 @@ class Sound(NamedTuple):
 def courses(scene: Scene, found: Sequence[Claim]) -> list[Claim]:
     """The claims of a sentence, its orders, times and lengths with the kinds of sound that they are of."""
     kept = list(found)
+    kept = [one for one in kept if not (one.cue == "noise.level" and _is_what_changes(scene, one, kept))]
     if not scene.allowed("trace"):
         return kept
     sounds = _sounds(scene)
@@ -55,6 +56,21 @@ def courses(scene: Scene, found: Sequence[Claim]) -> list[Claim]:
         noises = {(starts[one.i], ends[one.j - 1]) for one in sounds if one.kind == "noise"}
         kept = [one for one in kept if one.cue != "noise.level" or (one.start, one.end) not in noises]
     return kept
+
+
+def _is_what_changes(scene: Scene, noise: Claim, found: Sequence[Claim]) -> bool:
+    """`the hiss grows stronger`, `噪声逐渐变强`: a sound is named whose loudness changes, not a noisy recording."""
+    named = [one for one in _sounds(scene) if one.kind == "noise" and scene.text.starts[one.i] >= noise.start]
+    if noise.asserts != "noisy" or not named or scene.text.starts[named[0].i] >= noise.end:
+        return False
+    clause = scene.clause(named[0].i)
+    return any(
+        one.cue == "loudness.trend"
+        and one.kind == "trend"
+        and one.start < scene.text.ends[clause[1] - 1]
+        and one.end > noise.start
+        for one in found
+    )
 
 
 def _is_vague(claim: Claim) -> bool:
@@ -186,6 +202,8 @@ def _placed(scene: Scene, sounds: Sequence[Sound], found: Sequence[Claim]) -> Cl
         min(sound.i, place.i), max(sound.j, place.j), "time.position", "level", place.name, at=sound.i,
         claimed=f"{sound.kind} {where}",
     )  # fmt: skip
+    if any(_overlap(one, claim) and (one.cue, one.kind) == ("time.position", "value") for one in found):
+        return None  # "1.2 s after the start"
     other = any(
         _overlap(one, claim)
         and one.kind in ("level", "trend", "comparison")

@@ -85,8 +85,8 @@ def descriptions(scene: Scene, here: list[Head], before: list[Head]) -> tuple[li
         entry = term.entry
         if not (entry.says or entry.phrases) or "ignore.phrases" in entry.marks:
             continue
-        if _is_of_a_quality(scene, term):
-            continue  # "a faint wobble": of the wobble
+        if _is_of_a_quality(scene, term) or _is_a_noun(scene, term):
+            continue  # "a faint wobble": of the wobble; "at a lower level"
         bound = None if entry.says.keys().isdisjoint(names) else _bind(scene, term, here, before)
         if bound is not None:
             found += _described(scene, term, *bound)
@@ -241,6 +241,17 @@ def _is_of_a_quality(scene: Scene, term: Term) -> bool:
     )
 
 
+def _is_a_noun(scene: Scene, term: Term) -> bool:
+    """`at a lower level`, `weaker in level`, `the level`, but not `a level tone`."""
+    if not (term.entry.heads and scene.listed("also_noun", term.i)) or any(
+        other.i == term.j and other.entry.heads for other in scene.sound
+    ):
+        return False
+    before = term.i - 1
+    led = scene.listed("article", before) or scene.word(before) in ("a", "in", "of")
+    return led or any(other.j == term.i and other.entry.says for other in scene.sound)
+
+
 def _attributed(scene: Scene, term: Term, after: list[Head], says: dict[str, list[tuple[str, str]]]) -> Head | None:
     """The noun that the word stands before: `low male voice`, `slow, even pace`, `low in pitch`."""
     for head in after:
@@ -291,7 +302,11 @@ def _described(scene: Scene, term: Term, head: Head | None, cue: str, asserts: s
     kind = KINDS.get(cue, "level")
     if cue == "voice.quality":
         asserts = scene.text.raw[scene.text.starts[term.i] : scene.text.ends[term.j - 1]].lower()
+    if cue == "voice.sex" and any(scene.listed("minor", k) for k in range(term.i, term.j)):
+        asserts = "child"
     claim = scene.claim(i, j, cue, kind, asserts, at=term.i)
+    if cue == "pause.presence" and claim.polarity < 0 and _is_not_silent(scene, term):
+        claim = replace(claim, cue="source.presence", asserts="silence", claimed="silence")
     if asserts == "silence" and term.j - term.i == 1 and scene.word(term.i) == SILENT:
         claim = replace(claim, claimed=SILENT)
     if head is not None and claim.modality == "quoted":
@@ -303,7 +318,8 @@ def _described(scene: Scene, term: Term, head: Head | None, cue: str, asserts: s
         asserts = asserts.removeprefix(_NO)
         claim = replace(claim, asserts=asserts, claimed=asserts, polarity=-claim.polarity)
     if kind == "level" and (sign := _comparing(scene, term)):
-        return [compared(scene, term, claim, sign if asserts in MORE else -sign)]
+        made = compared(scene, term, claim, sign if asserts in MORE else -sign)
+        return [replace(made, scope="span") if _of_each(scene, term) and made.scope == "whole" else made]
     if cue in ("rate.level", "tempo.level") and asserts in ("rising", "falling"):
         part = scene.part(term.i)
         if part in OTHER:  # "slows down in the second part"
@@ -321,6 +337,12 @@ def _described(scene: Scene, term: Term, head: Head | None, cue: str, asserts: s
         elif _of_one_event(scene, term, head):
             claim = replace(claim, scope="span")
     return [claim]
+
+
+def _is_not_silent(scene: Scene, term: Term) -> bool:
+    """`不是静音的`: that there is sound, and not that there is no pause (`没有静音`)."""
+    named = "".join(scene.word(k) for k in range(term.i, term.j))
+    return named in ("静音", "寂静") and scene.word(term.i - 1) in ("是", "非", "不")
 
 
 def _comparing(scene: Scene, term: Term) -> int:

@@ -25,7 +25,7 @@ from mgrd.claims.scene import Scene
 from mgrd.claims.sources import orders, presences, sexes, times, told
 from mgrd.claims.text import Sentence, Text, clauses, read, sentences
 from mgrd.claims.values import values
-from mgrd.claims.vocabulary import FRAME, Term, Vocabulary, load, terms
+from mgrd.claims.vocabulary import FRAME, PARTS, Term, Vocabulary, load, terms
 
 _WORDS_PER_SIGN = 90
 """A text is about sound when at least one word in so many says so; a chain of pure logic has one in thousands."""
@@ -105,7 +105,17 @@ def _is_about_audio(text: Text, vocabulary: Vocabulary) -> bool:
     signs += len({text.words[term.i] for term in text.sound if term.entry.sign})
     if signs * _WORDS_PER_SIGN >= max(1, len(text.words)):
         return True
-    return len(text.words) <= _WORDS_PER_HINT and any(map(_is_hint, text.sound))
+    return len(text.words) <= _WORDS_PER_HINT and (any(map(_is_hint, text.sound)) or _compares_parts(text, vocabulary))
+
+
+def _compares_parts(text: Text, vocabulary: Vocabulary) -> bool:
+    """`前一部分更轻`: what is said of a part beside another, in a text that says nothing else."""
+    n = len(text.words)
+    return any("side" in t.entry.says for t in text.sound) and any(
+        f"parts.{name}" in t.entry.marks
+        for t in terms(text.words, vocabulary.parts, text.starting(PARTS, 0, n), n)
+        for name in ("first", "second")
+    )
 
 
 def _is_hint(term: Term) -> bool:
@@ -198,10 +208,23 @@ def _without_doubles(described: list[Claim], figures: list[Claim], scene: Scene)
         one
         for one in described
         if (one.cue != "pause.presence" or not _is_in(one, lengths + (bare if _is_bare(one, scene) else [])))
+        and not (one.cue == "noise.level" and one.asserts == "noisy" and _is_measured_noise(one, figures, scene))
         and not any(
             cue == one.cue and a <= one.start and one.end <= b and b - a > one.end - one.start for cue, a, b in spans
         )
     ]
+
+
+def _is_measured_noise(noise: Claim, figures: list[Claim], scene: Scene) -> bool:
+    """`the noise floor is 60 dB below the speech` says how much, and not that there is much."""
+    named = next((t for t in scene.sound if scene.text.starts[t.i] == noise.start), None)
+    if named is None or "noise" not in named.entry.meanings:
+        return False
+    clause = scene.clause(named.i)
+    return any(
+        one.cue == "noise.level" and clause == scene.clause(bisect_left(scene.text.starts, one.start))
+        for one in figures
+    )
 
 
 def _placed(described: list[Claim], figures: list[Claim]) -> list[Claim]:

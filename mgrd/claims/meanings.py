@@ -154,9 +154,31 @@ _CUES: dict[tuple[str, str | None], str] = {
 def cue_of(scene: Scene, one: Quantity) -> str:
     """The cue that a figure is a value of."""
     meaning = meaning_of(scene, one)
+    if one.unit == "s" and _is_silent_for(scene, one):
+        return "pause.duration"
     if one.unit == "s" and is_position(scene, one.i, one.j) and not (meaning and _is_measured(scene, one.i)):
         return "time.position"
     return _CUES[one.unit, meaning]
+
+
+def _is_silent_for(scene: Scene, one: Quantity) -> bool:
+    """`0.7 s of silence separate them`, `the silence between them ends after a second`: a length, and no moment."""
+    begin, end = scene.clause(one.i)
+    gaps = [t for t in scene.sound if "gaps" in t.entry.meanings and begin <= t.i < end]
+    before = about(scene, one) - 1
+    if scene.word(before) == "by" and scene.listed("parting", before - 1):
+        return True  # "separated by 0.8 s"
+    if scene.word(one.j) in ("没", "无", "静") or (scene.word(one.j) == "的" and scene.word(one.j + 1) == "静"):
+        return True  # "有0.9秒没有声音"
+    if scene.listed("of", one.j) and any(one.j < t.i <= one.j + 3 for t in gaps):
+        first = scene.word(before) == "after"  # "a tone starts after 2 s of silence"
+        return not first or any(scene.listed("resuming", k) for k in range(begin, end))
+    if scene.word(one.j) == "后" and any(scene.word(k) == "结" for k in (one.j + 1, one.j + 2)):
+        return any(t.j <= one.i for t in gaps)  # "停顿在约一秒后结束"
+    if scene.word(before) != "after" or not scene.listed("ending", before - 1):
+        return False
+    between = any(scene.word(k) == "between" for k in range(begin, before))
+    return any(t.j < before and (between or scene.word(t.j - 1) != "silence") for t in gaps)
 
 
 def is_position(scene: Scene, i: int, j: int | None = None) -> bool:
@@ -169,6 +191,10 @@ def is_position(scene: Scene, i: int, j: int | None = None) -> bool:
         or _is_way_in(scene, j)
     ):
         return True
+    if j is not None and (_is_from_the_start(scene, i, j)):
+        return True
+    if (j is not None and "long" in (scene.word(j - 1), scene.word(j))) or (scene.word(k) == "by" and scene.listed("parting", k - 1)):
+        return False  # "a pause, about 0.8 s long", "separated by 0.8 s"
     if ":" in scene.word(i) and k < scene.sentence.i:
         return True  # "0:03-0:05 is just wind"
     if j is not None and not scene.listed("of", j) and (first := _listed_with(scene, i)) is not None:
@@ -213,6 +239,15 @@ def _is_measured(scene: Scene, i: int) -> bool:
 
 
 _LENGTHS = frozenset({"gaps", "lasting"})
+
+
+def _is_from_the_start(scene: Scene, i: int, j: int) -> bool:
+    """`1.2 s after the start`, `after it begins`, `开始后约1.2秒`."""
+    if scene.word(j) == "after" and any(scene.listed("starting", k) for k in (j + 1, j + 2)):
+        return not (scene.word(j + 3) == "of" and not scene.listed("clip", j + 5))
+    while scene.listed("about", i - 1):
+        i -= 1
+    return "".join(scene.word(k) for k in range(i - 3, i)) == "开始后"
 
 
 def _is_way_in(scene: Scene, j: int) -> bool:

@@ -50,6 +50,8 @@ def pairs(claim: Claim, clip: Measurements) -> list[Pair] | str:
         return _utterances(clip, claim)
     if claim.scope == "first_vs_second" or claim.scope in ORDINALS:
         return _sounds(claim, clip) if content_of(clip) != "voice" else _utterances(clip, claim)
+    if claim.scope == "span":
+        return "it compares sounds that nothing in the text places"
     return "it does not say what is compared with what"
 
 

@@ -191,7 +191,8 @@ def sexes(scene: Scene, here: Sequence[Head], described: Sequence[Claim], heard:
         if person is None or any(one.start <= scene.text.starts[term.i] < one.end for one in sexed):
             continue
         if scene.allowed("trace") and _is_voiced(scene, term, described, heard):
-            yield scene.claim(term.i, term.j, "voice.sex", "presence", person)
+            minor = any(scene.listed("minor", k) for k in range(term.i, term.j))
+            yield scene.claim(term.i, term.j, "voice.sex", "presence", "child" if minor else person)
 
 
 def _mentions(scene: Scene, describing: frozenset[int]) -> list[Mention]:

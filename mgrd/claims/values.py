@@ -90,6 +90,7 @@ def _quantities(scene: Scene) -> list[Quantity]:
         if value > 0 and scene.word(i - 1) in ("-", "−") and _is_sign(scene, i):
             value = -value
         raw.append((i, j, value))
+    raw = _composed(scene, raw)
     if scene.text.chinese:
         written = (one for one in numerals(scene) if one[0] not in numbers)
         raw = [one for one in sorted({*raw, *written}) if not is_unit(scene, *one[:2])]
@@ -127,6 +128,28 @@ def _quantities(scene: Scene) -> list[Quantity]:
         and not (one.unit == "s" and scene.word(about(scene, one) - 1) in ("within", "every"))
         and not (meaning is None and _is_rate(scene, one))
     ]
+
+
+def _composed(scene: Scene, raw: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
+    """The numbers, those in several words as one: `one hundred and twenty`, `5 hundred`, `one thousand two hundred`."""
+    found: list[tuple[int, int, float]] = []
+    for i, j, value in raw:
+        while scene.word(j) in _POWERS:
+            j, value = j + 1, value * _POWERS[scene.word(j)]
+        spelled = not scene.word(i)[:1].isdigit()
+        if found and spelled:
+            first, end, high = found[-1]
+            joined = i == end or (i == end + 1 and scene.word(end) == "and")
+            fits = high >= 100 and value < (1000 if high % 1000 == 0 else 100) and high % 100 == 0
+            tens = i == end and 20 <= high < 100 and high % 10 == 0 and 1 <= value < 10
+            if (joined and fits) or tens:
+                found[-1] = first, j, high + value
+                continue
+        found.append((i, j, value))
+    return found
+
+
+_POWERS = {"hundred": 100.0, "thousand": 1000.0}
 
 
 def _is_of_a_span(scene: Scene, i: int) -> bool:
@@ -350,7 +373,17 @@ def _figure(scene: Scene, one: Quantity, asserts: str, *, scope: str = "whole") 
         asserts = "at_most" if scene.listed("until", i - 1) or scene.listed("until", one.j) else _edge(scene, one)
     if cue == "time.duration" and not of_the_clip(scene, one):
         fields["scope"] = "span"
+    if cue == "pause.duration" and fields["scope"] == "end":
+        fields["scope"] = "whole"  # "the pause ends after a second"
+    if cue == "pause.duration" and _is_filled_by_nothing(scene, one):
+        fields["polarity"] = 1
     return scene.claim(i, one.j, cue, "value", asserts, at=one.i, **fields)
+
+
+def _is_filled_by_nothing(scene: Scene, one: Quantity) -> bool:
+    """`there is nothing for 0.8 s`, `有0.9秒没有声音`: what is denied is sound, and not the length."""
+    begin, end = scene.clause(one.i)
+    return scene.word(one.j) in ("没", "无") or any(scene.word(k) == "nothing" for k in range(begin, one.i))
 
 
 def _edge(scene: Scene, one: Quantity) -> str:
