@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from mgrd.claims import Claim
 from mgrd.claims.modality import Stance, stance
+from mgrd.claims.places import governs
 from mgrd.claims.text import Sentence, Text
 from mgrd.claims.vocabulary import AROUND, KINDS, PARTS, Term, Vocabulary, terms
 
@@ -153,9 +154,10 @@ class Scene:
         )
 
     def place(self, i: int, *, reach: int = 12) -> str | None:
-        """`start`, `middle` or `end` when the clause says so near a token; the nearest such word wins."""
+        """`start`, `middle` or `end` when the clause says so of a token near by; the nearest such word wins."""
         begin, end = self.clause(i)
-        near = [t for t in self.frame if begin <= t.i < end and abs(t.i - i) <= reach and _named(t, "places")]
+        named = [t for t in self.frame if begin <= t.i < end and _named(t, "places")]
+        near = [t for t in named if abs(t.i - i) <= reach and governs(self, t, i, named)]
         # `than at the end` is what is compared against
         near = [t for t in near if not any(self.word(k) == "than" for k in range(i + 1, t.i))]
         return _named(min(near, key=lambda t: (abs(t.i - i), t.i)), "places") if near else None
