@@ -228,3 +228,46 @@ def test_of_many_turns_nothing_says_which_are_of_the_first_speaker():
     two, four = (heard(*(part for one in order for part in (one, silence(0.6)))) for order in
                  ((loud, quiet), (loud, quiet, loud, quiet)))  # fmt: skip
     assert [verify([claim], [clip])[0].verdict for clip in (two, four)] == ["contradicted", "unverifiable"]
+
+
+@pytest.mark.parametrize(
+    ("think", "more"),
+    [
+        ("The louder first part drowns the second.", "first"),
+        ("The first part is quieter, the second louder.", "second"),
+        ("The first is quieter, the other one louder.", "second"),
+        ("The speech is louder in the first part and quieter in the second.", "first"),
+        ("The first section is twice as loud as the second.", "first"),
+        ("The second section is only half as loud as the first.", "first"),
+        ("The second section is nowhere near as loud as the first.", "first"),
+        ("The second part is 10 dB lower than the first.", "first"),
+        ("The second part, by contrast with the first, is a lot quieter.", "first"),
+        ("前一部分更轻。", "second"),
+        ("第一部分较第二部分更响。", "first"),
+        ("第二部分相比第一部分更轻。", "first"),
+        ("第二部分的音量相对第一部分偏低。", "first"),
+        ("相比之下，第一部分更响。", "first"),
+        ("前面那句比后面那句响。", "first"),
+        ("第二句话音量更低。", "first"),
+        ("第一部分的响度超过第二部分。", "first"),
+    ],
+)
+def test_the_louder_of_two_parts_is_the_one_that_the_words_name(think, more):
+    assert {(cue, asserts) for cue, _, asserts in compared(think)} == {(LOUD, more)}
+
+
+def test_the_louder_part_that_comes_after_the_quieter_one_is_not_read_as_the_quieter():
+    found = compared("The louder part comes after the quieter one.")
+
+    assert not any(asserts in ("first", "second") for _, _, asserts in found)
+
+
+@pytest.mark.parametrize("think", ["Each tone is higher than the one before.", "每个音都比前一个高。"])
+def test_a_comparison_of_each_sound_with_the_last_says_why_it_is_not_judged(think):
+    rises = heard(sine(200, 0.5), silence(0.4), sine(300, 0.5), silence(0.4), sine(400, 0.5))
+
+    found = [one for one in verify(extract(think), [rises]) if one.cue == "pitch.level"]
+
+    assert [(one.kind, one.verdict, one.why) for one in found] == [
+        ("comparison", "unverifiable", "it compares sounds that nothing in the text places")
+    ]

@@ -529,3 +529,51 @@ def test_the_pitch_of_a_hum_is_of_no_voice():
 @pytest.mark.parametrize("think", ["Three tones, each higher than the one before.", "I hear sixteen clicks."])
 def test_a_count_of_all_that_sounds_is_no_part(think):
     assert [one.unit for one in extract(think) if one.cue == "event.count"] == ["events"]
+
+
+@pytest.mark.parametrize(
+    ("think", "expected"),
+    [
+        ("The silence between the two phrases ends after about a second.", [("pause.duration", "value", 1.0)]),
+        ("About 0.7 s of silence separate the two parts.", [("pause.duration", "value", 0.7)]),
+        ("After the first phrase there are 0.9 seconds of silence.", [("pause.duration", "value", 0.9)]),
+        ("The speech resumes after 0.9 s of silence.", [("pause.duration", "value", 0.9)]),
+        ("The two phrases are separated by 0.8 s.", [("pause.duration", "value", 0.8)]),
+        ("Between the phrases there is nothing for 0.8 s.", [("pause.duration", "value", 0.8)]),
+        ("There is one pause, about 0.8 seconds long.", [("pause.duration", "value", 0.8)]),
+        ("停顿在约一秒后结束。", [("pause.duration", "value", 1.0)]),
+        ("第一句之后有0.9秒没有声音。", [("pause.duration", "value", 0.9)]),
+        ("The tone starts after 0.8 s of silence.", [("time.position", "onset", 0.8)]),
+        ("The silence ends at 2.4 seconds.", [("time.position", "offset", 2.4)]),
+        ("The beep is heard 1.2 seconds after the start.", [("time.position", "onset", 1.2)]),
+        ("开始后约1.2秒出现纯音。", [("time.position", "onset", 1.2)]),
+        ("Its pitch lies at one hundred and twenty hertz.", [("pitch.value", "value", 120.0)]),
+        ("The tone is at one thousand two hundred hertz.", [("pitch.value", "value", 1200.0)]),
+        ("The tone is a 1 kHz tone.", [("pitch.value", "value", 1000.0)]),
+    ],
+)
+def test_a_figure_is_of_what_its_words_say(think, expected):
+    found = [one for one in extract(think) if one.claimed_value is not None and one.cue != "pause.presence"]
+
+    assert [(one.cue, one.asserts, one.claimed_value) for one in found] == expected
+    assert {one.polarity for one in found} == {1}
+
+
+@pytest.mark.parametrize(
+    ("think", "expected"),
+    [
+        ("The speaker is a young boy.", {("voice.sex", "child", 1)}),
+        ("说话的是个小男孩。", {("voice.sex", "child", 1)}),
+        ("The speaker's voice is clearly that of a woman.", {("voice.sex", "female", 1)}),
+        ("录音中间不是静音的。", {("source.presence", "silence", -1)}),
+        ("中间没有停顿。", {("pause.presence", "present", -1)}),
+        ("噪声逐渐变强。", {("loudness.trend", "rising", 1)}),
+        ("这是一段逐渐减弱的噪声。", {("loudness.trend", "falling", 1)}),
+        ("The hiss grows stronger.", {("loudness.trend", "rising", 1)}),
+        ("The noise floor is 60 dB below the speech.", {("noise.level", "value", 1)}),
+        ("The second part is at a lower level.", {("loudness.level", "first", 1)}),
+        ("这个音每秒振动440次。", set()),
+    ],
+)
+def test_nothing_is_found_beside_what_the_words_say(think, expected):
+    assert {(one.cue, one.asserts, one.polarity) for one in extract(think)} == expected

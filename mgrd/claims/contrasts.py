@@ -65,6 +65,8 @@ def contrasted(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -
     each = any(scene.listed("each", k) for k in range(scene.sentence.i, parts[0].i)) if parts else False
     for said in _words(scene, here, kept, parts):
         claim = _made(scene, said)
+        if claim.polarity < 0 and any(_is_denied(scene, one) for one in parts if one.j <= said.i):
+            claim = replace(claim, polarity=1)
         subject, against = _sides(scene, parts, said)
         new = _compared(scene, said, claim, subject, against)
         if new is not None and new.modality == "hypothetical" and against is not None and _is_set_apart(scene, against):
@@ -89,6 +91,12 @@ def _is_set_apart(scene: Scene, against: Part) -> bool:
 
 
 _SUPPOSING = frozenset({"marks.apart", "marks.conditional", "marks.inverted", "marks.hypothetical", "marks.too"})
+
+
+def _is_denied(scene: Scene, part: Part) -> bool:
+    """`the first part, not the second, is louder`: one part is denied, and not what is said of the other."""
+    before = scene.word(part.i - 2), scene.word(part.i - 3)
+    return before[0] in ("not", "than") and before[1] in ("and", ",", "rather") and scene.listed("article", part.i - 1)
 
 
 def _unplaced(claim: Claim, said: Said) -> Claim:
@@ -248,8 +256,9 @@ def _sides(scene: Scene, parts: Sequence[Part], said: Said) -> tuple[Part | None
     subject = before[-1] if before else after[0] if after else ahead[-1] if ahead and not near else None
     if not _is_chinese(scene, said):
         apart = before and any(scene.word(k) in _COMMAS for k in range(before[-1].j, said.i))
-        if after and after[0].i == said.j:
-            subject = after[0]  # "the louder first part"
+        placed = after and all(scene.listed("up_to_it", k) for k in range(said.j, after[0].i))
+        if after and (after[0].i == said.j or (placed and before and _is_within(scene, before[-1]))):
+            subject = after[0]  # "the louder first part", "louder in the first part and quieter in the second"
         elif apart and scene.listed("article", said.i - 1):
             subject = after[0] if after else None  # "the louder part comes first, the quieter one follows"
     others = [one for one in parts if one.against]
@@ -286,7 +295,12 @@ def _compared(scene: Scene, said: Said, claim: Claim, subject: Part | None, agai
             return None  # "higher at the end" is a course
     elif not _differ(scene, subject, against):
         return None
-    if against is not None and _is_chinese(scene, said) and against.i > said.i and scene.word(against.i - 1) not in ("于", "过"):
+    if (
+        against is not None
+        and _is_chinese(scene, said)
+        and against.i > said.i
+        and scene.word(against.i - 1) not in ("于", "过")
+    ):
         return None
     sign = (degree or 1) * (1 if said.asserts in MORE else -1)
     how = against.against if against is not None else ""
@@ -313,8 +327,12 @@ def _differ(scene: Scene, subject: Part | None, against: Part) -> bool:
 
 def _is_a_place(scene: Scene, against: Part) -> bool:
     """`louder than in the first half`, `比前半段大`: a time to which what is spoken of at another is compared."""
-    placed = _is_of_place(scene, against) and any(scene.listed("within", k) for k in range(against.i - 3, against.i))
+    placed = _is_of_place(scene, against) and _is_within(scene, against)
     return placed or (scene.word(against.i) >= "\u3400" and _is_of_place(scene, against))
+
+
+def _is_within(scene: Scene, part: Part) -> bool:
+    return any(scene.listed("within", k) for k in range(part.i - 3, part.i))
 
 
 def _is_of_place(scene: Scene, part: Part) -> bool:

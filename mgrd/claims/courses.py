@@ -60,15 +60,14 @@ def courses(scene: Scene, found: Sequence[Claim]) -> list[Claim]:
 
 def _is_what_changes(scene: Scene, noise: Claim, found: Sequence[Claim]) -> bool:
     """`the hiss grows stronger`, `噪声逐渐变强`: a sound is named whose loudness changes, not a noisy recording."""
-    named = [one for one in _sounds(scene) if one.kind == "noise" and scene.text.starts[one.i] >= noise.start]
-    if noise.asserts != "noisy" or not named or scene.text.starts[named[0].i] >= noise.end:
+    starts, ends = scene.text.starts, scene.text.ends
+    named = [one.i for one in _sounds(scene) if one.kind == "noise" and noise.start <= starts[one.i] < noise.end]
+    named += [t.i for t in scene.sound if (starts[t.i], ends[t.j - 1]) == (noise.start, noise.end) and t.entry.sign]
+    if noise.asserts != "noisy" or not named:
         return False
-    clause = scene.clause(named[0].i)
+    clause = scene.clause(named[0])
     return any(
-        one.cue == "loudness.trend"
-        and one.kind == "trend"
-        and one.start < scene.text.ends[clause[1] - 1]
-        and one.end > noise.start
+        one.cue == "loudness.trend" and one.kind == "trend" and starts[clause[0]] <= one.start < ends[clause[1] - 1]
         for one in found
     )
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from mgrd.claims import Claim
 from mgrd.claims.scene import Kind, Scene
-from mgrd.claims.sides import OTHER, compared
 from mgrd.claims.vocabulary import Term, terms
 
 KINDS: dict[str, Kind] = {
@@ -250,7 +249,7 @@ def _is_a_noun(scene: Scene, term: Term) -> bool:
     ):
         return False
     before = term.i - 1
-    led = scene.listed("article", before) or scene.word(before) in ("a", "in", "of")
+    led = scene.listed("article", before) or scene.word(before) in ("a", "in", "of", "loudness", "volume", "sound")
     return led or any(other.j == term.i and other.entry.says for other in scene.sound)
 
 
@@ -318,14 +317,12 @@ def _described(scene: Scene, term: Term, head: Head | None, cue: str, asserts: s
     asserts = asserts.replace("none", "no present") if cue == "pause.presence" else asserts
     if asserts.startswith(_NO):  # "in one breath", "nobody speaks"
         asserts = asserts.removeprefix(_NO)
+        if any(scene.word(k) in ("没", "不") for k in range(term.i, term.j)):
+            claim = replace(claim, polarity=1)  # "中间没有停": its own denial is not denied once more
         claim = replace(claim, asserts=asserts, claimed=asserts, polarity=-claim.polarity)
     if kind == "level" and (sign := _comparing(scene, term)):
-        made = compared(scene, term, claim, sign if asserts in MORE else -sign)
-        return [replace(made, scope="span") if _of_each(scene, term) and made.scope == "whole" else made]
+        return [_compared(scene, term, claim, sign if asserts in MORE else -sign)]
     if cue in ("rate.level", "tempo.level") and asserts in ("rising", "falling"):
-        part = scene.part(term.i)
-        if part in OTHER:  # "slows down in the second part"
-            return [compared(scene, term, claim, 1 if asserts == "rising" else -1)]
         return [replace(claim, kind="trend")]
     if kind in ("level", "trend"):
         ordinal = scene.part(term.i) if kind == "level" else scene.ordinal(term.i)
@@ -345,6 +342,20 @@ def _is_not_silent(scene: Scene, term: Term) -> bool:
     """`不是静音的`: that there is sound, and not that there is no pause (`没有静音`)."""
     named = "".join(scene.word(k) for k in range(term.i, term.j))
     return named in ("静音", "寂静") and scene.word(term.i - 1) in ("是", "非", "不")
+
+
+def _compared(scene: Scene, term: Term, claim: Claim, sign: int) -> Claim:
+    """What is higher or louder than something; two parts that are set side by side are for `contrasts`.
+
+    `sign` is 1 when what is spoken of has more: `higher at the end` is a rise.
+    """
+    part, place = scene.part(term.i), scene.place(term.i)
+    if part is None and place in ("start", "end") and claim.cue in _TRENDS:
+        asserts = "rising" if (sign > 0) == (place == "end") else "falling"
+        said = f"{scene.text.words[term.i]} at the {place}"
+        return replace(claim, cue=_TRENDS[claim.cue], kind="trend", asserts=asserts, claimed=said)
+    scope = part if part is not None else "span" if _of_each(scene, term) else claim.scope
+    return replace(claim, kind="comparison", scope=scope)
 
 
 def _comparing(scene: Scene, term: Term) -> int:

@@ -193,7 +193,9 @@ def is_position(scene: Scene, i: int, j: int | None = None) -> bool:
         return True
     if j is not None and (_is_from_the_start(scene, i, j)):
         return True
-    if (j is not None and "long" in (scene.word(j - 1), scene.word(j))) or (scene.word(k) == "by" and scene.listed("parting", k - 1)):
+    if (j is not None and "long" in (scene.word(j - 1), scene.word(j))) or (
+        scene.word(k) == "by" and scene.listed("parting", k - 1)
+    ):
         return False  # "a pause, about 0.8 s long", "separated by 0.8 s"
     if ":" in scene.word(i) and k < scene.sentence.i:
         return True  # "0:03-0:05 is just wind"

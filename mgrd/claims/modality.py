@@ -323,9 +323,13 @@ def _negation_end(text: Text, term: Term, frame: list[Term], clause_end: int) ->
             end = other.i
             break
     for k in range(term.j, end):
-        if text.words[k] in ",，":
+        if text.words[k] in ",，" or (text.words[k] == "and" and not _VERBS.isdisjoint(text.words[k + 1 : k + 2])):
             return k
     return end
+
+
+_VERBS = frozenset({"is", "was", "has", "sounds", "seems", "appears", "feels", "comes", "stays", "remains"})
+"""After `and`: what is said anew, and denied no more."""
 
 
 def _negate(negated: list[bool], first: int, i: int, j: int) -> None:

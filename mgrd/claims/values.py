@@ -133,7 +133,8 @@ def _quantities(scene: Scene) -> list[Quantity]:
 def _composed(scene: Scene, raw: list[tuple[int, int, float]]) -> list[tuple[int, int, float]]:
     """The numbers, those in several words as one: `one hundred and twenty`, `5 hundred`, `one thousand two hundred`."""
     found: list[tuple[int, int, float]] = []
-    for i, j, value in raw:
+    for i, after, number in raw:
+        j, value = after, number
         while scene.word(j) in _POWERS:
             j, value = j + 1, value * _POWERS[scene.word(j)]
         spelled = not scene.word(i)[:1].isdigit()
@@ -413,7 +414,7 @@ def _figure(scene: Scene, one: Quantity, asserts: str, *, scope: str = "whole") 
 
 def _is_filled_by_nothing(scene: Scene, one: Quantity) -> bool:
     """`there is nothing for 0.8 s`, `有0.9秒没有声音`: what is denied is sound, and not the length."""
-    begin, end = scene.clause(one.i)
+    begin, _ = scene.clause(one.i)
     return scene.word(one.j) in ("没", "无") or any(scene.word(k) == "nothing" for k in range(begin, one.i))
 
 
