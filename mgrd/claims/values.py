@@ -353,7 +353,7 @@ def _wider_place(scene: Scene, one: Quantity, alike: list[Quantity]) -> str:
     if place is not None:
         return place
     # of a pitch that moves, the figure is one of many, and the text does not say where
-    moves = one.unit == "hz" and meaning_of(scene, one) is None and _moves(scene)
+    moves = one.unit == "hz" and meaning_of(scene, one) is None and _moves(scene, apart=len(alike) == 1)
     return "span" if moves or (one.i in scene.text.notes and not _is_the_note(scene, one)) else "whole"
 
 
@@ -377,9 +377,12 @@ def _raw_plural(scene: Scene, term: Term) -> bool:
     )
 
 
-def _moves(scene: Scene) -> bool:
-    """Whether the sentence says that the pitch rises or falls."""
-    return any(_MOVING & {(cue, asserts) for cue, asserts, *_ in _said(t)} for t in scene.sound)
+def _moves(scene: Scene, *, apart: bool = False) -> bool:
+    """Whether the sentence says that the pitch rises or falls, `apart` from what it does at the start or the end."""
+    return any(
+        _MOVING & {(cue, asserts) for cue, asserts, *_ in _said(t)} and not (apart and scene.place(t.i))
+        for t in scene.sound
+    )
 
 
 def _said(term: Term) -> list[tuple[str, ...]]:
