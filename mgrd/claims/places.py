@@ -21,7 +21,7 @@ _LITTLE = 3
 
 
 def governs(scene: Scene, place: Term, i: int, others: list[Term]) -> bool:
-    """Whether a place says where the words at token i hold; `others` are the places of the clause, this one included."""
+    """Whether a place says where the words at token i hold; `others` are all places of the clause."""
     if place.i <= i < place.j:
         return True
     begin, end = scene.clause(i)
@@ -62,9 +62,13 @@ def _cuts(scene: Scene, begin: int, end: int, places: list[Term]) -> list[int]:
         if k in inside:
             continue
         word = scene.word(k)
-        if scene.listed("with", k) or scene.listed("goes_on", k) or (word == "," and not _is_attributive(scene, k)):
-            cuts.add(k)
-        elif word == "and" and _adds(scene, k, places):
+        if word == ",":
+            parted = not _is_attributive(scene, k)
+        elif word == "and":
+            parted = _adds(scene, k, places)
+        else:
+            parted = scene.listed("with", k) or scene.listed("goes_on", k)
+        if parted:
             cuts.add(k)
     return sorted(cuts)
 
