@@ -2,7 +2,7 @@
 
     mgrd bench claims                       # what needs no data of others: the gold sentences, synthesised clips
     mgrd bench claims --data DIR            # also recorded speech, published traces and human rationales
-    mgrd bench claims --half open           # the half of the gold sentences that extraction may be developed on
+    mgrd bench claims --final               # the sentences that development does not look at, for the page
 
 Four tests. *Extraction*: claims found in gold sentences against those that readers marked (benchmarks/gold, whose
 README says who wrote and labelled what). *Planted contradictions* (benchmarks/planted): true and flipped statements
@@ -90,18 +90,24 @@ class Score:
         )
 
 
-def gold_items(half: str, data: Path | None) -> list[Item]:
-    """The items of `open`, `extra`, `sealed` or `unseen`; or `real`, published sentences whose text the data holds."""
-    found = []
-    for file in ("en.jsonl", "zh.jsonl") if half != "real" else ("real.jsonl",):
-        for row in rows(GOLD / file):
-            if half == "real" or row["half"] == half:
-                found.append(_item(row, data))
-    return found
+def gold_items(*halves: str) -> list[Item]:
+    """The gold sentences of some halves: `open`, `extra`, `sealed`, `unseen`."""
+    found = [row for file in ("en.jsonl", "zh.jsonl") for row in rows(GOLD / file) if row["half"] in halves]
+    return [_item(row, row["text"]) for row in found]
 
 
-def _item(row: dict[str, Any], data: Path | None) -> Item:
-    text = row["text"] if "text" in row else _published(row, data)
+def published_items(data: Path, *, readers: int) -> list[Item]:
+    """Sentences of published traces that so many readers have labelled; `data` holds their texts."""
+    found = [row for row in rows(GOLD / "real.jsonl") if len(row["labels"]) == readers]
+    traces = {
+        (file, trace["id"]): trace.get("trace", trace.get("completion"))
+        for file in {row["file"] for row in found}
+        for trace in rows(data / file)
+    }
+    return [_item(row, traces[row["file"], row["row"]][row["start"] : row["end"]]) for row in found]
+
+
+def _item(row: dict[str, Any], text: str) -> Item:
     return Item(
         row["id"],
         row["language"],
@@ -110,12 +116,6 @@ def _item(row: dict[str, Any], data: Path | None) -> Item:
         [{c["cue"], *c.get("or", [])} for c in row["claims"]],
         [c["negated"] for c in row["claims"]],
     )
-
-
-def _published(row: dict[str, Any], data: Path | None) -> str:
-    assert data is not None
-    found = next(one for one in rows(data / row["file"]) if one["id"] == row["row"])
-    return str(found.get("trace", found.get("completion")))[row["start"] : row["end"]]
 
 
 def score(items: Iterable[Item]) -> tuple[Score, dict[str, Score], list[str]]:
@@ -190,25 +190,47 @@ FAMILIES = frozenset({
 })  # fmt: skip
 
 
-def extraction(half: str, data: Path | None, show: bool) -> list[str]:
-    """The table of extraction, and with `show` every difference on stderr."""
-    lines = ["| sentences | claims | precision | recall | exact cue | polarity |", "|---|---|---|---|---|---|"]
-    items = gold_items(half, data)
-    for language in sorted({item.language for item in items}):
-        here = [item for item in items if item.language == language]
-        total, families, errors = score(here)
-        lines.append(total.lines(f"**{language}, {half}** ({len(here)})"))
-        if half not in ("real", "unseen"):
-            lines += [one.lines(f"{language}, {name}") for name, one in families.items()]
+def developed(half: str, show: bool) -> list[str]:
+    """The table of sentences that extraction is developed on, and with `show` every difference on stderr."""
+    lines = list(HEAD)
+    for language, items in by_language(gold_items(half)):
+        total, families, errors = score(items)
+        lines.append(total.lines(f"**{language}, {half}** ({len(items)})"))
+        lines += [one.lines(f"{language}, {name}") for name, one in families.items()]
         if show:
             print(*errors, sep="\n", file=sys.stderr)
     return lines
 
 
+def final(data: Path | None) -> list[str]:
+    """The tables of sentences that development does not look at, never with their differences."""
+    english, chinese = kappa(GOLD / "en.jsonl"), kappa(GOLD / "zh.jsonl")
+    parts = [("sealed", gold_items("sealed")), ("unseen", gold_items("unseen"))]
+    if data is not None:
+        parts += [("published", published_items(data, readers=2))]
+        parts += [("published, unseen", published_items(data, readers=1))]
+    lines = list(HEAD)
+    for name, given in parts:
+        lines += [score(items)[0].lines(f"**{one}, {name}** ({len(items)})") for one, items in by_language(given)]
+    lines += [f"\nKappa of the two readers of *sealed*: {english} English, {chinese} Chinese.\n", *HEAD]
+    for language, items in by_language(gold_items("sealed", "unseen")):
+        lines += [one.lines(f"{language}, {name}, *sealed* and *unseen*") for name, one in score(items)[1].items()]
+    return lines
+
+
+HEAD = ("| sentences | claims | precision | recall | exact cue | polarity |", "|---|---|---|---|---|---|")
+
+
+def by_language(items: Sequence[Item]) -> Iterator[tuple[str, list[Item]]]:
+    """The items of each language, the languages in order."""
+    for language in sorted({item.language for item in items}):
+        yield language, [item for item in items if item.language == language]
+
+
 def speed(data: Path | None) -> list[str]:
     """Traces of 12,000 characters a second, from published traces when they are there, else from the gold sentences."""
     if data is None:
-        texts, name = [item.text for item in gold_items("open", None) if item.language == "en"], "gold sentences"
+        texts, name = [item.text for item in gold_items("open") if item.language == "en"], "gold sentences"
     else:
         texts, name = [row["trace"] for row in rows(data / "taltech_traces.jsonl")], "published traces, joined"
     whole = "\n".join(texts)
@@ -350,26 +372,22 @@ def main() -> None:
     """Run the tests and print the page's sections."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with emodb/, fsdd/, taltech_traces.jsonl, ...")
-    halves = ("open", "extra", "sealed", "unseen")
-    parser.add_argument("--half", choices=halves, default="sealed", help="of the gold sentences")
+    parser.add_argument("--half", choices=("open", "extra"), default="open", help="of the sentences to develop on")
+    parser.add_argument("--final", action="store_true", help="the sentences that development does not look at")
     parser.add_argument("--only", choices=("extraction", "planted", "texts", "speed"), help="one of the tests")
-    parser.add_argument("--show", action="store_true", help="every difference on stderr (not for the sealed half)")
+    parser.add_argument("--show", action="store_true", help="every difference on stderr (not with --final)")
     parser.add_argument("--write", action="store_true", help="write the sections to docs/grounding.md")
     parser.add_argument("--json", action="store_true", help="print one object: sections by name (docs/formats.md)")
     given = parser.parse_args()
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/grounding.md is what is written")
-    if given.show and given.half in ("sealed", "unseen") and given.only in (None, "extraction"):
-        parser.error(f"--show would open the {given.half} sentences; use --half open")
+    if given.show and given.final:
+        parser.error("--show with --final would open the sentences that development does not look at")
+    if given.write and not given.final and given.only in (None, "extraction"):
+        parser.error("--write of extraction needs --final: the page shows no other sentences")
     made: dict[str, list[str]] = {}
     if given.only in (None, "extraction"):
-        made["extraction"] = extraction(given.half, given.data, given.show)
-        english, chinese = kappa(GOLD / "en.jsonl"), kappa(GOLD / "zh.jsonl")
-        made["extraction"] += [f"\nKappa of the two readers: {english} English, {chinese} Chinese."]
-        if given.half == "sealed":
-            made["extraction"] += ["", *extraction("unseen", None, show=False)]
-        if given.data is not None:
-            made["extraction"] += ["", *extraction("real", given.data, show=False)]
+        made["extraction"] = final(given.data) if given.final else developed(given.half, given.show)
     if given.only in (None, "planted"):
         made["planted"] = contradictions(given.data, given.show)
     if given.only in (None, "texts") and given.data is not None:

@@ -213,7 +213,10 @@ def fingerprint(checks: Sequence[Check]) -> str:
     for check in checks:
         settings = json.dumps([check.rule, check.name, check.options], sort_keys=True, default=list)
         digest.update(settings.encode() + b"\0" + check.path.read_bytes() + b"\0")
-    names = ("answers", "choices", "matchers", "mathematics", "meanings", "numerals", "traces", "verdicts")
+    names = (
+        *("answers", "choices", "matchers", "mathematics", "meanings", "numerals"),
+        *("opposites", "stances", "traces", "verdicts"),
+    )
     code = [PACKAGE / f"{name}.py" for name in names]
     cues = [built_in() / "answers.toml", *sorted((built_in() / "cues").glob("*.toml"))]
     for path in (*code, *sorted((PACKAGE / "claims").glob("*.py")), *cues):

@@ -107,8 +107,8 @@ def test_filter_adds_verdicts_and_removes_nothing(stage_folder, clips):
     assert judged(folder)["audio_sha"].to_list() == [[survey(clips / "low.wav").sha]] * 5
     assert objections(folder) == {
         "q1.0": [],
-        "q1.1": ["correctness.right_answer"],
-        "q1.2": ["acoustic.true_to_waveform"],
+        "q1.1": ["logic.concludes_its_answer", "correctness.right_answer"],
+        "q1.2": ["acoustic.true_to_waveform", "logic.concludes_its_answer"],
         "q1.3": ["logic.not_truncated"],
         "q1.4": ["logic.format", "logic.not_truncated", "correctness.right_answer"],
     }
@@ -216,11 +216,12 @@ def test_a_part_whose_samples_were_retried_is_judged_again(stage_folder, clips):
 def test_other_rules_are_refused_by_name_and_recheck_sets_the_old_verdicts_aside(stage_folder, clips):
     folder = stage_folder([trace(0, response="high")])
     run(folder, folder, clips)
-    lenient = Filter(workers=1, without=["right_answer"])
+    lenient = Filter(workers=1, without=["right_answer", "concludes_its_answer"])
 
     with pytest.raises(SettingsError, match=r"was made under other settings .*checks"):
         run(folder, folder, clips, lenient)
-    assert run(folder, folder, clips, Filter(workers=1, without=["right_answer"], recheck=True))["passed"] == 1
+    again = Filter(workers=1, without=["right_answer", "concludes_its_answer"], recheck=True)
+    assert run(folder, folder, clips, again)["passed"] == 1
     assert (folder / "judged.old-1").is_dir()
     assert run(folder, folder, clips, lenient)["judged"] == 0
 

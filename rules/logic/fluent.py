@@ -3,10 +3,11 @@
 A small or over-trained model can name the right cue in a sentence that says nothing, and a filter that only looks for
 cues would teach more of it. Looks at neighbours of closed word classes, so it needs no dictionary; hurried, idiomatic
 and transcribed language stays in (of 1,300 real English traces one in forty has a slip, one in four hundred two). A
-short salad with few function words goes unseen: a model-based judge can be stricter.
+short salad of real words goes unseen: a model-based judge can be stricter.
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
@@ -19,14 +20,12 @@ _MIXED = re.compile(r"[a-z][\u0400-\u04ff]|[\u0400-\u04ff][a-z]", re.IGNORECASE)
 # romanised Chinese name joins.
 _UNSPEAKABLE = re.compile(
     r"(?=[a-z]{4})(?:[b-df-hj-np-tv-xz]+|[a-z]*(?:[b-df-hj-np-tv-xz]{6}|q[b-df-hj-np-tv-xz]|[jv][bcdfghkmnpqtwxz]|"
-    r"z[bcdfgjknpqrvwx]|[bcdfghjkmpqstvwz]x|[xzjv][jqvk]|[fgkpvw]j|[fgjkpvwx]z|[fgjkpvwz]q)[a-z]*)"
+    r"z[bcdfgjknpqrvwx]|[bcdfghjkmpqstvwz]x|[xzj][jqvk]|v[jqk]|[fgkpvw]j|[fgjkpvwx]z|[fgjkpvwz]q)[a-z]*)"
 )
 
 _NEVER_TWICE = (
     "the a an of is are was and to in on at with for it this its his her so but as from by hz khz db bpm 的 了 在 和"
 )
-_NO_NUMBER = re.compile(r"\b(?:about|around|near|nearly|roughly|approximately) (?:Hz|kHz|dB|BPM)\b", re.IGNORECASE)
-"""A unit that waits for its number: evidence with a hole in it."""
 _NO_NOUN = "of is are was were be and or but to at for with from by into it he she they we because therefore than if"
 _NEVER_NEXT = (
     ("the their its my your", f"{_NO_NOUN} the an a this these those which who"),
@@ -35,6 +34,11 @@ _NEVER_NEXT = (
     ("with from for to", "of therefore"),
     ("is are was were", "is are was were"),
     ("and or but", "and or"),
+    ("the a an", "i we you them him us me very-and so-is"),
+    ("to", "is are was were of and"),
+    ("very", "the of is are and a an to it he she"),
+    ("he she they we", "the of a an he she they we him them"),
+    ("because", "is are was were and or"),
     ("the a an and or because their my your", ". ! ?"),
     ("the an of", ","),
 )
@@ -44,10 +48,12 @@ Not "the note it starts with is low", nor "the voice is of a man and of a mourne
 """
 _SPELT_SOUND = re.compile(r".*(.)\1\1.*|psst|pfft|hmph|tsktsk|shht", re.IGNORECASE)
 _SOUNDING = frozenset(
-    """beep bip bleep blip boop boing bang beat boom buzz bzz chirp choo chug clack clang clap click clink clip clop coo
+    """beep bip bleep blip boop bop buh bah bam boing bang beat boom buzz bzz chirp choo chug clack clang clap click
+    clink clip clop coo
     crack creak cuckoo ding dong drip drum dum ha haha hee hey ho honk hoo hoot hum knock la meow moo na neigh oink
     patter peep ping plink plop pop pow pum quack rap ring roar rumble slap snap splash squeak squeal step swish tap
-    thud thump tick ting tock toot tweet whirr whoosh woof yip zap""".split()  # noqa: SIM905  (a list of words to read)
+    thud thump tick ting tock toot tweet whirr whoosh woof yip zap
+    """.split()  # noqa: SIM905  (a list of words to read)
 )
 """Words that stand for a sound, and are said as often as it comes."""
 
@@ -55,50 +61,167 @@ _STUTTERS = frozenset(_NEVER_TWICE.split())
 _PAIRS = frozenset((a, b) for first, second in _NEVER_NEXT for a in first.split() for b in second.split())
 
 
-def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 40) -> str | None:
-    """Object to broken characters, a word of more than `longest` letters, and to more than one slip in `per_words`.
+_MOJIBAKE = re.compile(
+    r"(?:[\u00c2-\u00c3\u00c5\u00d0\u00e2-\u00ef][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122"
+    r"]"
+    r"|\u00c2(?=[\s,.;:!?\u2019\"]))|锟斤拷|烫烫|屯屯|\\u[0-9a-f]{4}\\u[0-9a-f]{4}|(?:\\x[0-9a-f]{2}){2}"
+    r"|(?:&#\d{2,5};){2}"
+    r"|(?:%[0-9A-F]{2}){3}",
+)
+"""UTF-8 read as Latin-1, cp1252 or GBK, and characters left in their escapes: three of them are no slip."""
+_LATIN_1 = re.compile("[\u00c2-\u00c5\u00d0\u00e2-\u00ef]")
+_APART = re.compile(r"(?:(?<=\s)|^)(?:[^\W\d_\u4e00-\u9fff][ .,-]{1,2}){9}")
+"""Nine letters, each on its own; a melody spelt out is in capitals."""
+_HACKED = re.compile(r"\b([a-z]{1,4})-\1-(?=\1)", re.IGNORECASE)
+_RANDOM = re.compile(
+    r"(?:[^\w\s.…=_*#>|~+-]){6}|(?=[\w@#$%^&*]{8})(?:[a-z0-9]*[@#$%^&][a-z0-9]+){3}|[A-Za-z]+\d+[a-z]+\d+[a-z]+\d+",
+    re.IGNORECASE,
+)
+_CASED = re.compile(r"\b(?:[a-z]+[A-Z]+[a-z]+[A-Z]\w*|[A-Z]+[a-z]+[A-Z]+[a-z]*[A-Z]\w*)\b")
+_LEET = re.compile(
+    r"(?<![\w.-])(?:[A-Za-z]+[0-9]+[a-z]+[a-z0-9]*|[0-9]+[a-z]+[0-9]+[a-z0-9]*|[0-9](?!st|nd|rd|th|s|k|x|ms|hz|khz"
+    r"|db|bpm|min|am|pm)[a-z]{2,})(?![\w-])"
+)
+_NO_ONSET = re.compile(
+    r"(?![bcfgkp][lr]|[dt]r|[dstg]w|[cgkprstwz]h|[gk]n|s[ckmnlpqtv]|t[sz]|p[st]|wr|qu|mc|ll|hm|mm|dj|ng|mb|nh|sr|ss"
+    r"|bz|gb|gd|kp|pf|vl|vr|zl|zh|xh|mn)[bcdfghjklmnpqrstvwxz]{2}[a-z]+"
+)
+"""Two consonants that no English word begins with: transposed and reversed words have them."""
+_NO_START = re.compile(
+    r"(?:^|[，。；！？,;!?]\s*)(?:的(?![确士话是])|了(?![解不却结])|们|着(?![急手眼重火凉装陆迷])|吗|呢(?![喃绒])"
+    r"|吧(?![台嗒唧])|之(?![前后间所一类])"
+    r"|得(?![到出知了以出益意])|地(?![面铁上下方板点址球名道区震毯])|(?:很|是|在|和|不|也|都|把"
+    r"|被)(?=[，。；！？,;!?]))"
+)
+_NO_PAIR = re.compile(
+    r"(?<![我你他她它咱人们孩员师生女男者客友众手民兵士家姐妹兄弟妈爸爷奶叔哥星手伴车乐唱学工])们"
+    r"|[我你他她它]们[我你他她它]|的[很了着们吗]|了[的着们](?![的确])|很[的了着们听在和而]"
+    r"|是[了着们在有](?=[的高低大小个声])"
+    r"|在[的了着们](?![解])|和[的了着们]|而且[层的了，。]|[不没][了着们的](?![解得不])|所[的了很](?=[，。])|(?:因为"
+    r"|所以|但是|而且|如果)[。！？]|[，。](?:[的了们])[，。]"
+    r"|把[的了是]|被[的了是]|(?:很|把|被|和|并且)(?=[，。,])"
+)
+"""Function words of Chinese in places where they cannot stand."""
+_SAID_TWICE = frozenset(
+    "that had very no so really bye knock ha la na hey ho go come yes yeah okay ok well now more".split()  # noqa: SIM905
+)
+
+
+def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 30) -> str | None:
+    """Object to broken characters, a word of more than `longest` letters, and to `slips` slips within `per_words`.
 
     A stutter or a unit without its number counts as two slips, an impossible pair of words as one, three unspeakable
-    words as one; at least `slips`.
+    or
+    doubled words as two; a slip counts where it stands, however long the rest of the text is.
     """
     text = trace.think
     if broken := _BROKEN.search(text):
         return f"holds the broken character {broken[0]!r} after {text[max(broken.start() - 20, 0) : broken.start()]!r}"
-    if mixed := _MIXED.search(text):
+    if not text.isascii() and (mixed := _MIXED.search(text)):
         return f"mixes scripts within a word: {text[max(mixed.start() - 10, 0) : mixed.end() + 10]!r}"
+    may_be = any(sign in text for sign in ("\\", "%E", "%C", "%2", "&#", "锟", "烫", "屯")) or (
+        not text.isascii() and _LATIN_1.search(text)
+    )
+    wrong = [match.start() for match in _MOJIBAKE.finditer(text)] if may_be else []
+    if len(wrong) >= 3 or (wrong and text[wrong[0]] in "锟烫屯\\%&"):
+        return f"is in a broken encoding: {text[max(wrong[0] - 10, 0) : wrong[0] + 30]!r}"
+    if any(sign in text for sign in "@$^*~") and (random := _RANDOM.search(text)):
+        return f"holds random characters: {random[0]!r}"
+    spaced = text.split()
+    distinct = " ".join(dict.fromkeys(spaced))
+    if len(spaced) > 9 and (apart := _APART.search(text)) and not apart[0].isupper():
+        return f"spells its words apart: {apart[0]!r}"
+    if len(cased := sorted(set(_CASED.findall(distinct)))) >= 5:
+        return f"mixes its capitals: {', '.join(map(repr, cased[:4]))}"
+    if len(leet := sorted(set(_LEET.findall(distinct)))) >= 4:
+        return f"writes digits for letters: {', '.join(map(repr, leet[:4]))}"
     tokens = _TOKEN.findall(text)
     words = [token for token in tokens if token[0].isalpha()]
     if too_long := next((word for word in words if len(word) > longest and word.isascii()), None):
         return f"holds a word of {len(too_long)} letters, {too_long[:30]!r}"
     if row := _row([token for token in tokens if token != ","]):
         return f"says {row[0]!r} {row[1]} times in a row"
-    twice, pairs = _slips(tokens)
-    twice += _NO_NUMBER.findall(text)
-    noise = [word for word in words if _is_unspeakable(word)]
-    sure = 2 * len(twice) + len(pairs)
-    if sure + len(noise) >= slips and (sure + len(noise) / 3) * per_words > len(words):
-        found = [*twice, *pairs, *noise]
-        return f"is garbled in {len(found)} places of {len(words)} words: {', '.join(map(repr, found[:4]))}"
+    found = sorted([*_slips(tokens), *_chinese_slips(text)])
+    start = 0
+    weight = 0.0
+    for end, (at, size, _) in enumerate(found):
+        weight += size
+        while at - found[start][0] > per_words:
+            weight -= found[start][1]
+            start += 1
+        if weight >= slips - 0.01:
+            shown = ", ".join(repr(said) for _, _, said in found[start : end + 1][:4])
+            return f"is garbled in {end + 1 - start} places within {at - found[start][0] + 1} words: {shown}"
     return None
 
 
-def _slips(tokens: list[str]) -> tuple[list[str], list[str]]:
-    """Closed-class words said twice, and pairs that no grammar joins."""
-    twice, pairs, before = [], [], ""
-    for first, second in pairwise(tokens):
-        a = first if first == "A" else first.lower()
-        if a == second.lower():
+def _slips(tokens: list[str]) -> Iterator[tuple[int, float, str]]:
+    """Where, how grave, and the words: what is said twice, pairs that no grammar joins, words nobody can say."""
+    small = [token.lower() for token in tokens]
+    odd = {word for word in set(tokens) if word.islower() and word.isascii() and len(word) > 1 and _oddity(word)}
+    hot = [
+        at
+        for at, (first, a, b, second) in enumerate(
+            zip(tokens, small, [*small[1:], ""], [*tokens[1:], ""], strict=False)
+        )
+        if a == b or first in odd or b in _UNITS or ((first if first == "A" else a), second) in _PAIRS
+    ]
+    for at in hot:
+        first, second = tokens[at], tokens[at + 1] if at + 1 < len(tokens) else ""
+        a, b = small[at], second.lower()
+        if a == b:
             # "what it is is a bell" and "that is is" are said
-            if a in _STUTTERS and before not in ("it", "that"):
-                twice.append(f"{first} {second}")
-        elif (a, second) in _PAIRS:
-            pairs.append(f"{first} {second}")
-        before = a
-    return twice, pairs
+            if first != "A" and a in _STUTTERS and (small[at - 1] if at else "") not in ("it", "that"):
+                yield at, 2.0, f"{first} {second}"
+            elif len(a) > 1 and a.isascii() and a.isalpha() and a not in _SAID_TWICE and a not in _SOUNDING:
+                yield at, 2 / 3, f"{first} {second}"
+        elif ((first if first == "A" else a), second) in _PAIRS:
+            yield at, 1.0, f"{first} {second}"
+        if b in _UNITS and a in _NEAR:
+            yield at, 2.0, f"{first} {second}"
+        if first in odd:
+            weight = _oddity(first)
+            if weight == _ONSET:
+                odd.discard(first)  # once, for it may be a name
+            yield at, weight, first
+
+
+_ONSET = 2 / 3
+
+
+@lru_cache(maxsize=65536)  # traces repeat most of their words
+def _oddity(word: str) -> float:
+    """How grave a word is: nobody can say it, or no English word begins so; 0 for a word like others."""
+    if len(word) > 2 and _NO_ONSET.fullmatch(word) and word not in _SOUNDING:
+        return _ONSET
+    if _UNSPEAKABLE.fullmatch(word) and not _SPELT_SOUND.fullmatch(word):
+        return 1.0 if len(word) > 2 else 1 / 3
+    return 0.0
+
+
+def _chinese_slips(text: str) -> Iterator[tuple[int, float, str]]:
+    """The same of Chinese, a character being a word, with what stammers."""
+    for match in _HACKED.finditer(text) if text.count("-") > 1 else ():
+        if match[1].lower() in _SOUNDING:
+            continue
+        yield text.count(" ", 0, match.start()), 2 / 3, match[0]
+    if not _HAN.search(text):
+        return
+    for pattern in (_NO_START, _NO_PAIR):
+        for match in pattern.finditer(text):
+            yield match.start(), 1.0, text[max(match.start() - 2, 0) : match.end() + 2]
+
+
+_HAN = re.compile("[\u4e00-\u9fff]")
+_UNITS = frozenset(("hz", "khz", "db", "bpm"))
+_NEAR = frozenset(("about", "around", "near", "nearly", "roughly", "approximately"))
 
 
 def _row(tokens: list[str], most: int = 7) -> tuple[str, int] | None:
     """An English word that is said more than `most` times in a row, but for sounds, spelt out or in one letter."""
+    small = [token.lower() for token in tokens]
+    if not any(small[at] == small[at + 1] == small[at + 2] == small[at + 3] for at in range(0, len(small) - 3, 4)):
+        return None  # a run of eight holds a stretch of four that begins at a multiple of four
     run = 1
     for first, second in pairwise([*tokens, ""]):
         if first.lower() == second.lower():
@@ -108,11 +231,6 @@ def _row(tokens: list[str], most: int = 7) -> tuple[str, int] | None:
         else:
             run = 1
     return None
-
-
-@lru_cache(maxsize=65536)  # a trace repeats most of its words
-def _is_unspeakable(word: str) -> bool:
-    return word.isascii() and _UNSPEAKABLE.fullmatch(word) is not None and not _SPELT_SOUND.fullmatch(word)
 
 
 KEEP = [

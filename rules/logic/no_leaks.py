@@ -2,57 +2,231 @@
 
 Three kinds. A provider's error or a tool's JSON: Step-Audio-R1 still emits the error payload of a teacher's API
 (stepfun-ai/Step-Audio-R1 issue 12), because its training data held it. Markup of a chat template. And the answer
-itself: a trace that says the correct choice was marked, bold or in the metadata reasons from the leak, not from the
-sound (one published trace: "C ... with a double asterisk, maybe indicating it's correct").
+itself: a trace that says the correct choice was marked, given beside the question or stored in the metadata reasons
+from the leak, not from the sound (one published trace: "C ... with a double asterisk, maybe indicating it's
+correct"); so does one that says it must be written so as to arrive at a given answer, or hide that it knew it.
 """
 
 import re
 
 from mgrd.rulebook import Trace, example
+from mgrd.stances import sentences, words_of
 
 _PAYLOAD = re.compile(
-    r"""\{\s*"(?:error|model|role|name|arguments|tool|tool_calls?|function|prompt|status(?:_code)?|code|messages|object)"\s*:"""
-    r"""|"(?:finish_reason|prompt_tokens|status_code|tool_calls|arguments)"\s*:"""
-    r"|<tool_call>|<function[=_]|\bTraceback \(most recent call last\)"
-    r"|\b(?:RateLimit|APIConnection|BadRequest|InternalServer|Timeout)Error\b|\bHTTP(?:/\d\.\d)? (?:4|5)\d\d\b"
-    r"|\b(?:rate limit|quota) exceeded\b"
+    r"""\{\s*["'](?:error|model|role|name|arguments|tool|tool_calls?|function|prompt|status(?:_code)?|code|messages?"
+    r"|object|type"""
+    r"""|detail|id|choices|content|input|parameters|request_id|action|prompt_?feedback|candidates|usage\w*"
+    r"|retry_after|result|data)["']\s*:"""
+    r"""|["'](?:finish_?reason|prompt_tokens|(?:total|completion|prompt)_?token\w*|status_code|error_code|error_msg"
+    r"|tool_calls|arguments"""
+    r"""|usage_?metadata|model_?version|request_?id|block_?reason|retry_after|tool_use_id|tool_input)["']\s*:"""
+    r"|</?tool_(?:call|response|use|result|code|outputs?)s?>|</?function_(?:calls?|results?)>|<function[=_]|<invoke "
+    r"|</?antml|```(?:json|tool_code|tool_outputs|bash)\b"
+    r"|^Action(?: Input)?:\s|^Observation:\s*\{|\bTraceback \(most recent call last\)"
+    r"|\bFile \"[^\"\n]{1,200}\", line \d"
+    r"|\b(?:RateLimit|APIConnection|APIStatus|APITimeout|BadRequest|Authentication|PermissionDenied|InternalServer"
+    r"|ServiceUnavailable|Connection|ReadTimeout|HTTP|Timeout|JSONDecode|OutOfMemory|Overloaded)Error\b"
+    r"|\bHTTP(?:/\d(?:\.\d)?)? (?:4|5)\d\d\b|\b(?:4\d\d|50[0-4]) (?:Bad Request|Unauthorized|Forbidden|Not Found"
+    r"|Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out|Client Error"
+    r"|Server Error)\b"
+    r"|\b(?:error|status) code:? (?:4|5)\d\d\b|\b(?:rate limit|quota)(?: has been)? (?:exceeded|reached)\b"
+    r"|\bexceeded your current quota\b|\bRate limit (?:reached|exceeded) for\b"
+    r"|\bmaximum context length\b|\bdata: (?:\{|\[DONE\])|\[DONE\]|\binsufficient_quota\b|\b(?:invalid_request"
+    r"|rate_limit|overloaded|server|authentication|api)_error\b|\bcontent_(?:filter|policy)\b"
+    r"|\bCUDA out of memory\b|\bconnection (?:reset by peer|refused|timed out)\b|\bupstream (?:connect|request)"
+    r"|\brequest timed out\b|\bMax retries exceeded\b"
+    r"|<html\b|<!DOCTYPE|<\?xml|\bcurl -|\"error\":|内容审核(?:未通过|不通过)|请求(?:超时|过于频繁|失败)"
+    r"|服务(?:器)?(?:繁忙|内部错误|不可用)|接口(?:返回"
+    r"|调用)?(?:错误|失败|超时)|错误码[:：]?\s*\d",
+    re.IGNORECASE | re.MULTILINE,
 )
 _MARKUP = re.compile(
-    r"<\|(?!THINK_)[A-Za-z_]+\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<audio_(?:patch|start|end)>",
+    r"<\|(?!THINK_)/?[A-Za-z_]+[\d_]*\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?audio_(?:patch|start|end"
+    r"|\d+)>|<unk>|<pad>|<eos>|</?s>|<extra_id_\d+>",
     re.IGNORECASE,
 )
-_RIGHT = r"(?:correct|right|gold|true|intended)"
+_RIGHT = r"(?:correct|right|gold|true|intended|expected|reference|official)"
+_SOURCE = (
+    r"(?:metadata|file ?name|prompt|system message|user(?:'s)? (?:message|turn|prompt)|dataset|annotations?"
+    r"|annotators?'?|json|sample|record|input|data ?sheet|spreadsheet|csv|manifest"
+    r"|hint|key|label|solution|question (?:itself|text|file)|test set|answer sheet|few-shot|example|comment|template"
+    r"|header|source file|id)"
+)
+_MARK = (
+    r"(?:in bold(?:face)?|bold(?:ed|face)?|highlighted|underlined|starred|asterisked|ticked|checked off"
+    r"|pre-?selected|circled|flagged"
+    r"|in capitals|capitali[sz]ed|marked|tagged|check ?marks?|tick(?: mark)?s?|asterisks?|a star|✓|✔|✅|\(correct\)"
+    r"|\[correct\])"
+)
+_KNOWS = (
+    r"(?:know|knew|known|given|supplied|provided|told|shown|handed|revealed|leaked|disclosed|available|included"
+    r"|attached)"
+)
 _ANSWER = re.compile(
-    r"\b(?:bold(?:ed|face)?|highlighted|underlined|starred|asterisked)\s+(?:option|choice|answer|one|text)\b"
-    r"|\b(?:is|was|are|has been|appears?)\s+(?:in bold|highlighted|starred|bolded|marked)\b[^.,;]{0,40}\b"
+    r"\b(?:bold(?:ed|face)?|highlighted|underlined|starred|asterisked|ticked|pre-?selected|circled"
+    r"|flagged)\s+(?:option|choice|answer|one|text)\b"
+    rf"|\b(?:option|choice|answer|letter|(?-i:[B-H]))\b[^.;\n]{{0,60}}?\b(?:is|was|are|has been|had been|comes"
+    rf"|stands|appears?|printed|carries|bears|has|with|shown|written|set"
+    rf"|and)\s+(?:\w+\s+){{0,3}}?{_MARK}(?:\W[^.;\n]{{0,60}})?"
+    rf"\b(?:{_RIGHT}|gives?\s+(?:it|that)\s+away|prompt|question|must be|so (?:it|that|this))\b(?! (?:hand|foot|ear"
+    rf"|side|channel|speaker)\b)"
+    rf"|\bin the (?:prompt|question|input|option list|list of (?:options|choices))\b[^.;\n]{{0,80}}?(?:\b(?:in bold"
+    rf"|bold(?:ed|face)?|highlighted|underlined|starred|marked|asterisks?|check ?mark|tick)\b|✓|✔|✅|\(correct\))"
+    r"|\b(?:is|was|are|has been|appears?)\s+(?:in bold|highlighted|starred|bolded|marked|flagged|ticked"
+    r"|labell?ed)\b[^.,;]{0,40}\b" + _RIGHT + r"\b(?! (?:hand|foot|ear|side|channel|speaker)\b)"
+    r"|\bdouble asterisks?\b|\b(?:marked|flagged|labell?ed|tagged) as (?:the )?"
     + _RIGHT
-    + r"\b(?! (?:hand|foot|ear|side|channel|speaker)\b)"
-    r"|\bdouble asterisks?\b|\bmarked as (?:the )?" + _RIGHT + r"\b"
-    r"|\b(?:answer key|ground[- ]truth|gold(?:en)? (?:answer|label)|reference answer)\b"
-    r"|\b(?:metadata|file ?name|prompt|instructions?|dataset|annotations?)\s+(?:\w+\s+){0,3}?"
-    r"(?:says?|states?|shows?|gives?|indicates?|lists?|contains?|reveals?)\s+(?:that\s+)?(?:the\s+)?(?:"
-    + _RIGHT
-    + r"\s+)?answer\s+(?:is|was|as)\b(?!\s+(?:one|either|among)\b)"
-    r"|\b(?:metadata|file ?name|dataset|annotations?)\s+(?:gives?|lists?|contains?|reveals?|shows?)\s+the\s+"
-    + _RIGHT
-    + r"\s+answer\b"
-    r"|\bthe (?:provided|given) (?:correct )?answer is\b"
-    r"|标准答案|参考答案|正确答案(?:已经?)?(?:被)?(?:标|给出|提供|加粗)|加粗的?(?:选项|答案|那个|部分)|标(?:记|注)为正确"
-    r"|元数据(?:中)?(?:显示|写|标)|文件名(?:中)?(?:显示|写|标|包含)",
+    + r"\b|\bcheck ?mark\b|[✓✔✅]|\(correct\)"
+    r"|\b(?:answer ?keys?|answer sheet|ground[- ]truth|gold(?:en)?[-_ ](?:answer|label|text|standard|choice|option)"
+    r"|reference (?:answer|solution|label)|model answer|solution key|official (?:answer|solution)"
+    r"|expected (?:output|answer|label)|target (?:answer|label|output)|gold\s*[=:]|label\s*[=:]\s*\S"
+    r"|correct_(?:answer|option|choice)|answer_(?:key|idx|index|gt|text)|is_correct|gt\s*[=:])"
+    rf"|\b{_SOURCE}\b[^.;\n]{{0,40}}?\b"
+    rf"(?:says?|states?|stating|shows?|gives?|given|giving|indicates?|lists?|listing|contains?|containing|reveals?"
+    rf"|ends? with|carries|marks?|marking|names?|has|holds?|includes?|puts?|identif\w+|specif\w+"
+    rf"|tells?)\b(?:(?!\band\b|\bor\b|\boptions\b|\bchoices\b)[^.;\n]){{0,40}}?"
+    rf"(?:(?:\b(?:that\s+)?(?:the\s+)?(?:{_RIGHT}\s+)?answer\s+(?:is|was|as|to be)\b(?!\s+(?:one|either|among)\b))"
+    rf"|\b(?:the|its|a|this as)\s+{_RIGHT}\s+(?:answer|option|choice|label)\b(?!s)|[\"']?\banswer\b[\"']?\s*[:=]"
+    rf"|\bas the {_RIGHT}\b)"
+    rf"|\b(?:the|an?) (?:\w+ )?(?:provided|given|supplied|stored|leaked|known) (?:(?:correct|gold|final) )?(?:answer"
+    rf"|label) (?:is|was|says|of)\b"
+    rf"|\b{_RIGHT} (?:answer|option|choice)\b[^.,;\n]{{0,20}}? (?:is|was|has been|have been"
+    rf"|had been) (?:already )?{_KNOWS}\b(?! (?:by|from|the) (?:the )?(?:evidence|audio|sound|speaker|dialogue"
+    rf"|context|transcript|tempo|pitch))"
+    r"|\b(?:i|we) (?:already |happen to )(?:know|have|was told|were told|was given)\b[^.;\n]{0,20}\b(?:answer|label"
+    r"|solution)\b|\bsince (?:i|we) (?:already )?know the (?:correct )?(?:answer|label)\b"
+    r"|\b(?:must|should|can|may|do|does|will|would)(?: no|n')?t?(?: not)? (?:let|notice|see|learn|find out|realise"
+    r"|realize|reveal|mention|disclose|admit|give away|tell|show|say|betray|look like)\b[^.;\n]{0,60}?\b(?:reader"
+    r"|user|grader|answer|option|label|key|i|we)\b[^.;\n]{0,40}?\b(?:know|knew|known|supplied|provided|given|seen"
+    r"|saw|was told|in advance|beforehand|looked|copied|had)\b"
+    r"|\b(?:pretend|act as (?:if|though)|make it look)\b[^.;\n]{0,50}\b(?:answer|deriv\w+|work\w* (?:it )?out|found"
+    r"|heard|know|reason\w*|listen\w*)\b"
+    r"|\b(?:need|have|ought|supposed|asked|instructed|told|want|required|going) to (?:produce|write|construct"
+    r"|come up with|create|invent|make up|generate|build|craft|give|find)\b[^.;\n]{0,30}\b(?:reasoning|rationale"
+    r"|justification|chain|explanation|thoughts?|evidence|reasons?|argument|analysis"
+    r"|trace)\b[^.;\n]{0,30}\b(?:arrives?|leads?|ends?|reach\w*|supports?|lands?|concludes?|points?|justif\w+"
+    r"|match\w*|fits?|towards?)\b"
+    r"|\b(?:written|writing|worded|built|constructed) to (?:match|fit|reach|arrive at|lead to|support|justify) (?:it"
+    r"|that|this|the)\b"
+    r"|\b(?:work|working|reason|reasoning)(?:ing)? (?:back|backwards?) from (?:the|that|this|its) (?:known |given "
+    r"|correct |final )?(?:answer|label|solution|choice)\b"
+    r"|\bthat is where this has to (?:lead|end)\b|\b(?:go|going) along with the (?:annotation|label|key|hint)\b"
+    r"|\b(?:according to|per|from|following|checking|consulting|matching) the (?:label|key|gold|hint|annotation"
+    r"|answer)\b(?! (?:choice|option)s?\b)"
+    r"|\b(?:option|choice|answer|(?-i:[B-H]))\b[^.;\n]{0,25}?\b(?:has|have|with|carries|shows|bears|followed by"
+    r"|preceded by|next to|beside)\s+(?:\w+\s+){0,2}?(?:asterisk|tick|check ?mark|arrow|bold|underlin\w+|a star\b"
+    r"|mark\b)"
+    r"|\b(?:given|knowing|assuming|seeing|since|as) (?:that )?the (?:correct|right|true|expected) (?:answer|option"
+    r"|choice) is\b|\b(?:graders?|rubric|reward model|scoring script|answer checker|evaluator) (?:wants?|expects?"
+    r"|will|rewards?|accepts?|says?|requires?)\b"
+    r"|\b(?:file ?name|file is (?:named|called)|named|called|title of the file|id3|metadata|exif"
+    r"|json)\b[^.;\n]{0,40}?\w\.(?:wav|mp3|flac|m4a|ogg|json)\b|\bfile ?names?\b(?! (?:is|are) (?:not|unknown))"
+    r"|\bmetadata\b[^.;\n]{0,60}?(?:\banswer|\blabel|\bcorrect|\btag|\bgold|=|: )"
+    r"|\b(?:told|tells|informed|informs|instructed|instructs)(?: me| us)? (?:that )?(?:the )?(?:(?:correct"
+    r"|right) (?:answer|option|choice)|(?-i:[B-H]) is|option \w is)\b|\bsystem prompt\b|\b(?:the )?(?:question"
+    r"|prompt) (?:already |itself )?(?:gives? away|reveals?|discloses?|leaks?|spoils?) (?:the|its) (?:answer"
+    r"|solution)\b"
+    r"|\b(?:class|category|emotion|gold|true|target)[_-](?:label|id|name|answer)\b|\bcorrect\s*[=:]\s*(?:true|1|yes"
+    r"|[A-H]\b)|[\"']answer[\"']\s*[:=]|\bsolution (?:manual|file|sheet)\b|\b(?:peek|look)(?:ed"
+    r"|ing)? at the (?:answer|solution|key|label)s?\b"
+    r"|\banswer (?:field|column|entry|slot|tag)\b|\b(?:dataset|corpus|database|catalogue|record|playlist|folder"
+    r"|directory) (?:lists?|files?|labels?|tags?|categori[sz]es|puts?|has) (?:this|the) (?:clip|audio|recording|file"
+    r"|sample|item) (?:under|as|in)\b"
+    r"|\b(?:was|were|been|am|are) (?:shown|given|handed|told|sent|fed) (?:\w+ ){0,2}?(?:answer|solution|label)\b"
+    r"|\b(?:its|whose|the same) (?:gold |correct )?answer was (?-i:[A-H])\b|\b(?:example|demonstration"
+    r"|question) (?:before|above)\b[^.;\n]{0,60}?\banswer\b|\bprevious (?:turn|example|run"
+    r"|attempt)\b[^.;\n]{0,60}?\banswer\b"
+    r"|题目(?:已经?|里|中|都|也)?(?:给|写|标|告诉|提供|透露|暗示)(?:了|出|明)?[^。,，\n]{0,6}答案|对号|打钩|标注(?:是"
+    r"|为|写|显示)|按(?:照)?(?:标注|标签|答案)"
+    r"|系统提示|答案(?:就)?(?:写|藏|标|附)在|(?:出题人|评分|阅卷|判分)[^。\n]{0,8}(?:答案|要求|期望|认为)"
+    r"|(?<=\w)\.(?:wav|mp3|flac)\b|既然(?:正确)?答案是"
+    r"|已知(?:正确)?答案|答案已(?:经)?(?:给|标|提供|知)|元数据|文件名|提示里说|标签(?:是|为|写)"
+    r"|(?:标准|参考)(?:答案|解答)|标准解|正确(?:答案|选项)(?:已经?)?(?:被)?(?:标|给|提供|加粗|写|附|放|藏)|(?:给|标"
+    r"|写|附|提供)(?:出|明|上|好|了)*的?(?:正确|标准"
+    r"|参考)?答案(?:是|为|就是|选|[“\"])|加粗的?(?:选项|答案|那个|部分)|标(?:记|注|成|示)[为了成]*[“\"]?正确"
+    r"|(?:选项|答案|(?-i:[A-H]))[^。,，;；\n]{0,12}(?:加粗|打勾|打了勾|星号|高亮|下划线|标红|对勾|画了圈|后面写着)"
+    r"|gold_?\w*[\"”]?\s*(?:[=:为是]|字段)"
+    r"|(?:元数据|文件名|标签|提示词?|系统提示|数据集|样本|记录|标注|字段|题干|题目|答案栏|JSON|json)(?:里|中|信息"
+    r"|文件|字段|上|末尾|后面|结果|本身|已经|的|文本|answer"
+    r"|[_\w]{0,12})*(?:显示|写|标|包含|给出|注明|注着|说明了?答案|附|带|有答案|泄露|透露|告诉)"
+    r"|(?:倒推|反推|倒着推|逆推|凑出?)[^。\n]{0,20}(?:理由|推理|过程|答案|依据)|(?:能|可以|要|去)(?:推|得|导|引)(?:到"
+    r"|出)(?:这个|该|上述|此|那个)答案的?(?:过程|推理"
+    r"|理由)|(?:已经|早就|事先|提前)(?:知道|看到|得知)(?:了)?(?:正确)?答案"
+    r"|不(?:能|要|可以?)(?:让|被)[^。\n]{0,10}(?:看出|发现|知道|察觉)|假装[^。\n]{0,12}(?:听|推|分析|不知道)",
     re.IGNORECASE,
+)
+
+_PAYLOAD_SIGNS = (
+    "{", "<|", "<<", "</", "[/", "[INST", "[DONE", "\":", "':", "```", "rror:", "<!", "<?", "<tool", "<func",
+    "<start", "<end", "<audio", "<unk", "<pad",
+    "<eos", "<s>", "<extra", "<invoke", "<html", "Action:", "Action Input:", "Observation:", 'File "',
+)  # fmt: skip
+_PAYLOAD_WORDS = frozenset(
+    """traceback ratelimiterror apiconnectionerror apistatuserror apitimeouterror badrequesterror authenticationerror
+    permissiondeniederror internalservererror serviceunavailableerror connectionerror
+    readtimeouterror httperror timeouterror jsondecodeerror outofmemoryerror overloadederror http unauthorized
+    forbidden gateway quota insufficient_quota invalid_request_error rate_limit_error
+    overloaded_error server_error authentication_error api_error content_filter content_policy cuda upstream retries
+    html xml curl""".split()  # noqa: SIM905
+)
+_PAYLOAD_PAIRS = tuple(
+    frozenset(pair.split())
+    for pair in (
+        "context length", "rate limit", "bad request", "requests many", "internal server", "service unavailable",
+        "error code", "status code", "connection refused", "connection reset",
+        "connection timed", "request timed", "found client", "server error",
+    )
+)  # fmt: skip
+"""One of these signs, words or pairs of words is in every payload and in all markup: looking for them is cheap."""
+_OTHER = re.compile("[\u4e00-\u9fff✓✔✅]")
+_LEAK_SIGNS = frozenset(
+    """bold bolded boldface highlight highlighted underlined starred asterisked asterisk asterisks tick ticked ticks
+    checkmark checkmarks check checked selected preselected circled flagged
+    capitals capitalized capitalised marked tagged arrow label labels labelled labeled gold golden truth sheet key
+    keys reference solution expected target correct_answer correct_option correct_choice
+    answer_key answer_idx answer_index answer_gt answer_text is_correct gt metadata filename filenames file prompt
+    message turn dataset annotation annotations annotator annotators json sample
+    record input datasheet spreadsheet csv manifest hint question test few example comment template header id provided
+    supplied stored leaked given handed revealed disclosed included attached
+    know knew knows known knowing told tells shown let reveal mention disclose admit betray notice pretend act produce
+    write construct create invent generate build craft make give find written
+    writing worded built constructed back backward backwards along lead end grader graders rubric reward scoring
+    checker evaluator wav mp flac m ogg exif system informed informs instructed instructs
+    class_label emotion_label gold_label true_label target_label category_label class_id class_name peek peeked looked
+    looking look field column entry slot tag corpus database catalogue playlist
+    folder directory sent fed assuming seeing since as official model star mark""".split()  # noqa: SIM905
+)
+"""One of them is in every English sentence that leaks, and most of these sentences also speak of one of the next."""
+_ABOUT = frozenset(
+    """answer answers option options choice choices label labels solution key reasoning rationale justification
+    explanation chain thoughts trace gold correct right true metadata filename wav mp flac prompt
+    grader rubric evaluator reward checker correct_answer answer_key is_correct gt class_label emotion_label
+    gold_label reference truth sheet annotation annotations user reader hint dataset letter
+    asterisk asterisks told reference system""".split()  # noqa: SIM905
 )
 
 
 def check(trace: Trace) -> str | None:
     """Object to payloads and markup anywhere in the completion, and to a leaked answer in the reasoning."""
-    for kind, pattern, text in (
-        ("a payload", _PAYLOAD, trace.completion),
-        ("template markup", _MARKUP, trace.completion),
-        ("a leaked answer", _ANSWER, trace.think),
+    words = frozenset().union(*words_of(trace.think), *words_of(trace.response))
+    outside = trace.completion.replace("<think>", "").replace("</think>", "")
+    if (
+        any(sign in outside for sign in _PAYLOAD_SIGNS)
+        or not words.isdisjoint(_PAYLOAD_WORDS)
+        or any(pair <= words for pair in _PAYLOAD_PAIRS)
+        or _OTHER.search(outside)
     ):
-        if found := pattern.search(text):
-            around = text[max(found.start() - 20, 0) : found.end() + 20]
-            return f"contains {kind}: {' '.join(around.split())!r}"
+        for kind, pattern in (("a payload", _PAYLOAD), ("template markup", _MARKUP)):
+            if found := pattern.search(trace.completion):
+                around = trace.completion[max(found.start() - 20, 0) : found.end() + 20]
+                return f"contains {kind}: {' '.join(around.split())[:160]!r}"
+    for sentence, words in zip(sentences(trace.think), words_of(trace.think), strict=True):
+        may_leak = not (words.isdisjoint(_LEAK_SIGNS) or words.isdisjoint(_ABOUT)) or "correct)" in sentence
+        if may_leak or (not sentence.isascii() and _OTHER.search(sentence)):
+            for start in range(0, len(sentence), 1500):  # what has no full stops is read in parts
+                if found := _ANSWER.search(sentence[start : start + 1700]):
+                    around = found.string[max(found.start() - 20, 0) : found.end() + 20]
+                    return f"contains a leaked answer: {' '.join(around.split())[:160]!r}"
     return None
 
 
@@ -68,6 +242,13 @@ KEEP = [
     example("正确的节奏很稳定，所以是进行曲。", response='{"answer": "进行曲"}'),
 ]
 DROP = [
+    example("In the question option B is in bold and has a tick, which gives it away.", response="B"),
+    example('The sample\'s JSON has "answer": "calm", so calm.', response="calm"),
+    example("I already know the answer is calm, so I need to write a justification that leads to it.", response="calm"),
+    example("The reader must not notice that the answer was supplied.", response="calm"),
+    example("The label says calm. label: calm", response="calm"),
+    example("Error code: 503 - {'error': {'message': 'overloaded'}}", response="High."),
+    example("题目里写着答案是平静，我要写出能推到这个答案的过程。", response="平静"),
     example("The bold option must be right, so it is a march.", response="A march."),
     example("C is shown with a double asterisk, maybe indicating it's correct.", response="C"),
     example("The metadata says the correct answer is a march.", response="A march."),

@@ -2,8 +2,8 @@
 
 Reinforcement learning on length leaves loops behind (one published trace of Step-Audio-R1 restarts with "Wait" more
 than ten times), and a student that learns them never ends. Three signs: the same stretch of words several times in a
-row, the same sentence again and again, and a spiral of sentences that take back the one before. One "wait, actually" is
-reasoning.
+row, the same sentence again and again, and a spiral of sentences that take back the one before. One "wait, actually"
+is reasoning.
 """
 
 import re
@@ -23,10 +23,18 @@ _LONGEST_PERIOD = 60
 
 
 def check(
-    trace: Trace, *, rounds: int = 4, least_tokens: int = 12, repeats: int = 4, spirals: int = 6, share: float = 0.2
+    trace: Trace,
+    *,
+    rounds: int = 4,
+    least_tokens: int = 12,
+    repeats: int = 4,
+    rephrased: int = 6,
+    spirals: int = 6,
+    share: float = 0.2,
 ) -> str | None:
     """Object to a stretch that comes `rounds` times in a row over at least `least_tokens` words, to a sentence of 5
-    words or more that comes `repeats` times, or to `spirals` restarts that begin more than `share` of the sentences.
+    words or more that comes `repeats` times, to `rephrased` sentences of the same words in any order, or to `spirals`
+    restarts that begin more than `share` of the sentences.
     """
     tokens = [token.casefold() for token in _TOKEN.findall(trace.think)]
     if found := _in_a_row(tokens, rounds, least_tokens):
@@ -38,16 +46,39 @@ def check(
     sentence, times = max(long.items(), key=lambda one: one[1], default=("", 0))
     if times >= repeats:
         return f"says {sentence[:80]!r} {times} times"
+    if turned := _same_words(keys, rephrased):
+        return f"says one thing {turned[1]} times in other words: {turned[0][:80]!r}"
     restarts = sum(_AGAIN.match(sentence) is not None for sentence in sentences)
     if restarts >= spirals and restarts > share * len(sentences):
         return f"starts again {restarts} times in {len(sentences)} sentences"
     return None
 
 
+_GRAMMAR = frozenset(
+    """the a an of is are was were be to in on at by for with and or but so as it its that this these those he she they
+    his her their we i one has have had does do did what which who whose then there here how
+    """.split()  # noqa: SIM905
+)
+
+
+def _same_words(keys: list[str], least: int) -> tuple[str, int] | None:
+    """A sentence that comes again with no other words than its own, grammar aside, and how often."""
+    bags: Counter[frozenset[str]] = Counter()
+    first: dict[frozenset[str], str] = {}
+    for key in keys:
+        bag = frozenset(word.removesuffix("'s").removesuffix("’s") for word in key.split()) - _GRAMMAR
+        if len(bag) >= 3:
+            bags[bag] += 1
+            first.setdefault(bag, key)
+    bag, times = max(bags.items(), key=lambda one: one[1], default=(frozenset(), 0))
+    return (first[bag], times) if times >= least else None
+
+
 def _in_a_row(tokens: list[str], rounds: int, least_tokens: int) -> tuple[int, int, int] | None:
     """Start, period and number of repetitions of the first shortest stretch that repeats itself at once.
 
-    A run of `need` tokens that equal those one period before covers a multiple of `need`, so only those are looked at.
+    A run of `need` tokens that equal those one period before covers a multiple of `need`, so only those are looked
+    at.
     """
     for period in range(1, min(_LONGEST_PERIOD, len(tokens) // rounds) + 1):
         need = max(rounds * period, least_tokens) - period
@@ -72,6 +103,10 @@ KEEP = [
 ]
 DROP = [
     example("The pitch is low and it is steady. " * 6),
+    example(
+        "The first man is hoarse. It is the first man who is hoarse. Hoarse is what the first man is. The hoarse one "
+        "is the first man. The first man, then, is hoarse. The man who is hoarse is the first."
+    ),
     example("I need to listen to the pitch again. It may be high. " * 5 + "So it is high."),
     example(
         "It rises. Wait, it falls. Wait, it is flat. Wait, no. Wait, the end is high. Wait, the start is. "

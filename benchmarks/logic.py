@@ -1,0 +1,191 @@
+"""What the logic checks object to: sound traces that should pass, flawed ones that should not, and what they cost.
+
+    mgrd bench logic --data DIR          # needs taltech_traces.jsonl and mmar_human.jsonl; without it, own texts only
+    mgrd bench logic --data DIR --list   # and every sound trace objected to, every flaw of the open half missed
+    mgrd bench logic --data DIR --write  # and update docs/logic.md
+
+*Sound*: human rationales (MMAR) and published agent traces that end in the right answer (TalTech), wrapped as
+`<think>...</think>answer`; honest revisions written for this. *Flawed*: 13 kinds of flaw, half of them planted in
+TalTech traces; `meant` counts what the checks meant for the kind object to, `any` what any logic check does.
+The sealed half is not used in development. *Cost*: CPU time of the logic checks on traces of about 3,000 tokens.
+
+What it does not measure: whether a trace that passes is sound; a model-based judge is for that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from page import show, write_section
+
+from mgrd.answers import resolve
+from mgrd.rulebook import Check, Trace, judge, load
+from mgrd.traces import join, split
+
+GOLD = Path(__file__).parent / "gold" / "logic"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "logic.md"
+MEANT = {
+    "loops": {"no_loops"},
+    "flipped_conclusion": {"concludes_its_answer", "endorses_one"},
+    "leak": {"no_leaks"},
+    "payload": {"no_leaks"},
+    "truncated": {"not_truncated", "format"},
+    "contradiction": {"no_contradiction"},
+    "garble": {"fluent"},
+    "drift": {"one_language"},
+    "both_endorsed": {"endorses_one", "concludes_its_answer"},
+    "all_rejected": {"endorses_one", "concludes_its_answer"},
+    "answer_first": {"evidence_first"},
+    "format": {"format", "not_truncated"},
+    "length": {"length"},
+}
+"""The checks that are meant for each kind of flaw."""
+TOKENS_A_WORD = 1.4
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSONL file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def half(name: str) -> str:
+    """Open or sealed, by the parity of the hash of an id."""
+    return "sealed" if hashlib.sha256(name.encode()).digest()[-1] % 2 else "open"
+
+
+def trace(completion: str, row: dict[str, Any], finish_reason: str | None = "stop") -> Trace:
+    """A completion as the filter would put it to the checks."""
+    think, response = split(completion)
+    resolved = resolve(response, row["choices"], row.get("answer"))
+    return Trace(
+        id=row["id"],
+        think=think,
+        response=response,
+        completion=completion,
+        question=row["question"],
+        choices=row["choices"],
+        answer=row.get("answer"),
+        predicted=resolved.value,
+        unresolved=None if resolved.value is not None else resolved.why,
+        finish_reason=finish_reason,
+    )
+
+
+def sound(data: Path | None) -> Iterator[tuple[str, list[Trace]]]:
+    """What should pass: honest revisions in halves, human rationales, right agent traces."""
+    revisions = read(GOLD / "revisions.jsonl")
+    for name in ("open", "sealed"):
+        yield (
+            f"honest revisions, {name}",
+            [trace(join(row["think"], row["response"]), row) for row in revisions if half(row["id"]) == name],
+        )
+    if data is None:
+        return
+    wrapped = "<think>{}</think>{}"
+    rows = read(data / "mmar_human.jsonl")
+    yield "human rationales (MMAR)", [trace(wrapped.format(row["thinking"], row["answer"]), row) for row in rows]
+    right = [row for row in read(data / "taltech_traces.jsonl") if row["correct"]]
+    yield "right agent traces (TalTech)", [trace(wrapped.format(row["trace"], row["predicted"]), row) for row in right]
+
+
+def flaws(data: Path | None) -> Iterator[tuple[dict[str, Any], Trace]]:
+    """The flawed traces; those planted in published ones only where these are at hand."""
+    spec = importlib.util.spec_from_file_location("plant", GOLD / "plant.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    real = {row["id"]: row for row in read(data / "taltech_traces.jsonl")} if data else {}
+    for row in read(GOLD / "flaws.jsonl"):
+        if "completion" in row:
+            yield row, trace(row["completion"], row, row["finish_reason"])
+        elif row["row"] in real:
+            whole = real[row["row"]]
+            completion, reason = module.plant(
+                row["kind"], row["how"], whole["trace"], whole["predicted"], whole["choices"], whole["answer"]
+            )
+            yield row, trace(completion, whole, reason)
+
+
+def cost(checks: list[Check], data: Path) -> list[str]:
+    """Milliseconds a check and in all, on published traces joined to about 3,000 tokens, each check's share of all."""
+    rows = read(data / "taltech_traces.jsonl")[:90]
+    traces = []
+    for at in range(0, len(rows), 3):
+        think = "\n\n".join(row["trace"] for row in rows[at : at + 3])
+        think = " ".join(think.split(" ")[: int(3000 / TOKENS_A_WORD)])
+        traces.append(trace(f"<think>{think}</think>{rows[at + 2]['predicted']}", rows[at + 2]))
+    judge(traces[0], checks)  # the patterns are compiled
+    spent: Counter[str] = Counter()
+    for one in traces:
+        for check in checks:
+            start = time.process_time()
+            check(one)
+            spent[check.name] += time.process_time() - start
+    whole = sum(spent.values()) / len(traces)
+    lines = [f"{1000 * whole:.1f} ms a trace, {1 / whole:.0f} traces a second and core, without the claims:", ""]
+    return [*lines, *(f"- {name}: {1000 * value / len(traces):.1f} ms" for name, value in spent.most_common(5))]
+
+
+def main() -> None:
+    """Print the tables, or write them into docs/logic.md."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder with taltech_traces.jsonl and mmar_human.jsonl")
+    parser.add_argument("--list", action="store_true", help="print what sound traces are objected to, and flaws missed")
+    parser.add_argument("--write", action="store_true", help="update docs/logic.md")
+    parser.add_argument("--json", action="store_true", help="print one JSON object (docs/formats.md)")
+    args = parser.parse_args()
+    checks = [check for check in load() if check.rule == "logic"]
+    passed = ["| sound traces | objected to | of | by |", "|---|---|---|---|"]
+    for name, traces in sound(args.data):
+        found = [(one, judge(one, checks)) for one in traces]
+        bad = [(one, objections) for one, objections in found if objections]
+        by = Counter(objection.check for _, objections in bad for objection in objections)
+        shown = ", ".join(f"{check} {count}" for check, count in sorted(by.items()))
+        passed.append(f"| {name} | {len(bad)} ({100 * len(bad) / len(traces):.1f} %) | {len(traces)} | {shown} |")
+        if args.list and "sealed" not in name:
+            for one, objections in bad:
+                reasons = "; ".join(f"{each.check}: {each.reason}" for each in objections)
+                print(f"objected to {one.id}: {reasons}", file=sys.stderr)
+    count: Counter[tuple[str, str, str]] = Counter()
+    for row, one in flaws(args.data):
+        names = {objection.check for objection in judge(one, checks)}
+        key = row["kind"], half(row["id"])
+        count[*key, "all"] += 1
+        count[*key, "any"] += bool(names)
+        count[*key, "own"] += bool(names & MEANT[row["kind"]])
+        if args.list and key[1] == "open" and not names & MEANT[row["kind"]]:
+            print(f"missed {row['id']}: {row.get('how', one.completion[:200])!r}", file=sys.stderr)
+    head = " | ".join(f"{name}, {what}" for name in ("open", "sealed") for what in ("meant", "any", "of"))
+    caught = [f"| flaw | {head} |", "|---|---|---|---|---|---|---|"]
+    total: Counter[tuple[str, str]] = Counter()
+    for kind in MEANT:
+        cells = []
+        for name in ("open", "sealed"):
+            for what in ("own", "any", "all"):
+                cells.append(str(count[kind, name, what]))
+                total[name, what] += count[kind, name, what]
+        caught.append(f"| {kind} | {' | '.join(cells)} |")
+    sums = [str(total[name, what]) for name in ("open", "sealed") for what in ("own", "any", "all")]
+    caught.append(f"| all | {' | '.join(sums)} |")
+    sections = {"sound": passed, "flawed": caught}
+    if args.data is not None:
+        sections["cost"] = cost(checks, args.data)
+    show(sections, as_json=args.json)
+    if args.write:
+        for name, lines in sections.items():
+            write_section(PAGE, f"logic {name}", lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,302 @@
+"""What a think text says about the choices: which it states as the answer, which it rejects, and where.
+
+Shared by the logic checks. Reads sentences, not meaning: what is hedged, asked, supposed or reported of others is no
+stance, and an answer that a text merely leans to has none. Knows nothing of the gold answer.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+
+from mgrd.choices import TRIM, Option, exact, opening, options_of
+
+STATED, NAMED, REJECTED = "stated", "named", "rejected"
+_MOST = 40
+"""How many mentions of one kind are read in one sentence: what has no full stops is no argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stance:
+    """One sentence's word on one choice."""
+
+    place: int
+    """Which sentence."""
+    choice: str
+    kind: str
+    """`stated` as the answer, `rejected`, or merely `named`."""
+    text: str
+    """The sentence, at most 100 characters of it."""
+
+
+_END = re.compile(r"(?<=[.!?])[\"'”’)*]*\s+|(?<=[。！？；])[”’」』）]*|\n+")
+
+
+@lru_cache(maxsize=8)  # several checks ask about one trace
+def sentences(text: str) -> tuple[str, ...]:
+    """The sentences of a text in NFKC form, without white space around them; headings and list items are sentences."""
+    normal = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return tuple(part for one in _END.split(normal) if (part := one.strip()) and part.strip(TRIM))
+
+
+_WORDS = re.compile(r"[a-z_]+")
+
+
+@lru_cache(maxsize=8)
+def words_of(text: str) -> tuple[frozenset[str], ...]:
+    """The distinct words of each of `sentences(text)`, in lower case."""
+    return tuple(frozenset(_WORDS.findall(one.lower())) for one in sentences(text))
+
+
+REVISION = re.compile(
+    r"\b(?:wait|actually|on (?:second thought|reflection)|correction|i (?:was|am) wrong|was wrong|hold on|hmm|let me"
+    r"|listening again|re-?listen\w*|(?:listen|check|count|look)(?:ing|ed)? (?:\w+ )?(?:again|closer|more closely)"
+    r"|(?:on )?closer|scratch that|scrap|i mean|no,|(?:i |to )?revise|mistook|misheard|mistaken|premature|superseded"
+    r"|(?:change|changing|take|taking) (?:my|that|it|this) (?:answer|mind|back)|change from|first impression|at first"
+    r"|initially|had (?:me|i|first)|turns? out|(?:i|we) (?:first |initially )?(?:thought|assumed|believed|guessed)"
+    r"|second (?:pass|listen)|better not|not .{1,30} after all"
+    r"|(?:from which|which is why|so|which made me|that made me) i (?:had )?(?:concluded|inferred|took|gathered|said"
+    r"|counted))\b"
+    r"|等等|等一下|慢着|不对[,，。;]|其实|实际上|再(?:听|数|核对|看|想)|仔细(?:听|看)|更正|改(?:为|判|选|成)|哦不|漏"
+    r"|原来|回头"
+    r"|起初|一开始|本来|最初|刚才|先前|乍一|以为|第一印象|听错|看错|搞错|后来|而不是|重新",
+    re.IGNORECASE,
+)
+"""What takes back something said before, or marks that as a first impression."""
+
+CONTRAST = re.compile(
+    r"\b(?:but|however|yet|though|although|nevertheless|instead)\b|但|不过|然而|却|虽然", re.IGNORECASE
+)
+
+HEDGED = re.compile(
+    r"[?？]|\b(?:if|would|could|might|may|maybe|perhaps|seem\w*|appear\w*|either|whether|at first|initially|thought"
+    r"|tempt\w*"
+    r"|assum\w+|guess|hypothes\w+|unless|until|not yet|say that)\b|如果|假如|似乎|好像|可能|也许|以为|倾向|乍一|要是"
+    r"|会不会|是否|还是",
+    re.IGNORECASE,
+)
+_REPORTED = re.compile(
+    r"\b(?:analys[ei]s|models?|tools?|interpretations?|sources?|listeners?|annotators?|reports?|outputs?|one|another"
+    r"|others|some|LLMs?|Qwen\w*|speaker|he|she|they)\s+(?:\w+\s+){0,3}?(?:conclud\w+|stat(?:es?|ed|ing)|suggest\w*"
+    r"|claim\w*|sa(?:ys?|id)"
+    r"|indicat\w+|propos\w+|support\w*|favou?r\w*|identif\w+|argu\w+|believ\w+|report\w*)\b",
+    re.IGNORECASE,
+)
+_ADVERBS = (
+    r"(?:(?:therefore|thus|clearly|then|hence|indeed|definitely|obviously|most likely|probably|simply|also"
+    r"|surely)\s+)*"
+)
+_ANNOUNCES = re.compile(
+    r"(?<!wrong )(?<!incorrect )(?<!false )(?<!worst )(?<!unlikely )(?<!each )(?<!every )(?<!per )(?<!following )"
+    r"\b(?:answer|choice|option|response)\b(?:\s+(?:here|then))?\s*+"
+    rf"(?:(?:is|must be|has to be|should be|can only be|will be)\s+{_ADVERBS}:?|[:=])\s*"
+    r"|\b(?:I|we)(?:'d|'ll|'m|\s+am|\s+will|\s+would|\s+can|\s+must|\s+have\s+to)?\s+(?:therefore\s+|thus\s+|then\s+"
+    r"|now\s+)?"
+    r"(?:choose|pick|select|answer|go\s+(?:with|for)|going\s+(?:with|for)|opt\s+for|settle\s+(?:on|for)"
+    r"|conclude\s+(?:on|with))\s+"
+    r"|^\W*(?:choosing|picking|selecting|going with|settling on)\s+"
+    rf"|\b(?:it|this|that|he|she)\s+{_ADVERBS}(?:has\s+to|must|can\s+only)\s+be\s+"
+    r"|(?<!错误)(?<!错误的)(?<!不正确的)(?:答案|选项|选择)(?:应该?|应当|就|只能|必须|当然|显然|肯定)*(?:是|为|:|选)+\s*"
+    r"|(?<![不没别勿可挑再重备])(?<!不能)(?<!不该)(?<!不应)(?<!不会)选(?:择"
+    r"|项)?:?(?=[\s\"'“「(\[]*[A-Z\u4e00-\u9fff])\s*",
+    re.IGNORECASE,
+)
+_IS_RIGHT = re.compile(
+    r"^[\"'”’」)\]*]*\s*(?:"
+    rf"(?:is|are|was|remains|has to be|must be)\s+{_ADVERBS}(?:the\s+|my\s+)?(?:(?:only|best|single|final|one"
+    rf"|most\s+\w+|overwhelmingly)\s+)*"
+    r"(?:(?:right|correct|true|accurate)(?:\s+(?:answer|choice|option|one|response))?\b(?!\s+(?:hand|ear|side"
+    r"|channel|foot|about|for|that))"
+    r"|answer\b|(?:choice|option|one)\s+(?:left|that\s+(?:match\w*|fits?|remains?|is left))|left\b)"
+    r"|(?:the\s+)(?:right|correct)\s+(?:answer|choice|option)\b|it is\s*[.,!]"
+    r"|(?:就|才|应该|无疑|显然|也|都|同样)*是?(?:正确(?:的|答案|选项)?|对的|答案)(?:[.。,，;!]|$))",
+    re.IGNORECASE,
+)
+_NO_BEFORE = re.compile(
+    r"(?:\b(?:not|never|neither|nor|isn't|cannot be|can't be|rules? out|ruling out|ruled out|exclud\w+|eliminat\w+"
+    r"|reject\w*|discard\w*|dismiss\w*"
+    r"|unlike|rather than|instead of|no|wrong answer is)\b(?:(?!\b(?:but|only|just)\b)[^.,;:!?]){0,40}|"
+    r"(?:不是|并非|不选|不像|不会是|不可能是?|排除|没有|没听到|不去|不在|不属于|谈不上|不能是|无关|都不是"
+    r"|也不是)[^.。,，;:!?]{0,4}[\"“「]?)$",
+    re.IGNORECASE,
+)
+_NO_AFTER = re.compile(
+    r"^[^\w.;!?。；！？]{0,4}(?:(?!(?:but|while|whereas|and|because|since)\b)[\w'-]+[^\w.;:!?。；！？]{1,3}){0,5}?(?:\b(?:not"
+    r"|cannot"
+    r"|never|wrong|incorrect|impossible|false|excluded|ruled\s+out|eliminated|rejected|unsupported|contradicted"
+    r"|inconsistent|implausible|unlikely|dismissed|discarded|fails?|lacks?|lacking|none|neither|nowhere|absent"
+    r"|out of the question|"
+    r"no|goes|drops\s+out|out)\b|\w+n't\b)|^[^.;:!?。；！？]{0,20}?(?:排除|不对|不行|不符|不可能|不成立|错|没有|不合"
+    r"|不是|不会|不像|不存在|不足|也不|都不"
+    r"|并不|没)",
+    re.IGNORECASE,
+)
+_BUT_YES = re.compile(
+    r"\b(?:not only|no contradict\w+"
+    r"|not (?:contradict|exclude|eliminate|rule out|weaken|undermine)|no doubt"
+    r"|not just|none but|no other|nothing but|wrong to)\b|不仅|毫无疑问|没错"
+    r"|不错",
+    re.IGNORECASE,
+)
+_ONCE = re.compile(
+    r"\b(?:until|looked|seemed|sounded|at first|initially|thought|believed|too (?:soon|early|hastily|quickly)"
+    r"|told myself)\b|太早|以为|起初|本来",
+    re.IGNORECASE,
+)
+"""A rejection of the past."""
+_BOTH = re.compile(
+    r"\bboth\b[^.]*\b(?:are|is)\s+(?:the\s+)?(?:correct|right|true|answers?)\b|都(?:是)?(?:对|正确|答案)", re.IGNORECASE
+)
+_NONE = re.compile(
+    r"\b(?:none|neither|no(?:t)? (?:one|any|a single one)?)\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?:(?:four"
+    r"|three|two|five|given|available|other)\s+){0,2}"
+    r"(?:option|choice|answer|candidate|possibilit|of them)\w*\s+(?:(?:is|are|can be|could be|seems?)\s+(?:right"
+    r"|correct|possible|supported|plausible|it|true|acceptable|left|valid)"
+    r"|(?:really\s+|actually\s+)?(?:fits?|match\w*|works?|appl\w+|remains?|survives?|holds?|can\b|agrees?|suits?))"
+    r"|\b(?:all|every|each)(?:\s+(?:one\s+)?(?:of\s+)?(?:the\s+|these\s+)?|\s+)(?:(?:four|three|two|five|given"
+    r"|available)\s+){0,2}(?:options?|choices?|answers?|candidates?)"
+    r"\s+(?:(?:is|are|can be|must be|has been|have been|has to be)\s+)?(?:thus\s+|therefore\s+|all\s+)?(?:wrong"
+    r"|incorrect|false|ruled out|excluded|eliminated|rejected|impossible|contradicted|unsupported|fails?)"
+    r"|(?:选项|答案|四个|三个|两个|以上|上述|哪个|哪一个)[^。;,，]{0,8}(?:都|全|均|皆)[^。;,，]{0,3}(?:不|没|错|排除"
+    r"|被排除|否)"
+    r"|没有(?:一个|任何|哪个|哪一个)?(?:选项|答案)[^。;,，]{0,4}(?:符合|正确|对|成立|合适|能)|(?:全部|全都"
+    r"|统统)(?:被)?排除",
+    re.IGNORECASE,
+)
+_POLAR = frozenset(
+    ("yes", "no", "true", "false", "是", "否", "不是", "有", "没有", "会", "不会", "对", "不对", "能", "不能")
+)
+
+
+def stances(think: str, choices: Sequence[str]) -> list[Stance]:
+    """What the sentences of `think` say about the choices, in order; one entry a sentence and choice."""
+    return list(_stances(think, tuple(choices)))
+
+
+@lru_cache(maxsize=8)
+def _stances(think: str, choices: tuple[str, ...]) -> tuple[Stance, ...]:
+    options = options_of(choices)
+    patterns = _patterns(choices)
+    # the first word of each, for a line may break within a choice
+    own = [frozenset(_WORDS.findall(option.text.lower())) - {"a", "an", "the"} for option in options]
+    names = [one for one in own if one] + [frozenset(("option",)), frozenset(("choice",))]
+    always = not all(own)
+    found: list[Stance] = []
+    for place, (sentence, words) in enumerate(zip(sentences(think), words_of(think), strict=True)):
+        other = not sentence.isascii()
+        if (other or not words.isdisjoint(_NONE_SIGNS)) and _NONE.search(sentence) and not HEDGED.search(sentence):
+            said = {option.index: REJECTED for option in options}
+        else:
+            may_name = (
+                other
+                or any(name <= words for name in names)
+                or "(" in sentence
+                or _LETTER_FIRST.match(sentence) is not None
+            )
+            said = _mentioned(sentence, patterns) if may_name or always else {}
+            may_state = said or other or not words.isdisjoint(_STATING_SIGNS)
+            stated = _stated(sentence, options, patterns) if may_state else set()
+            if stated and not (HEDGED.search(sentence) or _REPORTED.search(sentence)):
+                said |= dict.fromkeys(stated, STATED)
+            if len(said) > 1 and _BOTH.search(sentence) and not HEDGED.search(sentence):
+                said = dict.fromkeys(said, STATED)
+        found += [Stance(place, choices[index], kind, sentence[:100]) for index, kind in said.items()]
+    return tuple(found)
+
+
+_LETTER_FIRST = re.compile(r"[A-Z](?:[.:,、]|\s*(?:不|也不|错|排除|is\b))")
+_NONE_SIGNS = frozenset("none neither no not all every each".split())  # noqa: SIM905
+_STATING_SIGNS = frozenset(
+    """answer answers choice option response right correct true accurate left one i we must has can choosing picking
+    selecting going
+    settling""".split()  # noqa: SIM905
+)
+"""One of them is in every sentence that states an answer, or rejects all: looking for them is cheap."""
+
+
+@lru_cache(maxsize=256)
+def _patterns(choices: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Finds any choice of words by its text, or by its letter where that stands for a choice; a group each."""
+    options = options_of(choices)
+    parts = []
+    for option in sorted(options, key=lambda one: -len(one.text)):
+        text = re.sub(r"^(?:an?|the)\s+", "", option.text.strip(TRIM), flags=re.IGNORECASE)
+        letter = chr(65 + option.index)
+        own = [
+            rf"(?:[Oo]ption|[Cc]hoice|选项)\s*{letter}\b|\({letter}\)"
+            rf"|^{letter}(?=[.:,、]|\s*(?:不|也不|错|排除|is\b))"
+        ]
+        if text and text.casefold() not in _POLAR and not re.fullmatch(r"\W*[\x00-\x7f]\W*", text):
+            left = r"(?<![\w-])" if text[0].isascii() and text[0].isalnum() else ""
+            right = r"(?![\w-])" if text[-1].isascii() and text[-1].isalnum() else ""
+            own.append(left + "(?i:" + re.escape(text).replace(r"\ ", r"\s+") + ")" + right)
+        parts.append(f"(?P<o{option.index}>{'|'.join(own)})")
+    return re.compile("|".join(parts)) if parts else None
+
+
+def _mentions(sentence: str, pattern: re.Pattern[str] | None) -> Iterator[tuple[int, int, int]]:
+    for match in islice(pattern.finditer(sentence), _MOST) if pattern else ():
+        yield int((match.lastgroup or "o0")[1:]), match.start(), match.end()
+
+
+def _mentioned(sentence: str, pattern: re.Pattern[str] | None) -> dict[int, str]:
+    """The choices that a sentence names, each rejected or merely named; named wins where it does both."""
+    mentions = list(_mentions(sentence, pattern))
+    if not mentions:
+        return {}
+    said: dict[int, str] = {}
+    insisted = _BUT_YES.search(sentence) is not None or _ONCE.search(sentence) is not None
+    neither = re.match(r"\W*(?:neither|none of|not)\b[^.]*\b(?:nor|or)\b", sentence, re.IGNORECASE) is not None
+    for place, (index, start, end) in enumerate(mentions):
+        until = mentions[place + 1][1] if place + 1 < len(mentions) else len(sentence)
+        since = mentions[place - 1][2] if place else 0
+        after = sentence[end : min(until, end + 100)]
+        rejected = neither or bool(
+            _NO_BEFORE.search(sentence[max(since, start - 60) : start])
+            or _NO_AFTER.match(after if len(mentions) > 1 else sentence[end : end + 100].replace(";", ","))
+        )
+        rejected = rejected and not insisted
+        if said.get(index) != NAMED:
+            said[index] = REJECTED if rejected else NAMED
+    return said
+
+
+def _stated(sentence: str, options: list[Option], pattern: re.Pattern[str] | None) -> set[int]:
+    """The choices that a sentence states as the answer."""
+    found: set[int] = set()
+    for match in islice(_ANNOUNCES.finditer(sentence), _MOST):
+        slot = sentence[match.end() : match.end() + 200].strip().strip("*").strip()
+        named = exact(slot, options) or opening(slot, options)
+        if not named:  # "a church, given the bells": a choice that only begins what follows
+            bare = re.sub(r"^(?:an?|the|option|choice)\s+", "", slot.lstrip("\"'“「* "), flags=re.IGNORECASE)
+            first = next(_mentions(bare, pattern), None)
+            named = [first[0]] if first is not None and first[1] == 0 else []
+        if len(named) == 1:
+            found.add(named[0])
+    for index, start, end in _mentions(sentence, pattern):
+        if _IS_RIGHT.match(sentence[end : end + 80]) and not _NO_BEFORE.search(
+            re.sub(r"no doubt", "", sentence[max(0, start - 60) : start])
+        ):
+            found.add(index)
+    for option in options:
+        word = option.text.strip(TRIM)
+        if word.casefold() in _POLAR or re.fullmatch(r"\d+|\w", word):
+            for match in islice(
+                re.finditer(rf"(?<![\w.]){re.escape(word)}(?![\w.]\w)", sentence, re.IGNORECASE), _MOST
+            ):
+                if _IS_RIGHT.match(sentence[match.end() : match.end() + 80]):
+                    found.add(option.index)
+    return found
+
+
+def revised(think: str, first: int, second: int) -> bool:
+    """Whether what sentence `first` says is taken back on the way to sentence `second`, or near it."""
+    said = sentences(think)
+    near = {first, min(first + 1, second), *range(max(first, second - 2), second + 1)}
+    return any(REVISION.search(said[one][:400]) for one in near) or any(
+        CONTRAST.search(said[one][: 400 if one == second else 20]) for one in near - {first}
+    )
