@@ -77,7 +77,7 @@ def contrasted(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -
             kept = [one for one in kept if not _replaced(one, new)] + [new]
             continue
         kept = [_unplaced(one, said) if _overlap(one, claim) and one.scope in _RESOLVED else one for one in kept]
-        if subject is not None and _is_plain(scene, said):
+        if subject is not None and _is_plain(scene, said) and _is_of_it(scene, said, subject):
             placed.append((claim, subject))
     return _opposed(scene, kept, placed)
 
@@ -97,6 +97,11 @@ def _is_denied(scene: Scene, part: Part) -> bool:
     """`the first part, not the second, is louder`: one part is denied, and not what is said of the other."""
     before = scene.word(part.i - 2), scene.word(part.i - 3)
     return before[0] in ("not", "than") and before[1] in ("and", ",", "rather") and scene.listed("article", part.i - 1)
+
+
+def _is_of_it(scene: Scene, said: Said, part: Part) -> bool:
+    """Whether a word is said of a part named behind it: not `loud, with a beep at the end`."""
+    return part.i < said.j or part.name not in _ENDS | _HALVES or scene.holds_at(part.i, part.j, said.i)
 
 
 def _unplaced(claim: Claim, said: Said) -> Claim:

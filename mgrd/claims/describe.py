@@ -86,6 +86,8 @@ def descriptions(scene: Scene, here: list[Head], before: list[Head]) -> tuple[li
             continue
         if _is_of_a_quality(scene, term) or _is_a_noun(scene, term):
             continue  # "a faint wobble": of the wobble; "at a lower level"
+        if scene.word(term.i) == "long" and ":" in scene.word(term.i - 1):
+            continue  # "0:40 long"
         bound = None if entry.says.keys().isdisjoint(names) else _bind(scene, term, here, before)
         if bound is not None:
             found += _described(scene, term, *bound)

@@ -138,7 +138,7 @@ def _scene(
 def _claims(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
     figures = values(scene)
     described, describing = descriptions(scene, here, before)
-    described = _placed(_without_doubles(described, figures, scene), figures)
+    described = _placed(_without_doubles(described, figures, scene), figures, scene)
     if any(one.cue == "pitch.contour" and one.kind == "trend" for one in described):
         # the words name the direction that two figures only imply
         figures = [one for one in figures if one.kind != "trend"]
@@ -227,13 +227,20 @@ def _is_measured_noise(noise: Claim, figures: list[Claim], scene: Scene) -> bool
     )
 
 
-def _placed(described: list[Claim], figures: list[Claim]) -> list[Claim]:
-    """Levels and trends of a sentence that names one time hold for that time."""
+def _placed(described: list[Claim], figures: list[Claim], scene: Scene) -> list[Claim]:
+    """Levels and trends of a sentence that names one time hold for that time, but for `loud, with a beep at 3 s`."""
     times = [one for one in figures if one.cue == "time.position"]
     if len(times) != 1:
         return described
     t0_s, t1_s = times[0].t0_s, times[0].t1_s
-    movable = [one.kind in ("level", "trend") and one.scope == "whole" for one in described]
+    starts = scene.text.starts
+    i, j = bisect_left(starts, times[0].start), bisect_left(starts, times[0].end)
+    movable = [
+        one.kind in ("level", "trend")
+        and one.scope == "whole"
+        and (one.end > times[0].start or scene.holds_at(i, j, bisect_left(starts, one.end) - 1))
+        for one in described
+    ]
     return [
         replace(one, scope="span", t0_s=t0_s, t1_s=t1_s) if moves else one
         for one, moves in zip(described, movable, strict=True)

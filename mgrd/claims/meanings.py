@@ -5,6 +5,7 @@ Knows no claims: mgrd.claims.values makes them.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from mgrd.claims.scene import Scene
@@ -265,6 +266,28 @@ def is_lasting(scene: Scene, i: int) -> bool:
 
 
 def of_the_clip(scene: Scene, one: Quantity) -> bool:
-    """`the clip lasts 4 s`: a length of the whole."""
+    """`the clip lasts 4 s`, or `the duration is 4 s` where no sound is named that it could be of."""
     begin, end = scene.clause(one.i)
-    return any(scene.listed("clip", k) for k in range(begin, end)) and meaning_of(scene, one) == "lasting"
+    if meaning_of(scene, one) != "lasting":
+        return False
+    return any(scene.listed("clip", k) for k in range(begin, end)) or _is_bare(scene, one, begin)
+
+
+def _is_bare(scene: Scene, one: Quantity, begin: int) -> bool:
+    subject = range(begin, about(scene, one))
+    if scene.word(begin) >= "\u3400":
+        led = "".join(scene.word(k) for k in subject)
+        bare = led.startswith(("时长", "总时长", "总长", "全长")) and len(led) <= 6
+    else:
+        bare = len(subject) <= 5 and all(scene.listed("bare_length", k) for k in subject)
+    near = range(begin - _BEFORE, scene.sentence.j)
+    return bare and not any(
+        (t.entry.event or t.entry.counted or t.entry.kind or t.entry.heads)
+        and t.i in near
+        and "lasting" not in t.entry.meanings
+        for t in scene.text.sound[: bisect_left(scene.text.sound, near.stop, key=lambda t: t.i)][-_BEFORE:]
+    )
+
+
+_BEFORE = 40
+"""Tokens before a length in which a sound may be named that it is of."""

@@ -252,7 +252,7 @@ def _option_head(text: Text, sentence: Sentence, frame: list[Term]) -> int | Non
     words = text.words[sentence.i : sentence.i + 30]
     if len(words) < 2:
         return None
-    if words[0] == "[" or _is_named_option(words, sentence, frame):
+    if (words[0] == "[" and ":" not in words[1]) or _is_named_option(words, sentence, frame):
         return sentence.j
     if words[0].isdecimal() and len(words[0]) <= 2 and words[1] in (")", "."):
         return sentence.j if len(words) <= _STEP_TOKENS else None

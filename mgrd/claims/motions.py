@@ -31,12 +31,27 @@ def motions(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -> I
         verb = next((v for v in range(k - 1, k - _ADVERBS - 2, -1) if not _is_adverb(scene, v)), k)
         if not scene.listed("moves", verb):
             continue
-        head = next((h for h in reversed(here) if h.j <= verb and verb - h.j <= _REACH and not h.implied), None)
-        if head is None or head.name not in _PITCHED or scene.word(head.j - 1)[-5:] == "steps":
+        near = [h for h in here if h.j <= verb and verb - h.j <= _REACH and not h.implied]
+        head = next((h for h in near if h.i == near[-1].i and h.name in _PITCHED), None)  # a voice is also a person
+        if head is None or scene.word(head.j - 1)[-5:] == "steps":
             continue
-        claim = scene.claim(verb, k + 1, "pitch.contour", "trend", direction, at=verb)
+        if word not in ("higher", "lower") and not _is_of_pitch(scene, head, verb):
+            continue
+        scope = scene.place(k) or "whole"
+        claim = scene.claim(verb, k + 1, "pitch.contour", "trend", direction, at=verb, scope=scope)
         if not any(one.start < claim.end and claim.start < one.end for one in described):
             yield claim
+
+
+def _is_of_pitch(scene: Scene, head: Head, verb: int) -> bool:
+    """Whether a verb says of such a subject where its pitch goes: not `the speaker walks up`, `a voice pops up`."""
+    if head.name == "speaker":
+        return scene.listed("pitch_moves", verb)
+    return head.name != "voice" or not (scene.listed("appears", verb) and _is_indefinite(scene, head))
+
+
+def _is_indefinite(scene: Scene, head: Head) -> bool:
+    return any(scene.word(k) in ("a", "an", "another", "some") for k in range(head.i - 3, head.i))
 
 
 def _is_adverb(scene: Scene, k: int) -> bool:

@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from mgrd.claims import Claim
 from mgrd.claims.modality import Stance, stance
+from mgrd.claims.places import governs
 from mgrd.claims.text import Sentence, Text
-from mgrd.claims.vocabulary import AROUND, KINDS, PARTS, Term, Vocabulary, terms
+from mgrd.claims.vocabulary import AROUND, KINDS, PARTS, Entry, Term, Vocabulary, terms
 
 ORDINALS = ("first", "second", "third", "fourth", "last", "span")
 """`span` is a part that the words name and nothing places: the first sentence, the second speaker."""
@@ -144,7 +145,11 @@ class Scene:
         if all(self.word(t.j - 1) == "other" for t in named):
             named = []  # "one tone is low, the other is high" says nothing of which comes first
         before = [t for t in named if i - back <= t.i and t.j <= i]
-        return before[-1] if before else next((t for t in named if i < t.i), None)
+        if before:
+            return before[-1]
+        after = next((t for t in named if i < t.i), None)
+        of_it = after is None or _named(after, "ordinals") not in HALVES or self.holds_at(after.i, after.j, i)
+        return after if of_it else None  # "loud, with a beep in the second half"
 
     def _is_reference(self, part: Term) -> bool:
         """Whether a part is what something is compared against: `than the first`, `compared with the first`."""
@@ -153,12 +158,20 @@ class Scene:
         )
 
     def place(self, i: int, *, reach: int = 12) -> str | None:
-        """`start`, `middle` or `end` when the clause says so near a token; the nearest such word wins."""
+        """`start`, `middle` or `end` when the clause says so of a token near by; the nearest such word wins."""
         begin, end = self.clause(i)
-        near = [t for t in self.frame if begin <= t.i < end and abs(t.i - i) <= reach and _named(t, "places")]
+        named = [t for t in self.frame if begin <= t.i < end and _named(t, "places")]
+        near = [t for t in named if abs(t.i - i) <= reach and governs(self, t, i, named)]
         # `than at the end` is what is compared against
         near = [t for t in near if not any(self.word(k) == "than" for k in range(i + 1, t.i))]
         return _named(min(near, key=lambda t: (abs(t.i - i), t.i)), "places") if near else None
+
+    def holds_at(self, i: int, j: int, at: int) -> bool:
+        """Whether the part that tokens [i, j) name, `the end`, is where the words at token `at` hold."""
+        begin, end = self.clause(at)
+        named = [t for t in self.frame if begin <= t.i < end and _named(t, "places")]
+        place = next((t for t in named if t.i < j and i < t.j), None) or Term(i, j, _NOTHING)
+        return governs(self, place, at, named)
 
     def claim(self, i: int, j: int, cue: str, kind: Kind, asserts: str, *, at: int | None = None, **more: Any) -> Claim:
         """A claim over tokens [i, j), with the modality that they stand in and the polarity of the token `at`."""
@@ -185,6 +198,7 @@ class Scene:
         return "span" if several or name in HALVES else name
 
 
+_NOTHING = Entry()
 _NAMED = frozenset([*ORDINALS, *HALVES, *PLACES])
 
 

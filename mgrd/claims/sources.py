@@ -64,7 +64,8 @@ def presences(scene: Scene, described: Sequence[Claim], describing: frozenset[in
             continue
         listed = mention.j
         named.update(range(mention.i, mention.j))
-        found.append(_source(scene, mention.i, mention.j))
+        source = _source(scene, mention.i, mention.j)
+        found.append(replace(source, polarity=-1) if _is_missed(scene, mention.j) else source)
     for i, j in chinese.sources(scene) if scene.text.chinese else ():
         if not named.intersection(range(i, j)):
             named.update(range(i, j))
@@ -334,6 +335,18 @@ def _continues(scene: Scene, i: int, j: int) -> bool:
         return False
     return all(
         scene.listed("joins", k) or scene.listed("article", k) or not scene.listed("stop", k) for k in range(joint, j)
+    )
+
+
+def _is_missed(scene: Scene, j: int) -> bool:
+    """`a piano, which isn't heard here`: what stands before token j is denied by the clause that follows it."""
+    which = j + 1 if scene.word(j) == "," else j
+    if scene.word(which) not in ("which", "that"):
+        return False
+    first = scene.sentence.i
+    return any(
+        "marks.heard" in t.entry.marks and which < t.i <= which + 3 and scene.stance.negated[t.j - 1 - first]
+        for t in scene.frame
     )
 
 

@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import repeat
+from unicodedata import normalize
 
 from mgrd.claims.vocabulary import SOUND, Term, Vocabulary, terms, tokenize
 
@@ -20,6 +21,12 @@ _QUOTE_TOKENS = 80
 
 _SENTENCE_TOKENS = 150
 """A longer sentence is cut, so that the time a text takes is linear whatever its punctuation."""
+
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+"""Format characters (Unicode Cf) that a reader does not see."""
+_PLAIN = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff]")
+"""Letters and digits of full width, and those of mathematics, each of which NFKC makes one plain sign."""
+_ODD = re.compile(f"{_UNSEEN.pattern}|{_PLAIN.pattern}")
 
 _HAN = re.compile("[\u3400-\u9fff]+")
 _SHORTENED = frozenset(
@@ -90,9 +97,9 @@ class Sentence:
 def read(raw: str, vocabulary: Vocabulary) -> Text:
     """Tokenise once and find every phrase that names sound."""
     chinese = _HAN.search(raw) is not None
-    words, starts, ends = tokenize(
-        _HAN.sub(lambda run: run[0].translate(vocabulary.simplified), raw) if chinese else raw
-    )
+    shown = _HAN.sub(lambda run: run[0].translate(vocabulary.simplified), raw) if chinese else raw
+    odd = None if raw.isascii() else _ODD.search(shown)
+    words, starts, ends = tokenize(shown) if odd is None else _tokenize_folded(shown)
     begins = list(map(vocabulary.begins.get, words, repeat(0)))
     other = [i for i, word in enumerate(words) if not word.isalpha()]
     return Text(
@@ -109,6 +116,14 @@ def read(raw: str, vocabulary: Vocabulary) -> Text:
         [i for i, word in enumerate(words) if word == "and"],
         _quotations(raw, words, starts, ends, other),
     )
+
+
+def _tokenize_folded(shown: str) -> tuple[list[str], list[int], list[int]]:
+    """The tokens of a text with letters of other widths and signs without any, each where the text has it."""
+    kept = [i for i, sign in enumerate(shown) if not _UNSEEN.match(sign)]
+    signs = (_PLAIN.sub(lambda wide: normalize("NFKC", wide[0]), shown[i]) for i in kept)
+    words, starts, ends = tokenize("".join(signs))
+    return words, [kept[i] for i in starts], [kept[j - 1] + 1 for j in ends]
 
 
 def sentences(text: Text) -> list[Sentence]:

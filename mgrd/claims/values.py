@@ -73,8 +73,8 @@ def _quantities(scene: Scene) -> list[Quantity]:
             if (scene.anchored or word[0] == "0") and (
                 is_position(scene, i) or is_lasting(scene, i) or _is_of_a_span(scene, i)
             ):
-                minutes, seconds = word.split(":")
-                found.append(Quantity(i, i + 1, int(minutes) * 60 + float(seconds), "s", "s"))
+                j = i + 2 if scene.word(i + 1) == "long" else i + 1
+                found.append(Quantity(i, j, _seconds(word), "s", "s"))
             continue
         if i in numbers:
             j, value = numbers[i].j, numbers[i].entry.number
@@ -82,7 +82,7 @@ def _quantities(scene: Scene) -> list[Quantity]:
                 whole.append(_quantity(i, j, value, numbers[i], scene))  # "a second and a half"
                 continue
         elif word[:1].isdecimal():
-            j, value = i + 1, _number(word)
+            j, value = i + 1, None if _is_glued(scene, i) else _number(word)
         else:
             continue
         if value is None:
@@ -109,7 +109,7 @@ def _quantities(scene: Scene) -> list[Quantity]:
                 found.append(Quantity(i, within.j, per_s * value / raw[k + 1][2], name, _SHOWN[name]))
         elif unit is not None and scene.word(i - 1) == "in" and scene.word(i - 2) in _SPOKEN_IN:
             continue
-        elif unit is not None:
+        elif unit is not None and not (unit.entry.unit == "hz" and _is_ambiguous(scene.word(i), value)):
             found.append(_quantity(i, unit.j, value, unit, scene))
         elif k + 1 < len(raw) and raw[k + 1][0] - j <= 3 and raw[k + 1][1] in units and _to(scene, j, raw[k + 1][0]):
             found.append(_quantity(i, j, value, units[raw[k + 1][1]], scene))
@@ -155,7 +155,22 @@ _POWERS = {"hundred": 100.0, "thousand": 1000.0}
 
 def _is_of_a_span(scene: Scene, i: int) -> bool:
     """`(00:08 - 00:15)`: a time that stands with another as from when to when."""
-    return any(scene.listed("to", i + k) and ":" in scene.word(i + 2 * k) for k in (1, -1))
+    for step in (1, -1):
+        k = i + step
+        while scene.word(k) in _ARROW or (k == i + step and scene.listed("to", k)):
+            k += step
+        if k != i + step and ":" in scene.word(k) and scene.word(k)[0].isdigit():
+            return True
+    return False
+
+
+def _seconds(clock: str) -> float:
+    """`0:04`, `00:01:40` and `00:00:02,480` in seconds."""
+    *higher, seconds = clock.replace(",", ".").split(":")
+    return sum(60.0 ** (len(higher) - k) * int(part) for k, part in enumerate(higher)) + float(seconds)
+
+
+_ARROW = frozenset("->→")
 
 
 _NOT_OF_IT = ("sampling", "reference")
@@ -197,6 +212,14 @@ def _quantity(i: int, j: int, value: float, unit: Term, scene: Scene) -> Quantit
     return Quantity(i, j, value * factor, name, _SPOKEN.get(scene.word(unit.i), _SHOWN[name]))
 
 
+def _is_ambiguous(word: str, value: float) -> bool:
+    """`1.000 Hz`: below what is heard, a point before three digits may part the thousands."""
+    return value < _HEARD_HZ and word[-4:-3] == "."
+
+
+_HEARD_HZ = 20.0
+
+
 def _heading(scene: Scene, i: int) -> Term | None:
     """The unit before a number, `BPM: 120`, `words per minute is about 95`; not one with a number of its own."""
     for t in reversed(scene.sound):
@@ -218,6 +241,14 @@ def _number(word: str) -> float | None:
         return float(word.replace(",", ""))
     except ValueError:
         return None
+
+
+def _is_glued(scene: Scene, i: int) -> bool:
+    """The digits of `x440`, but not those of `2m30` or `为440`."""
+    text = scene.text
+    before = scene.word(i - 1)
+    touches = before.isascii() and before.isalpha() and text.ends[i - 1] == text.starts[i]
+    return touches and not (scene.word(i - 2)[:1].isdigit() and text.ends[i - 2] == text.starts[i - 1])
 
 
 def _is_sign(scene: Scene, i: int) -> bool:
@@ -322,7 +353,7 @@ def _wider_place(scene: Scene, one: Quantity, alike: list[Quantity]) -> str:
     if place is not None:
         return place
     # of a pitch that moves, the figure is one of many, and the text does not say where
-    moves = one.unit == "hz" and meaning_of(scene, one) is None and _moves(scene)
+    moves = one.unit == "hz" and meaning_of(scene, one) is None and _moves(scene, apart=len(alike) == 1)
     return "span" if moves or (one.i in scene.text.notes and not _is_the_note(scene, one)) else "whole"
 
 
@@ -346,9 +377,12 @@ def _raw_plural(scene: Scene, term: Term) -> bool:
     )
 
 
-def _moves(scene: Scene) -> bool:
-    """Whether the sentence says that the pitch rises or falls."""
-    return any(_MOVING & {(cue, asserts) for cue, asserts, *_ in _said(t)} for t in scene.sound)
+def _moves(scene: Scene, *, apart: bool = False) -> bool:
+    """Whether the sentence says that the pitch rises or falls, `apart` from what it does at the start or the end."""
+    return any(
+        _MOVING & {(cue, asserts) for cue, asserts, *_ in _said(t)} and not (apart and scene.place(t.i))
+        for t in scene.sound
+    )
 
 
 def _said(term: Term) -> list[tuple[str, ...]]:
