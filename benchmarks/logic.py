@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from page import show, write_section
 
 from mgrd.answers import resolve
-from mgrd.rulebook import Check, Trace, judge, load
+from mgrd.rulebook import Check, Trace, judge, load, verified_claims
 from mgrd.traces import join, split
 
 GOLD = Path(__file__).parent / "gold" / "logic"
@@ -79,6 +79,7 @@ def trace(completion: str, row: dict[str, Any], finish_reason: str | None = "sto
         predicted=resolved.value,
         unresolved=None if resolved.value is not None else resolved.why,
         finish_reason=finish_reason,
+        claims=verified_claims(think, []),
     )
 
 

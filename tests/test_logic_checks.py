@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mgrd.answers import is_correct, resolve
-from mgrd.rulebook import Trace, judge, load
+from mgrd.rulebook import Trace, judge, load, verified_claims
 from mgrd.traces import join
 
 CHECKS = load()
@@ -37,6 +37,7 @@ def trace(think, response, *, choices=None, answer=None):
         answer=answer,
         predicted=resolved.value,
         correct=is_correct(resolved.value, answer, choices),
+        claims=verified_claims(think, []),
     )
 
 
@@ -116,7 +117,7 @@ CONTRADICTIONS = [
     "She never raises her voice. She is tired. She raises her voice at the end of every sentence.",
     "The recording was made indoors. It echoes. The recording was made outdoors.",
     "Three people take part in the conversation. They agree. Only two people take part in the conversation.",
-    "背景里一直有音乐。他在笑。背景没有任何音乐。",
+    "背景里能听到音乐。他在笑。背景没有任何音乐。",
     "录音里有三个人在说话。其中有男有女。录音里只有两个人在说话。",
 ]
 
