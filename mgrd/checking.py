@@ -104,9 +104,10 @@ def check(text: str, audio: Sequence[Path], calibration: str | None = None) -> d
     clips = []
     for path in audio:
         from mgrd.audio.load import survey
-        from mgrd.audio.measure import measure_file
+        from mgrd.audio.measure import by_name, measure_file
 
-        clips.append(measure_file(path, survey(path)))
+        with by_name(str(path)):
+            clips.append(measure_file(path, survey(path)))
     think, response = split(text)
     claims = [as_row(claim) for claim in verified_claims(think, clips, corpus)]
     verdicts = Counter(claim["verdict"] for claim in claims)

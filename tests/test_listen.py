@@ -46,6 +46,26 @@ def rows(folder):
 # measure: what is pointed at
 
 
+def test_a_rate_too_low_fails_its_clip_and_the_others_are_measured(clips, run):
+    sf.write("a/tick.wav", silence(1), 8)
+    code, out, _ = run("measure", clips / "a", "--workers", 1)
+    assert code == 0
+    assert f"cannot be measured: {clips}/a/tick.wav: has a sample rate of 8 Hz; at least 1000 Hz are needed" in out
+    assert out.endswith("3 clips measured, 2 could not be\n")
+
+
+def test_one_clip_on_which_the_code_fails_is_one_line_and_its_traceback_under_v(clips, run, monkeypatch):
+    def fails(path, found, name=None):
+        raise ValueError("no root")
+
+    monkeypatch.setattr("mgrd.audio.measure.measure_file", fails)
+    line = "Error: a/low.wav: cannot be measured (ValueError: no root); -v tells where in the code\n"
+    assert run("check", "-a", "a/low.wav", "-t", "It is low.") == (1, "", line)
+    told = run("check", "-a", "a/low.wav", "-t", "It is low.", "-v")[2]
+    assert 'raise ValueError("no root")' in told
+    assert told.endswith(line)
+
+
 def test_a_folder_means_the_clips_below_it_in_order_and_what_is_skipped_is_named(clips):
     (clips / "a" / ".hidden.wav").write_bytes(b"")
     (clips / "a" / "loop").symlink_to(clips / "a")
