@@ -20,6 +20,7 @@ from rich.text import Text
 
 from mgrd.claims import as_row
 from mgrd.claims.calibration import find, read
+from mgrd.claims.vocabulary import check_files
 from mgrd.errors import InputError, MisusedError
 from mgrd.progress import stderr
 from mgrd.rulebook import verified_claims
@@ -94,11 +95,12 @@ def check(text: str, audio: Sequence[Path], calibration: str | None = None) -> d
     `calibration` names the file or folder of one's own clips, as for filter; the text's language is not known, so its
     group of all languages is used. Returns `think`, which the claims' `start` and `end` index, `response`, `audio`,
     `claims` (rows as in the judged table) and the number of claims of each verdict. Raises MisusedError for a clip or
-    a calibration that is not there and InputError for one that cannot be used.
+    a calibration that is not there, InputError for one that cannot be used, and RuleError for a slip in `rules/cues/`.
     """
     for path in audio:
         if not path.exists():
             raise MisusedError(f"--audio {path}: no such file")
+    check_files()  # before anything is measured
     found = find(calibration, [])
     corpus = None if found is None else read(found).of(None)
     clips = []
