@@ -276,6 +276,24 @@ def test_every_benchmark_takes_json_and_prints_its_sections_as_one_object(capfd)
     assert kappa.startswith("Kappa of the two readers: ")
 
 
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        ("claims", "taltech_traces.jsonl: no such file"),
+        ("claims --only extraction", "taltech_traces.jsonl: no such file"),
+        ("claims --only planted", "emodb: no such folder of WAV files"),
+        ("claims --only texts", "soundmind_text_only.jsonl: no such file"),
+        ("claims --only speed", "taltech_traces.jsonl: no such file"),
+        ("answers", "mmau_questions.jsonl: no such file"),
+        ("measure", "emodb: no such folder of WAV files"),
+    ],
+)
+def test_a_benchmark_names_what_its_data_lacks_in_one_line(words, missing, capfd):
+    name, *more = words.split()
+    assert bench.run(name, [*more, "--data", "nope"]) == 1
+    assert capfd.readouterr() == ("", f"Error: nope/{missing}; --data names the folder that holds it\n")
+
+
 def test_in_a_wheel_a_benchmark_that_needs_a_checkout_says_so_in_one_line(benchmarks, capfd):
     benchmarks.rename(benchmarks.parent / "mgrd" / "_benchmarks")
     (bench.folder() / "loop.py").write_text(HELLO)
