@@ -251,6 +251,13 @@ def test_white_noise_is_flat_and_a_sine_is_not():
     assert value(tone, "flatness") < 0.01
 
 
+@pytest.mark.parametrize("seconds", [0.3, 2.0])
+@pytest.mark.parametrize("hz", [200, 440, 1000])
+def test_a_tone_is_as_narrow_at_any_rate(hz, seconds):
+    for sr in (8000, 16000, 22050, 44100, 48000):
+        assert value(of(sine(hz, seconds, sr=sr), sr), "bandwidth_hz") == pytest.approx(15, abs=4.5)
+
+
 def test_the_band_is_that_of_the_sound_and_not_of_the_file():
     import soxr
 

@@ -23,7 +23,7 @@ from mgrd.errors import InputError, MgrdError
 
 __all__ = ["EXTRACTOR", "Figure", "Measurements", "Segment", "by_name", "measure", "measure_file"]
 
-EXTRACTOR = "5"
+EXTRACTOR = "6"
 """Changes whenever a figure may change: part of the key of cached measurements."""
 
 Track: TypeAlias = NDArray[np.float16]
