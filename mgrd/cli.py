@@ -325,7 +325,7 @@ def measure_command(
         bool, typer.Option("--calibrate", help="Keep in calibration.json, too, what low or fast is among these clips.")
     ] = False,
     praat: Annotated[
-        bool, typer.Option("--praat", help="Also jitter, shimmer, HNR and CPPS, by Praat: needs 'mgrd[praat]'.")
+        bool, typer.Option("--praat", help="Also jitter, shimmer, HNR, CPPS by Praat, a clip at a time: needs 'mgrd[praat]'.")
     ] = False,
     audio_root: AudioRoot = None,
     json_: Json = False,
