@@ -314,7 +314,9 @@ def texts(data: Path) -> list[str]:
     human = list(rows(data / "mmar_human.jsonl"))
     labels = list(rows(GOLD / "mmar.jsonl"))
     if [row["id"] for row in human] != [row["id"] for row in labels]:
-        raise SystemExit(f"Error: {data / 'mmar_human.jsonl'}: its rows are not those that {GOLD / 'mmar.jsonl'} labels")
+        raise SystemExit(
+            f"Error: {data / 'mmar_human.jsonl'}: its rows are not those that {GOLD / 'mmar.jsonl'} labels"
+        )
     agreed = [row for row, label in zip(human, labels, strict=True) if label["sound"] == [True, True]]
     words = [row for row, label in zip(human, labels, strict=True) if label["sound"] == [False, False]]
     split_ = len(human) - len(agreed) - len(words)

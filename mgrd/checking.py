@@ -48,19 +48,27 @@ def read_text(given: str) -> str:
     name = "standard input" if given == "-" else f"--text {path}" if path else "--text"
     try:
         if given == "-":
-            return _decoded(sys.stdin.buffer, name)
+            return _with_words(_decoded(sys.stdin.buffer, name), name)
         if path is None:
             if _FILE_NAME.fullmatch(given):
                 stderr.print(f"--text {safe(given)}: no such file; its name is judged as the text", markup=False)
-            return given.encode().decode()  # bytes of the command line that are no UTF-8 are surrogates here
+            return _with_words(
+                given.encode().decode(), name
+            )  # bytes of the command line that are no UTF-8 are surrogates here
         if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISFIFO(mode):
             raise InputError(f"{name}: is neither a file nor a pipe; give a text file, or - for standard input")
         with path.open("rb") as handle:
-            return _decoded(handle, name)
+            return _with_words(_decoded(handle, name), name)
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror})") from error
     except UnicodeError:
         raise InputError(f"{name}: is not UTF-8; save it as UTF-8 text") from None
+
+
+def _with_words(text: str, name: str) -> str:
+    if not text.strip():
+        stderr.print(f"{safe(name)}: the text is empty; there is nothing to find in it", markup=False)
+    return text
 
 
 def _decoded(handle: IO[bytes], name: str) -> str:
@@ -98,8 +106,8 @@ def check(text: str, audio: Sequence[Path], calibration: str | None = None) -> d
     a calibration that is not there, InputError for one that cannot be used, and RuleError for a slip in `rules/cues/`.
     """
     for path in audio:
-        if not path.exists():
-            raise MisusedError(f"--audio {path}: no such file")
+        if not path.is_file():
+            raise MisusedError(f"--audio {path}: {'is not a file' if path.exists() else 'no such file'}")
     check_files()  # before anything is measured
     found = find(calibration, [])
     corpus = None if found is None else read(found).of(None)

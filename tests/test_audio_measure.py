@@ -219,6 +219,12 @@ def test_of_more_channels_no_loudness_is_told_but_a_level_is(channels):
     assert value(measured, "level_dbfs") == pytest.approx(-20, abs=0.1)
 
 
+def test_digital_silence_has_no_floor():
+    measured = of(silence(2))
+    for name in ("level_dbfs", "noise_floor_dbfs", "snr_db"):
+        assert measured.figure(name) == Figure(None, None, "silent")
+
+
 def test_a_fade_has_its_trend():
     fade = np.geomspace(1, 0.1, 3 * SR)  # 20 dB over three thirds
     for samples, sign in ((noise(3) * fade, -1), (noise(3) * fade[::-1], 1)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 
 import pytest
-
 from measuring import of
 from sounds import sine
 
@@ -49,14 +48,22 @@ LOW = "norms.toml: [[level]] 1 (pitch.level low)"
         ('scale = "st"', 'scale = "semitones"', f"{LOW}: there is no scale semitones; there are linear, ratio, st"),
         ('"f0_median_hz"', '"f0_medain_hz"', f"{LOW}: there is no figure f0_medain_hz; there are bandlimit_hz, "),
         ('cue = "pitch.level"', 'cue = "pitch.levle"', "norms.toml: [[level]] 1 (pitch.levle low): there is no cue "),
-        ('asserts = "low"', 'asserts = "lwo"', "norms.toml: [[level]] 1 (pitch.level lwo): no phrase says lwo of pitch.level; "),
+        (
+            'asserts = "low"',
+            'asserts = "lwo"',
+            "norms.toml: [[level]] 1 (pitch.level lwo): no phrase says lwo of pitch.level; ",
+        ),
         ("edge = 1.5", "edge = 0.0", f"{LOW}: edge = 0.0 must be more than 0"),
         ("edge = 1.5", "edge = -1.5", f"{LOW}: edge = -1.5 must be more than 0"),
         ("at_most = 155", "at_most = nan", f"{LOW}: at_most = nan must be a number"),
         ("against = 165", "against = inf", f"{LOW}: against = inf must be a number"),
         ("at_most = 155", "at_most = -155", f"{LOW}: at_most = -155 must be more than 0"),
         ("at_most = 155", "at_most = 155\nat_least = 200", f"{LOW}: at_least = 200 is more than at_most = 155"),
-        ("tolerance = 1.0", "tolerance = 0", "norms.toml: [[value]] 1 (pitch.value): tolerance = 0 must be more than 0"),
+        (
+            "tolerance = 1.0",
+            "tolerance = 0",
+            "norms.toml: [[value]] 1 (pitch.value): tolerance = 0 must be more than 0",
+        ),
         ("tones = 0.35", "tones = 0", "norms.toml: [[difference]] 1 (pitch.level): tones = 0 must be more than 0"),
         ("least = 0.35", "least = -1", "norms.toml: [[difference]] 1 (pitch.level): least = -1 must be at least 0"),
         ("tolerance = 1.0", "tolerence = 1.0", "norms.toml: [[value]] 1 (pitch.value): unknown key tolerence; "),

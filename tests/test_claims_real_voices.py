@@ -1,4 +1,4 @@
-"""What is said of the 150 recorded sentences in docs/grounding.md and mgrd.claims.voices: counted here, where they are."""
+"""What docs/grounding.md and mgrd.claims.voices say of the 150 recorded sentences, counted where they are."""
 
 from __future__ import annotations
 

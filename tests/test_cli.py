@@ -109,6 +109,12 @@ def test_every_command_accepts_json_quiet_and_verbose(run):
     assert run("rules", "fluent", "--quiet", "-v", "--json")[0] == 0
 
 
+def test_no_summary_of_a_command_is_cut(run):
+    listed = run("--help")[1].partition("Commands:\n")[2].splitlines()
+    assert len(listed) == len(cli.app.registered_commands)
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 def test_only_commands_that_save_their_work_take_signals_over(home, run):
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL), signal.signal(signal.SIGUSR1, signal.SIG_DFL)
     try:

@@ -85,7 +85,7 @@ def key_figures(chroma: Floats, duration_s: float, speech_share: float) -> dict[
         why = f"too short: {duration_s:.1f} s, {CHROMA_SECONDS:.0f} s are needed"
     elif (classes := int((whole > 0.15 * whole.max()).sum())) < LEAST_CLASSES or whole.max() <= 0:
         why = (
-            f"too few pitch classes: {classes}, {LEAST_CLASSES} are needed"
+            f"too few pitch classes: {classes} of {LEAST_CLASSES} needed"
             if whole.max() > 0
             else "nothing but speech and silence"
         )

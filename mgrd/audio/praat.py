@@ -1,8 +1,8 @@
 """Voice quality by Praat, for who asks for it: jitter, shimmer, harmonics-to-noise ratio, smoothed cepstral peak.
 
 Needs praat-parselmouth, which is GPL: an extra, imported nowhere else. The figures are shown and judge nothing: the
-norms that are published are those of sustained vowels (limits of 1.04 % jitter and 3.81 % shimmer, recalled), and normal
-running speech lies beyond them.
+norms that are published are those of sustained vowels (limits of 1.04 % jitter and 3.81 % shimmer, recalled), and
+normal running speech lies beyond them.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ CHROMA_FRAMES, SOUNDING_DB = 16, 20.0
 TUNED_HZ = 4000.0
 """The tuning is estimated from the peaks below: those above are harmonics, and rarely in tune."""
 COLOUR_S = 0.064
-"""Colour is read off windows of this length, whatever the rate, one a pair of frames: together they cover every sample."""
+"""Colour is read off windows of this length at any rate, one a pair of frames: together they cover every sample."""
 COLOUR_DB = 100.0
 """What lies further under the strongest bin is rounding; over thousands of bins it would widen a pure tone."""
 BRIGHT_HZ, LOWEST_HZ, HIGHEST_HZ = 3000.0, 100.0, 8000.0
@@ -53,7 +53,10 @@ def power_spectra(
 
 
 def colour_spectra(native: Samples, sr: int, count: int) -> NDArray[np.float32]:
-    """Power spectra of pairs of frames at native rate, (pairs, bins); a clip's edge is in none: it has all frequencies."""
+    """Power spectra of pairs of frames at native rate, (pairs, bins).
+
+    No window holds an edge of the clip, which has all frequencies.
+    """
     from scipy.fft import next_fast_len
 
     return power_spectra(native, sr, 2 * next_fast_len(round(COLOUR_S * sr / 2)), count, every=2, inside=True)
@@ -62,8 +65,8 @@ def colour_spectra(native: Samples, sr: int, count: int) -> NDArray[np.float32]:
 def colour(spectra: NDArray[np.float32], sr: int, count: int) -> dict[str, Floats]:
     """Colour tracks of `count` frames from the spectra of pairs of them, (pairs, bins).
 
-    `centroid_hz` and `bandwidth_hz` of magnitudes down to 100 dB under the strongest; `flatness`; `bright_db`, the power from 3 to 8 kHz
-    over that from 0.1 to 3 kHz.
+    `centroid_hz` and `bandwidth_hz` of magnitudes down to 100 dB under the strongest; `flatness`; `bright_db`, the
+    power from 3 to 8 kHz over that from 0.1 to 3 kHz.
     """
     hz = np.linspace(0, sr / 2, spectra.shape[1], dtype=np.float32)
     floor = spectra.max(axis=1, keepdims=True) * np.float32(10 ** (-COLOUR_DB / 10))

@@ -57,7 +57,7 @@ ABOVE_ZERO = {
     "difference": ("voice", "tones"),
     "source": (),
 }
-"""Figures that something is divided by, or that leave nothing right at zero; a [[value]] may rest on its figure's error."""
+"""Figures that something is divided by, or that leave nothing right at zero; a [[value]] has its figure's error."""
 ANY_SIGN = ("at_least", "at_most", "against")
 
 _TYPES = {str: "a text", float: "a number", dict: "a table", bool: "true or false", list: "a list of texts"}
