@@ -2,6 +2,7 @@
 #
 #   make demo TORCH_INDEX=https://...   take torch from PyTorch's own CPU index (where plain pip would bring CUDA along)
 #   make test PYTHON=python3.13 EXTRAS=dev   another Python, without torch: the tests that need it skip
+#   make test EXTRAS=train,dev,praat   also the tests of `mgrd measure --praat`, which needs a GPL package: else they skip
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -32,7 +32,7 @@ from scipy.stats import binomtest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from page import show, write_section
+from page import check_data, show, write_section
 
 from mgrd.answers import is_correct, resolve
 from mgrd.choices import key_of
@@ -296,6 +296,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/answers.md is what is written")
+    if given.data is not None:
+        check_data(given.data, ("mmau_questions.jsonl", "mmau_predictions.jsonl", "taltech_traces.jsonl"))
     made = {"own": own(given.show), "speed": speed()}
     if given.data is not None:
         made |= {name: test(given.data, given.show) for name, test in TESTS.items()}

@@ -34,7 +34,7 @@ from scipy.stats import binomtest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import planted
-from page import show, write_section
+from page import check_data, show, write_section
 
 from mgrd.audio.load import clip_of
 from mgrd.audio.measure import Measurements, measure
@@ -332,7 +332,10 @@ def texts(data: Path) -> list[str]:
     passed = sum(not judge(trace, acoustic) for trace in logic)
     human = list(rows(data / "mmar_human.jsonl"))
     labels = list(rows(GOLD / "mmar.jsonl"))
-    assert [row["id"] for row in human] == [row["id"] for row in labels]
+    if [row["id"] for row in human] != [row["id"] for row in labels]:
+        raise SystemExit(
+            f"Error: {data / 'mmar_human.jsonl'}: its rows are not those that {GOLD / 'mmar.jsonl'} labels"
+        )
     agreed = [row for row, label in zip(human, labels, strict=True) if label["sound"] == [True, True]]
     words = [row for row, label in zip(human, labels, strict=True) if label["sound"] == [False, False]]
     split_ = len(human) - len(agreed) - len(words)
@@ -368,6 +371,15 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} % ({100 * low:.0f} to {100 * high:.0f})"
 
 
+NEEDED = {
+    "extraction": ("taltech_traces.jsonl", "step_audio_r1/traces.jsonl"),
+    "planted": ("emodb", "fsdd"),
+    "texts": ("soundmind_text_only.jsonl", "mmar_human.jsonl"),
+    "speed": ("taltech_traces.jsonl",),
+}
+"""What each test reads of `--data`."""
+
+
 def main() -> None:
     """Run the tests and print the page's sections."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -385,6 +397,10 @@ def main() -> None:
         parser.error("--show with --final would open the sentences that development does not look at")
     if given.write and not given.final and given.only in (None, "extraction"):
         parser.error("--write of extraction needs --final: the page shows no other sentences")
+    if given.only == "texts" and given.data is None:
+        parser.error("--only texts needs --data: chains and rationales are others' texts")
+    if given.data is not None:
+        check_data(given.data, [name for test, names in NEEDED.items() if given.only in (None, test) for name in names])
     made: dict[str, list[str]] = {}
     if given.only in (None, "extraction"):
         made["extraction"] = final(given.data) if given.final else developed(given.half, given.show)

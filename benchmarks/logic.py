@@ -91,6 +91,8 @@ def sound(data: Path | None) -> Iterator[tuple[str, list[Trace]]]:
             f"honest revisions, {name}",
             [trace(join(row["think"], row["response"]), row) for row in revisions if half(row["id"]) == name],
         )
+    likely = [row for row in read(GOLD / "contradictions.jsonl") if not row["contradiction"]]
+    yield "no contradictions, blind", [trace(join(row["think"], row["response"]), row) for row in likely]
     if data is None:
         return
     wrapped = "<think>{}</think>{}"
@@ -107,6 +109,9 @@ def flaws(data: Path | None) -> Iterator[tuple[dict[str, Any], Trace]]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     real = {row["id"]: row for row in read(data / "taltech_traces.jsonl")} if data else {}
+    for row in read(GOLD / "contradictions.jsonl"):
+        if row["contradiction"]:
+            yield row | {"kind": "contradiction, blind"}, trace(join(row["think"], row["response"]), row)
     for row in read(GOLD / "flaws.jsonl"):
         if "completion" in row:
             yield row, trace(row["completion"], row, row["finish_reason"])
@@ -154,18 +159,19 @@ def main() -> None:
         by = Counter(objection.check for _, objections in bad for objection in objections)
         shown = ", ".join(f"{check} {count}" for check, count in sorted(by.items()))
         passed.append(f"| {name} | {len(bad)} ({100 * len(bad) / len(traces):.1f} %) | {len(traces)} | {shown} |")
-        if args.list and "sealed" not in name:
+        if args.list and "sealed" not in name and "blind" not in name:
             for one, objections in bad:
                 reasons = "; ".join(f"{each.check}: {each.reason}" for each in objections)
                 print(f"objected to {one.id}: {reasons}", file=sys.stderr)
     count: Counter[tuple[str, str, str]] = Counter()
     for row, one in flaws(args.data):
         names = {objection.check for objection in judge(one, checks)}
-        key = row["kind"], half(row["id"])
+        key = row["kind"], half(row["id"]) if row["kind"] in MEANT else "sealed"
         count[*key, "all"] += 1
         count[*key, "any"] += bool(names)
-        count[*key, "own"] += bool(names & MEANT[row["kind"]])
-        if args.list and key[1] == "open" and not names & MEANT[row["kind"]]:
+        meant = MEANT[row["kind"].partition(",")[0]]
+        count[*key, "own"] += bool(names & meant)
+        if args.list and key[1] == "open" and not names & meant:
             print(f"missed {row['id']}: {row.get('how', one.completion[:200])!r}", file=sys.stderr)
     head = " | ".join(f"{name}, {what}" for name in ("open", "sealed") for what in ("meant", "any", "of"))
     caught = [f"| flaw | {head} |", "|---|---|---|---|---|---|---|"]
@@ -179,6 +185,8 @@ def main() -> None:
         caught.append(f"| {kind} | {' | '.join(cells)} |")
     sums = [str(total[name, what]) for name in ("open", "sealed") for what in ("own", "any", "all")]
     caught.append(f"| all | {' | '.join(sums)} |")
+    blind = [str(count["contradiction, blind", "sealed", what]) for what in ("own", "any", "all")]
+    caught.append(f"| contradiction, a later blind set | | | | {' | '.join(blind)} |")
     sections = {"sound": passed, "flawed": caught}
     if args.data is not None:
         sections["cost"] = cost(checks, args.data)

@@ -33,7 +33,7 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from page import show, write_section
+from page import check_data, show, write_section
 
 from mgrd.audio import frames, measure
 from mgrd.audio.load import Clip, clip_of, load
@@ -94,8 +94,8 @@ def recorded(data: Path | None) -> dict[str, list[Clip]]:
     """Every third clip of the recorded speech, by corpus; none where there is no data."""
     found: dict[str, list[Clip]] = {}
     for corpus, about in (("emodb", "sentences of 2 s"), ("fsdd", "single digits")):
-        if data and (paths := sorted((data / corpus).glob("*.wav"))[::3]):
-            found[f"{corpus}: {about}"] = [load(path) for path in paths]
+        if data is not None:
+            found[f"{corpus}: {about}"] = [load(path) for path in sorted((data / corpus).glob("*.wav"))[::3]]
     return found
 
 
@@ -223,6 +223,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/grounding.md is what is written")
+    if given.data is not None:
+        check_data(given.data, ("emodb", "fsdd"))
     real = recorded(given.data)
     groups = {**real, **synthesised()}
     clips = [clip for group in groups.values() for clip in group]

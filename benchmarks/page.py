@@ -1,11 +1,23 @@
-"""What benchmarks print, and the sections of the pages under docs/ that they write between two markers."""
+"""What benchmarks need and print, and the sections of the pages under docs/ that they write between two markers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+
+
+def check_data(data: Path, names: Iterable[str]) -> None:
+    """End with one line when `--data` lacks a file, or a folder of WAV files, of these names."""
+    for name in names:
+        path = data / name
+        if path.suffix == ".jsonl":
+            there, what = path.is_file(), "no such file"
+        else:
+            there, what = any(path.glob("*.wav")), "no such folder of WAV files"
+        if not there:
+            raise SystemExit(f"Error: {path}: {what}; --data names the folder that holds it")
 
 
 def show(sections: Mapping[str, Sequence[str]], *, as_json: bool) -> None:

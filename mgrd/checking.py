@@ -20,6 +20,7 @@ from rich.text import Text
 
 from mgrd.claims import as_row
 from mgrd.claims.calibration import find, read
+from mgrd.claims.vocabulary import check_files
 from mgrd.errors import InputError, MisusedError
 from mgrd.progress import stderr
 from mgrd.rulebook import verified_claims
@@ -47,19 +48,27 @@ def read_text(given: str) -> str:
     name = "standard input" if given == "-" else f"--text {path}" if path else "--text"
     try:
         if given == "-":
-            return _decoded(sys.stdin.buffer, name)
+            return _with_words(_decoded(sys.stdin.buffer, name), name)
         if path is None:
             if _FILE_NAME.fullmatch(given):
                 stderr.print(f"--text {safe(given)}: no such file; its name is judged as the text", markup=False)
-            return given.encode().decode()  # bytes of the command line that are no UTF-8 are surrogates here
+            return _with_words(
+                given.encode().decode(), name
+            )  # bytes of the command line that are no UTF-8 are surrogates here
         if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISFIFO(mode):
             raise InputError(f"{name}: is neither a file nor a pipe; give a text file, or - for standard input")
         with path.open("rb") as handle:
-            return _decoded(handle, name)
+            return _with_words(_decoded(handle, name), name)
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror})") from error
     except UnicodeError:
         raise InputError(f"{name}: is not UTF-8; save it as UTF-8 text") from None
+
+
+def _with_words(text: str, name: str) -> str:
+    if not text.strip():
+        stderr.print(f"{safe(name)}: the text is empty; there is nothing to find in it", markup=False)
+    return text
 
 
 def _decoded(handle: IO[bytes], name: str) -> str:
@@ -94,19 +103,21 @@ def check(text: str, audio: Sequence[Path], calibration: str | None = None) -> d
     `calibration` names the file or folder of one's own clips, as for filter; the text's language is not known, so its
     group of all languages is used. Returns `think`, which the claims' `start` and `end` index, `response`, `audio`,
     `claims` (rows as in the judged table) and the number of claims of each verdict. Raises MisusedError for a clip or
-    a calibration that is not there and InputError for one that cannot be used.
+    a calibration that is not there, InputError for one that cannot be used, and RuleError for a slip in `rules/cues/`.
     """
     for path in audio:
-        if not path.exists():
-            raise MisusedError(f"--audio {path}: no such file")
+        if not path.is_file():
+            raise MisusedError(f"--audio {path}: {'is not a file' if path.exists() else 'no such file'}")
+    check_files()  # before anything is measured
     found = find(calibration, [])
     corpus = None if found is None else read(found).of(None)
     clips = []
     for path in audio:
         from mgrd.audio.load import survey
-        from mgrd.audio.measure import measure_file
+        from mgrd.audio.measure import by_name, measure_file
 
-        clips.append(measure_file(path, survey(path)))
+        with by_name(str(path)):
+            clips.append(measure_file(path, survey(path)))
     think, response = split(text)
     claims = [as_row(claim) for claim in verified_claims(think, clips, corpus)]
     verdicts = Counter(claim["verdict"] for claim in claims)

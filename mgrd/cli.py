@@ -215,7 +215,7 @@ def eval_command(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure accuracy and grounding on questions that were not trained on.
+    """Accuracy and grounding on questions that were not trained on.
 
     Example: mgrd eval heldout.jsonl -m run/round-02/model -k 4 writes eval-heldout-round-02
     """
@@ -263,7 +263,7 @@ def run_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """N rounds of generate, filter, distill and eval; run again to go on.
+    """N rounds of generate, filter, distill and eval. Run again to go on.
 
     Example: mgrd run examples/quickstart/config.toml -o run --rounds 2
     """
@@ -298,7 +298,7 @@ def inspect_command(
     limit: Annotated[int, typer.Option("--limit", "-n", help="At most this many pages.", min=1)] = 20,
     json_: Json = False,
 ) -> None:
-    """Page through traces: the text, every claim with its verdict, every objection with its numbers.
+    """Page through traces, their claims and objections. Each has its verdict and its numbers.
 
     Example: mgrd inspect run --rejected | less -R
     """
@@ -333,16 +333,23 @@ def measure_command(
     workers: Annotated[int | None, typer.Option("--workers", help="Processes; default: one per core.", min=1)] = None,
     map_: Annotated[list[str], typer.Option("--map", help="audio=THEIRS: a table's column of clips.")] = [],  # noqa: B006
     calibrate: Annotated[
-        bool, typer.Option("--calibrate", help="Keep in calibration.json, too, what low or fast is among these clips.")
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Also calibration.json: what low or fast is among these clips; takes 200 of one content.",
+        ),
     ] = False,
     praat: Annotated[
-        bool, typer.Option("--praat", help="Also jitter, shimmer, HNR and CPPS, by Praat: needs 'mgrd[praat]'.")
+        bool,
+        typer.Option(
+            "--praat", help="Also jitter, shimmer, HNR, CPPS by Praat, a clip at a time: needs 'mgrd[praat]'."
+        ),
     ] = False,
     audio_root: AudioRoot = None,
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """The acoustic measurements of clips; a page for each of up to five, a line for each of more.
+    """Every acoustic figure of clips, with its error. A page for each of up to five, a line for each of more.
 
     Example: mgrd measure clip.wav --from 2 --to 4
     """
@@ -382,7 +389,7 @@ def check_command(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """What a text claims about how a clip sounds, and whether the waveform agrees; of <think> tags, what is in them.
+    """What a text claims about a clip, and what the waveform says. Of <think> tags, what is in them.
 
     Example: mgrd check --audio clip.wav --text "The pitch rises at the end."
     """
@@ -397,7 +404,7 @@ def bench_command(
     arguments: Annotated[list[str], typer.Argument(help="Passed on to it; try --help.")] = [],  # noqa: B006
     json_: Json = False,
 ) -> None:
-    """Rerun a published figure of ours; `--json` before or after its name.
+    """Rerun a published figure of ours. `--json` before or after its name.
 
     Example: mgrd bench claims --only extraction
     """

@@ -86,27 +86,29 @@ def _of_bytes(encoded: bytes, table: Path | None) -> Measurements | str:
 
 def _of_source(source: Path | bytes, table: Path | None) -> Measurements | str:
     from mgrd.audio.load import survey
-    from mgrd.audio.measure import measure_file
+    from mgrd.audio.measure import by_name, measure_file
 
-    name = None if isinstance(source, Path) else "embedded audio"
+    name = str(source) if isinstance(source, Path) else "embedded audio"
     try:
-        found = survey(source, name)
-        return _known(found.sha, table) or measure_file(source, found, name)
+        with by_name(name):
+            found = survey(source, name)
+            return _known(found.sha, table) or measure_file(source, found, name)
     except InputError as error:
         return str(error)
 
 
 def _of_samples(samples: Any, sr: int, table: Path | None) -> Measurements | str:
     from mgrd.audio.load import clip_of
-    from mgrd.audio.measure import measure
+    from mgrd.audio.measure import by_name, measure
 
     try:
-        clip = clip_of(samples, sr)
-        if clip.sha not in _BY_SHA:
-            if len(_BY_SHA) >= CLIPS_HELD:
-                _BY_SHA.pop(next(iter(_BY_SHA)))
-            _BY_SHA[clip.sha] = _known(clip.sha, table) or measure(clip)
-        return _BY_SHA[clip.sha]
+        with by_name("samples"):
+            clip = clip_of(samples, sr)
+            if clip.sha not in _BY_SHA:
+                if len(_BY_SHA) >= CLIPS_HELD:
+                    _BY_SHA.pop(next(iter(_BY_SHA)))
+                _BY_SHA[clip.sha] = _known(clip.sha, table) or measure(clip)
+            return _BY_SHA[clip.sha]
     except InputError as error:
         return str(error)
 

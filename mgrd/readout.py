@@ -178,8 +178,7 @@ def page(
     """One clip: every figure, `more` last, with its error or the reason why there is none, then its segments."""
     about = f"{clip.duration_s:.2f} s at {clip.sr} Hz"
     if not stretch.is_whole:
-        to = "end" if stretch.t1_s is None else f"{stretch.t1_s:g} s"
-        about += f"; figures from {stretch.t0_s or 0:g} s to {to}"
+        about += f"; figures from {stretch.t0_s or 0:g} s to {_until(stretch.t1_s, clip.duration_s)}"
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("figure", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
@@ -192,6 +191,12 @@ def page(
         style = "dim" if figure.value is None else ""
         table.add_row(one, value, error, safe(figure.why), style=style)
     return Group(Text.assemble((safe(name), "bold"), f"  {about}"), table, *_segments(stretch.segments(clip)), "")
+
+
+def _until(t1_s: float | None, duration_s: float) -> str:
+    if t1_s is None:
+        return "end"
+    return f"{t1_s:g} s" if t1_s <= duration_s else f"end, for --to {t1_s:g} s lies beyond it"
 
 
 def heading(columns: Sequence[Column] = LINE) -> str:

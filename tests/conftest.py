@@ -22,7 +22,7 @@ def run(capsys):
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real():
     """The folder of real data; the test skips where it is absent."""
     if not REAL.is_dir():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import pickle
 
 import numpy as np
 import pytest
@@ -164,6 +166,34 @@ def test_a_sample_that_is_no_sound_is_the_error_of_its_clip_and_not_the_end(clip
     assert "huge.wav: holds a sample of " in str(huge)
     assert "large.wav: holds a sample of " in str(large)
     assert fine == load(clips[0]).sha
+
+
+@pytest.fixture
+def fails(monkeypatch):
+    """What measuring raises on the sound of `a.wav`, as a bug would."""
+
+    def measure_file(path, found, name=None):
+        if path.name == "a.wav":
+            raise ValueError("no root\nin here")
+        return measure(load(path))
+
+    monkeypatch.setattr(cache, "measure_file", measure_file)
+    return "cannot be measured (ValueError: no root in here); -v tells where in the code"
+
+
+def test_a_clip_on_which_the_code_fails_is_the_error_of_its_clip_and_where_is_logged(clips, tmp_path, fails, caplog):
+    caplog.set_level(logging.INFO)
+    answers = [sound for _, sound in measure_files(clips[:2], tmp_path / "measurements.parquet")]
+    assert answers[0] == load(clips[0]).sha
+    assert isinstance(answers[1], InputError)
+    assert str(answers[1]) == f"{clips[1]}: {fails}"
+    assert 'raise ValueError("no root' in caplog.text
+
+
+def test_where_the_code_fails_is_known_outside_a_worker(clips, fails):
+    answer = pickle.loads(pickle.dumps(cache._answer(clips[1], frozenset())))
+    assert str(answer) == f"{clips[1]}: {fails}"
+    assert answer.__notes__[0].startswith("Traceback")
 
 
 def test_no_table_is_no_measurements(tmp_path):

@@ -12,6 +12,7 @@ import soundfile
 from sounds import SR, buzz, noise, silence, sine
 
 from mgrd.audio.load import Clip, channel_alone, clip_of, load, probe, survey
+from mgrd.audio.measure import measure
 from mgrd.errors import InputError
 
 
@@ -146,6 +147,18 @@ def test_samples_far_over_full_scale_are_sound():
 def test_a_click_is_too_short():
     assert "is 10.0 ms long; at least 20 ms are needed" in refusal(wav(sine(220, 0.01)))
     assert load(wav(sine(220, 0.02))).duration_s == 0.02
+
+
+@pytest.mark.parametrize("sr", [8, 20, 999])
+def test_a_rate_too_low_for_any_sound_is_refused_by_name(sr):
+    samples = sine(1, 2, sr=sr)
+    assert f"has a sample rate of {sr} Hz; at least 1000 Hz are needed" in refusal(wav(samples, sr))
+    with pytest.raises(InputError, match=f"samples: has a sample rate of {sr} Hz"):
+        clip_of(samples, sr)
+
+
+def test_the_least_rate_can_be_measured():
+    assert measure(clip_of(sine(110, 2, sr=1000), 1000)).figures["f0_median_hz"].value == pytest.approx(110, rel=0.01)
 
 
 def test_a_clip_that_would_fill_the_memory_is_refused_before_it_is_decoded(monkeypatch):

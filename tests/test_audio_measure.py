@@ -219,6 +219,12 @@ def test_of_more_channels_no_loudness_is_told_but_a_level_is(channels):
     assert value(measured, "level_dbfs") == pytest.approx(-20, abs=0.1)
 
 
+def test_digital_silence_has_no_floor():
+    measured = of(silence(2))
+    for name in ("level_dbfs", "noise_floor_dbfs", "snr_db"):
+        assert measured.figure(name) == Figure(None, None, "silent")
+
+
 def test_a_fade_has_its_trend():
     fade = np.geomspace(1, 0.1, 3 * SR)  # 20 dB over three thirds
     for samples, sign in ((noise(3) * fade, -1), (noise(3) * fade[::-1], 1)):
@@ -249,6 +255,13 @@ def test_white_noise_is_flat_and_a_sine_is_not():
     assert value(tone, "centroid_hz") == pytest.approx(1000, rel=0.02)
     assert value(white, "flatness") == pytest.approx(0.56, abs=0.03)
     assert value(tone, "flatness") < 0.01
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.0])
+@pytest.mark.parametrize("hz", [200, 440, 1000])
+def test_a_tone_is_as_narrow_at_any_rate(hz, seconds):
+    for sr in (8000, 16000, 22050, 44100, 48000):
+        assert value(of(sine(hz, seconds, sr=sr), sr), "bandwidth_hz") == pytest.approx(15, abs=4.5)
 
 
 def test_the_band_is_that_of_the_sound_and_not_of_the_file():

@@ -5,8 +5,12 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from measuring import of
+from sounds import sine
 
-from mgrd.claims import by_model, layout, vocabulary
+from mgrd.claims import by_model, layout, levels, vocabulary
+from mgrd.claims.extract import extract
+from mgrd.claims.verify import verify
 from mgrd.errors import RuleError
 
 
@@ -44,6 +48,24 @@ LOW = "norms.toml: [[level]] 1 (pitch.level low)"
         ('scale = "st"', 'scale = "semitones"', f"{LOW}: there is no scale semitones; there are linear, ratio, st"),
         ('"f0_median_hz"', '"f0_medain_hz"', f"{LOW}: there is no figure f0_medain_hz; there are bandlimit_hz, "),
         ('cue = "pitch.level"', 'cue = "pitch.levle"', "norms.toml: [[level]] 1 (pitch.levle low): there is no cue "),
+        (
+            'asserts = "low"',
+            'asserts = "lwo"',
+            "norms.toml: [[level]] 1 (pitch.level lwo): no phrase says lwo of pitch.level; ",
+        ),
+        ("edge = 1.5", "edge = 0.0", f"{LOW}: edge = 0.0 must be more than 0"),
+        ("edge = 1.5", "edge = -1.5", f"{LOW}: edge = -1.5 must be more than 0"),
+        ("at_most = 155", "at_most = nan", f"{LOW}: at_most = nan must be a number"),
+        ("against = 165", "against = inf", f"{LOW}: against = inf must be a number"),
+        ("at_most = 155", "at_most = -155", f"{LOW}: at_most = -155 must be more than 0"),
+        ("at_most = 155", "at_most = 155\nat_least = 200", f"{LOW}: at_least = 200 is more than at_most = 155"),
+        (
+            "tolerance = 1.0",
+            "tolerance = 0",
+            "norms.toml: [[value]] 1 (pitch.value): tolerance = 0 must be more than 0",
+        ),
+        ("tones = 0.35", "tones = 0", "norms.toml: [[difference]] 1 (pitch.level): tones = 0 must be more than 0"),
+        ("least = 0.35", "least = -1", "norms.toml: [[difference]] 1 (pitch.level): least = -1 must be at least 0"),
         ("tolerance = 1.0", "tolerence = 1.0", "norms.toml: [[value]] 1 (pitch.value): unknown key tolerence; "),
         ("least = 0.35", "", "norms.toml: [[difference]] 1 (pitch.level): lacks least"),
         ('kind = "tone"\nwords', 'kind = "tone"\nword', "norms.toml: [[source]] 2 (tone): unknown key word; "),
@@ -73,6 +95,40 @@ def test_a_word_where_a_list_of_words_is_due_is_named(slip, tmp_path):
     (tmp_path / "cues" / "en-own.toml").write_text('[lists]\nabout = "some"\n')
     said = slip("en-own.toml", "some", "nearly")
     assert said == "en-own.toml: [lists]: about = 'nearly' must be a list of texts"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[heads]\nnope = 3", "en-own.toml: [heads.nope] must be a table"),
+        ("heads = 3", "en-own.toml: [heads] must be a table"),
+        ('[heads.voice]\nis = "low"', "en-own.toml: [heads.voice]: is must be a table"),
+        ("[heads.voice]\nsame_as = 3", "en-own.toml: [heads.voice]: same_as must be a text"),
+        ("[phrases]\ntrace = 3", "en-own.toml: [phrases.trace] must be a table"),
+        ('[numbers]\nmany = ["lots"]', "en-own.toml: [numbers]: 'many' must be a number"),
+        ('[manner]\nheads = ["voyce"]', "en-own.toml: [manner]: lacks adjectives, cue, verbs"),
+    ],
+)
+def test_a_value_where_a_table_is_due_is_named(slip, tmp_path, text, said):
+    (tmp_path / "cues" / "en-own.toml").write_text("# own")
+    assert slip("en-own.toml", "# own", text) == said
+
+
+@pytest.mark.parametrize("key", ["heads", "verbs"])
+def test_a_manner_of_a_head_that_is_not_there_is_named(slip, key):
+    said = slip("en-manner.toml", f"\n{key} = [", f'\n{key} = ["voyce", ')
+    assert said.startswith(f"en*.toml: [manner]: {key}: unknown head voyce; it knows ")
+
+
+def test_a_claim_without_an_admissible_frame_is_unverifiable_and_no_end(monkeypatch):
+    norms = {"level": [{**norm, "frame": "female"} for norm in vocabulary.norms()["level"]]}
+    monkeypatch.setattr(levels, "norms", lambda: norms)
+    levels._levels.cache_clear()
+    try:
+        (claim,) = verify(extract("The music is loud."), [of(sine(220, 1.0))])
+    finally:
+        levels._levels.cache_clear()
+    assert (claim.verdict, claim.why) == ("unverifiable", "norms.toml has no frame of reference for it")
 
 
 def test_a_head_that_lacks_its_words_is_named(slip, tmp_path):

@@ -147,7 +147,7 @@ def test_every_norm_has_a_row():
 
 
 STEADY_PAIR = {"speech_s": 0.0, "voiced_s": 4.0, "f0_change_st": 7.0, "f0_median_hz": 550.0}
-FEW_PAUSES = "claims present, measured 0 pauses of 0.25 s or more"
+FEW_PAUSES = "claims pauses, measured 0 pauses of 0.25 s or more"
 NOISE_LIKE = "what sounds is like noise itself"
 
 # a sentence that a figure alone would contradict, and what keeps it from that
@@ -387,7 +387,7 @@ FAR = "The noise floor is 60 dB below the speech."
 def test_of_two_ratios_beyond_what_was_tested_neither_is_wrong(think, snr_db, verdict):
     (one,) = [one for one in verify(extract(think), [clip(snr_db=snr_db)]) if one.claimed_value is not None]
     assert one.verdict == verdict
-    beyond = f"measured {snr_db:.4g} dB: both beyond 35 dB, up to which it is told surely"
+    beyond = f"measured {snr_db:.4g} dB SNR: both beyond 35 dB, up to which it is told surely"
     assert one.why.endswith(beyond) == (think == FAR and snr_db > 35)
 
 

@@ -109,6 +109,12 @@ def test_every_command_accepts_json_quiet_and_verbose(run):
     assert run("rules", "fluent", "--quiet", "-v", "--json")[0] == 0
 
 
+def test_no_summary_of_a_command_is_cut(run):
+    listed = run("--help")[1].partition("Commands:\n")[2].splitlines()
+    assert len(listed) == len(cli.app.registered_commands)
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 def test_only_commands_that_save_their_work_take_signals_over(home, run):
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL), signal.signal(signal.SIGUSR1, signal.SIG_DFL)
     try:
@@ -274,6 +280,24 @@ def test_every_benchmark_takes_json_and_prints_its_sections_as_one_object(capfd)
     assert list(table[0]) == ["sentences", "claims", "precision", "recall", "exact cue", "polarity"]
     assert table[0]["sentences"].startswith("**en, open** (")
     assert bench.run("claims", ["--only", "extraction", "--final", "--show"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        ("claims", "taltech_traces.jsonl: no such file"),
+        ("claims --only extraction", "taltech_traces.jsonl: no such file"),
+        ("claims --only planted", "emodb: no such folder of WAV files"),
+        ("claims --only texts", "soundmind_text_only.jsonl: no such file"),
+        ("claims --only speed", "taltech_traces.jsonl: no such file"),
+        ("answers", "mmau_questions.jsonl: no such file"),
+        ("measure", "emodb: no such folder of WAV files"),
+    ],
+)
+def test_a_benchmark_names_what_its_data_lacks_in_one_line(words, missing, capfd):
+    name, *more = words.split()
+    assert bench.run(name, [*more, "--data", "nope"]) == 1
+    assert capfd.readouterr() == ("", f"Error: nope/{missing}; --data names the folder that holds it\n")
 
 
 def test_in_a_wheel_a_benchmark_that_needs_a_checkout_says_so_in_one_line(benchmarks, capfd):

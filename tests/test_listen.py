@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import polars as pl
 import pytest
 import soundfile as sf
@@ -44,6 +45,52 @@ def rows(folder):
 
 
 # measure: what is pointed at
+
+
+def test_an_end_beyond_the_clip_is_its_end_and_said_so(clips, run):
+    said = run("measure", "a/low.wav", "--from", 0.5, "--to", 50)[1].partition("figure ")[0]
+    assert " ".join(said.split()).endswith("figures from 0.5 s to end, for --to 50 s lies beyond it")
+
+
+def test_a_folder_for_a_clip_is_as_wrong_as_none(clips, run):
+    assert run("check", "-a", ".", "-t", "It is low.")[::2] == (2, "Error: --audio .: is not a file\n")
+    assert run("check", "-a", "nope", "-t", "It is low.")[::2] == (2, "Error: --audio nope: no such file\n")
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_a_text_without_words_is_said_to_be_empty(clips, run, text):
+    code, out, error = run("check", "-t", text)
+    assert (code, error) == (0, "--text: the text is empty; there is nothing to find in it\n")
+    assert out.endswith("0 claims: 0 supported, 0 contradicted, 0 unverifiable\n")
+
+
+def test_a_reason_names_what_is_denied_what_is_measured_and_which_half(clips, run):
+    sf.write("a/two.wav", np.concatenate([buzz(110, 1.0, -30), silence(1.0), buzz(110, 1.0, -10)]), SR)
+    text = "There are no pauses. The recording is noisy. The second half is louder than the first half."
+    whys = [one["why"] for one in json.loads(run("check", "-a", "a/two.wav", "-t", text, "--json")[1])["claims"]]
+    assert "denies pauses, measured 1 pause of 0.25 s or more" in whys[0]
+    assert " dB SNR (noisy: at most 18)" in whys[1]
+    assert "claims the second half is louder, measured " in whys[2]
+
+
+def test_a_rate_too_low_fails_its_clip_and_the_others_are_measured(clips, run):
+    sf.write("a/tick.wav", silence(1), 8)
+    code, out, _ = run("measure", clips / "a", "--workers", 1)
+    assert code == 0
+    assert f"cannot be measured: {clips}/a/tick.wav: has a sample rate of 8 Hz; at least 1000 Hz are needed" in out
+    assert out.endswith("3 clips measured, 2 could not be\n")
+
+
+def test_one_clip_on_which_the_code_fails_is_one_line_and_its_traceback_under_v(clips, run, monkeypatch):
+    def fails(path, found, name=None):
+        raise ValueError("no root")
+
+    monkeypatch.setattr("mgrd.audio.measure.measure_file", fails)
+    line = "Error: a/low.wav: cannot be measured (ValueError: no root); -v tells where in the code\n"
+    assert run("check", "-a", "a/low.wav", "-t", "It is low.") == (1, "", line)
+    told = run("check", "-a", "a/low.wav", "-t", "It is low.", "-v")[2]
+    assert 'raise ValueError("no root")' in told
+    assert told.endswith(line)
 
 
 def test_a_folder_means_the_clips_below_it_in_order_and_what_is_skipped_is_named(clips):

@@ -23,7 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 120
 """How long anything here may take before the test gives up; on an idle machine nothing takes ten seconds."""
 STEERING = ("MGRD_DEBUG", "MGRD_PARENT", "PYTHONPATH", "FORCE_COLOR", "TTY_COMPATIBLE")
-ENV = {name: value for name, value in os.environ.items() if name not in STEERING} | {"OMP_NUM_THREADS": "1"}
+ENV = {name: value for name, value in os.environ.items() if name not in STEERING} | {
+    "OMP_NUM_THREADS": "1",
+    "PYTHONPATH": str(ROOT),  # the mgrd beside these tests, whichever is installed
+}
 
 # What distill can learn from: one think block and a response, and no text that a tokenizer takes for a special token.
 OWN_CHECK = '''"""Object to what cannot be trained on."""

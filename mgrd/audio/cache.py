@@ -7,8 +7,10 @@ and the table is rewritten once a run. Knows nothing about questions, traces or 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import traceback
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -21,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from mgrd.audio.load import survey
-from mgrd.audio.measure import EXTRACTOR, Figure, Measurements, Segment, measure_file
+from mgrd.audio.measure import EXTRACTOR, Figure, Measurements, Segment, by_name, measure_file
 from mgrd.errors import InputError
 from mgrd.tables import atomic, parts, rows_of, write_table
 from mgrd.workers import pool
@@ -40,6 +42,8 @@ MEASUREMENTS: dict[str, pl.DataType] = {
     ),
     "tracks": pl.List(pl.Struct({"name": pl.String, "values": pl.Binary})),
 }
+
+_log = logging.getLogger(__name__)
 
 SAVE_EVERY = 500
 """Rows of a part: what a kill can cost is some minutes of measuring."""
@@ -92,7 +96,8 @@ def read_figures(path: Path, shas: Collection[str]) -> Iterator[Measurements]:
 def measure_files(paths: Iterable[Path], table: Path, workers: int = 1) -> Iterator[tuple[Path, Sound]]:
     """Measure clips, those in the table excepted, and yield (path, audio_sha) in the order of the paths.
 
-    A clip that cannot be read is its InputError, not an exception. `workers` processes of one thread each; with 1 the
+    A clip that cannot be read or measured is its InputError, not an exception; where the code failed on it is logged.
+    `workers` processes of one thread each; with 1 the
     work is done in this process. The table is complete when the iterator ends or is closed; what a killed process
     had measured is found again. Rows of other extractors go when something is added.
     """
@@ -103,6 +108,8 @@ def measure_files(paths: Iterable[Path], table: Path, workers: int = 1) -> Itera
     try:
         for path, answer in _answers(paths, frozenset(known), workers):
             if not isinstance(answer, Measurements):
+                for note in getattr(answer, "__notes__", ()):
+                    _log.info("%s\n%s", answer, note)
                 yield path, answer
                 continue
             if answer.audio_sha not in known:
@@ -175,9 +182,12 @@ def _answers(paths: Iterable[Path], known: frozenset[str], workers: int) -> Iter
 
 def _answer(path: Path, known: frozenset[str]) -> Answer | str:
     try:
-        found = survey(path)
-        return found.sha if found.sha in known else measure_file(path, found)
+        with by_name(str(path)):
+            found = survey(path)
+            return found.sha if found.sha in known else measure_file(path, found)
     except InputError as error:
+        if error.__cause__ is not None:  # which is lost between processes
+            error.add_note("".join(traceback.format_exception(error.__cause__)).rstrip())
         return error
 
 

@@ -29,8 +29,11 @@ def centroid_hz(scope: Scope) -> Figure:
 
 
 def bandwidth_hz(scope: Scope) -> Figure:
-    """Standard deviation of magnitude around the centroid, frames weighted by energy."""
-    return _weighted(scope, scope.bandwidth_hz, 0.1)
+    """Standard deviation of magnitude around the centroid, frames weighted by energy.
+
+    A pure tone has 11 to 19 Hz, which are the window's, by where it lies between two bins.
+    """
+    return _weighted(scope, scope.bandwidth_hz, 0.1, 4.0)
 
 
 def flatness(scope: Scope) -> Figure:
@@ -82,7 +85,7 @@ def key_figures(chroma: Floats, duration_s: float, speech_share: float) -> dict[
         why = f"too short: {duration_s:.1f} s, {CHROMA_SECONDS:.0f} s are needed"
     elif (classes := int((whole > 0.15 * whole.max()).sum())) < LEAST_CLASSES or whole.max() <= 0:
         why = (
-            f"too few pitch classes: {classes}, {LEAST_CLASSES} are needed"
+            f"too few pitch classes: {classes} of {LEAST_CLASSES} needed"
             if whole.max() > 0
             else "nothing but speech and silence"
         )

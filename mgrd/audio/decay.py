@@ -43,7 +43,7 @@ def reverb_s(scope: Scope) -> Figure:
     ):
         return absent("the decays are those of pitched sounds that are struck or plucked")
     if len(decays) < LEAST_DECAYS:
-        return absent(f"too few clean decays: {len(decays)}, {LEAST_DECAYS} are needed")
+        return absent(f"too few clean decays: {len(decays)} of {LEAST_DECAYS} needed")
     median = float(np.median([time_s for _, _, time_s in decays]))
     return figure(median, 0.1 + 0.15 * median)
 

@@ -111,6 +111,8 @@ def loudness_range_db(scope: Scope) -> Figure:
 
 def noise_floor_dbfs(scope: Scope) -> Figure:
     """Level of the background: what lies between voiced frames (20th percentile), or the silences of other sounds."""
+    if not len(scope.level_db) or mean_db(scope.level_db) < SILENCE_DBFS:
+        return absent("silent")
     floor = _floor(scope)
     if floor is None:
         return absent("no pause to measure the floor in")

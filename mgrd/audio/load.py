@@ -33,6 +33,8 @@ CANCELLED_DB = 20.0
 """A mix this far below its loudest channel is cancellation, not mixing: independent or equal channels lose at most
 10 log10(channels) dB."""
 READ_FRAMES = 2**18
+LEAST_SR = 1000
+"""Under it not even a voice's pitch is in the sound, and the filters and windows here have no samples to work on."""
 LARGEST = 1e4
 """Samples beyond this, 80 dB over full scale, are no sound: unscaled integers, or garbage whose power overflows."""
 
@@ -90,8 +92,8 @@ def probe(source: Source, name: str | None = None) -> tuple[float, int, int]:
 def load(source: Source, name: str | None = None) -> Clip:
     """Decode a whole clip; `name` stands for embedded bytes in messages.
 
-    InputError names the clip and one reason: missing, empty, not audio, truncated, samples that are no sound, too
-    short, too long.
+    InputError names the clip and one reason: missing, empty, not audio, truncated, a rate or samples that are no sound,
+    too short, too long.
     """
     name = _name(source, name)
     with open_stream(source, name) as stream:
@@ -230,7 +232,9 @@ def _read(file: Any, name: str) -> Iterator[Samples]:
 
 
 def _checked(blocks: Iterator[Samples], sr: int, frames: int, name: str) -> Iterator[Samples]:
-    """Pass the blocks on; object to samples that are no sound and, at the end, to a length that is wrong."""
+    """Pass the blocks on; object to a rate or samples that are no sound and, at the end, to a length that is wrong."""
+    if sr < LEAST_SR:
+        raise InputError(f"{name}: has a sample rate of {sr} Hz; at least {LEAST_SR} Hz are needed; export it again")
     done = 0
     for block in blocks:
         if not (good := np.abs(block) <= LARGEST).all():

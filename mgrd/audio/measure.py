@@ -6,7 +6,8 @@ without decoding again. Judges no claim: whether 110 Hz is low is for `mgrd.clai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -18,10 +19,11 @@ from mgrd.audio.compiled import alone_the_first_time
 from mgrd.audio.figures import HOP_S, Figure, Scope, Segment, absent, figure
 from mgrd.audio.frames import Frames, analyse
 from mgrd.audio.load import READ_FRAMES, Clip, Samples, Source, Survey, channel_alone, clip_of, open_stream
+from mgrd.errors import InputError, MgrdError
 
-__all__ = ["EXTRACTOR", "Figure", "Measurements", "Segment", "measure", "measure_file"]
+__all__ = ["EXTRACTOR", "Figure", "Measurements", "Segment", "by_name", "measure", "measure_file"]
 
-EXTRACTOR = "5"
+EXTRACTOR = "6"
 """Changes whenever a figure may change: part of the key of cached measurements."""
 
 Track: TypeAlias = NDArray[np.float16]
@@ -107,6 +109,18 @@ def measure_file(source: Source, found: Survey, name: str | None = None) -> Meas
     """Measure a surveyed clip of any length, a minute at a time; the same figures as `measure(load(source))`."""
     with open_stream(source, name) as stream:
         return _measure((block.T for block in stream.blocks), found)
+
+
+@contextmanager
+def by_name(name: str) -> Iterator[None]:
+    """Turn whatever goes wrong inside with one clip into an InputError that names it; its cause keeps the traceback."""
+    try:
+        yield
+    except MgrdError:
+        raise
+    except Exception as error:
+        what = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        raise InputError(f"{name}: cannot be measured ({what}); -v tells where in the code") from error
 
 
 def _measure(pieces: Iterable[Samples], about: Survey) -> Measurements:

@@ -152,7 +152,7 @@ def f0_final_slope_st_s(scope: Scope) -> Figure:
     at = np.flatnonzero(scope.voiced)
     last = at[at > at[-1] - 0.4 / HOP_S]
     if len(last) < 5:
-        return absent(f"too short: {len(last)} voiced frames in the last 0.4 s of voicing, 5 are needed")
+        return absent(f"too few voiced frames in the last 0.4 s of voicing: {len(last)} of 5 needed")
     slope, _ = _theil_sen(last * HOP_S, 12 * np.log2(scope.f0_hz[last]), 0.05)
     return figure(slope, 0.3 if _is_tone(scope) else 1.0)
 

@@ -1,8 +1,8 @@
 """Voice quality by Praat, for who asks for it: jitter, shimmer, harmonics-to-noise ratio, smoothed cepstral peak.
 
 Needs praat-parselmouth, which is GPL: an extra, imported nowhere else. The figures are shown and judge nothing: the
-norms that are published are those of sustained vowels, and normal running speech lies beyond them (2.2 % jitter and
-7.4 % shimmer on recorded sentences, where 1.04 and 3.81 % are clinical limits, recalled).
+norms that are published are those of sustained vowels (limits of 1.04 % jitter and 3.81 % shimmer, recalled), and
+normal running speech lies beyond them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ LEAST_VOICED_S = 0.5
 LONGEST_S = 600.0
 """Praat holds a sound and its cepstrogram in memory."""
 CLEAR_DB = 20.0
-"""Noise 20 dB under a voice that has none of its own lowers its ratio to 20 dB and reads as 1.5 % shimmer, 10 dB under
-it as 0.4 % jitter and 4.7 % shimmer (measured on a synthetic vowel)."""
+"""Noise so far under a voice is its ratio of harmonics to noise; what lies nearer also reads as shimmer and jitter."""
 LOW_HZ, HIGH_HZ = 60.0, 600.0
 _SIGMAS = {"jitter_percent": 0.4, "shimmer_percent": 1.0, "hnr_db": 2.0, "cpps_db": 1.0}
-"""Jitter: the largest error on synthetic vowels. The others are guesses."""
+"""Of jitter what a test on voices of known pulses allows; the others are guesses."""
 
 
 def check_installed() -> None:
@@ -59,7 +58,12 @@ def voice_figures(path: Path, clip: Measurements, t0_s: float | None, t1_s: floa
     if why is not None:
         return dict.fromkeys(FIGURES, absent(why))
     spoilt = _spoilt(clip, t0_s, t1_s)
-    found = _praat(_voice(path, begin, end))
+    import parselmouth
+
+    try:
+        found = _praat(_voice(path, begin, end))
+    except parselmouth.PraatError as error:
+        return dict.fromkeys(FIGURES, absent(f"Praat fails ({' '.join(str(error).split())})"))
     return {
         name: figure(value, _SIGMAS[name], spoilt) if math.isfinite(value) else absent("Praat finds no period in it")
         for name, value in zip(FIGURES, found, strict=True)

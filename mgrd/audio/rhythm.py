@@ -89,7 +89,7 @@ def syllable_rate_hz(scope: Scope) -> Figure:
         return absent("silent")
     count = int(scope.nuclei.sum())
     if count < LEAST_SYLLABLES:
-        return absent(f"too few: {count} syllables, {LEAST_SYLLABLES} are needed")
+        return absent(f"too few syllables: {count} of {LEAST_SYLLABLES} needed")
     sounding_s = _sounding_s(scope)
     rate = count / sounding_s
     note = None if scope.speech.mean() > 0.2 else "counted on sound that is not recognised as speech"
@@ -139,7 +139,7 @@ def onset_regularity(scope: Scope) -> Figure:
         return absent("speech, which has no steady pulse")
     at = _onsets(scope.onset)
     if len(at) < LEAST_ONSETS:
-        return absent(f"too few onsets: {len(at)}, {LEAST_ONSETS} are needed")
+        return absent(f"too few onsets: {len(at)} of {LEAST_ONSETS} needed")
     gaps = np.diff(at)
     in_beats = [gaps / beat for beat in (np.median(gaps), np.median(gaps) / 2)]
     best = min(float(np.sqrt(np.mean((beats - beats.round()) ** 2))) for beats in in_beats)

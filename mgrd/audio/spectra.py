@@ -21,16 +21,20 @@ CHROMA_SECONDS = 3.0
 CHROMA_FRAMES, SOUNDING_DB = 16, 20.0
 TUNED_HZ = 4000.0
 """The tuning is estimated from the peaks below: those above are harmonics, and rarely in tune."""
-COLOUR_S = 0.06
-"""Colour is read off windows of about this length, one a pair of frames: together they cover every sample."""
+COLOUR_S = 0.064
+"""Colour is read off windows of this length at any rate, one a pair of frames: together they cover every sample."""
+COLOUR_DB = 100.0
+"""What lies further under the strongest bin is rounding; over thousands of bins it would widen a pure tone."""
 BRIGHT_HZ, LOWEST_HZ, HIGHEST_HZ = 3000.0, 100.0, 8000.0
 TOP_DB = 80.0
 
 
-def power_spectra(samples: Samples, sr: int, n_fft: int, count: int, every: int = 1) -> NDArray[np.float32]:
+def power_spectra(
+    samples: Samples, sr: int, n_fft: int, count: int, every: int = 1, *, inside: bool = False
+) -> NDArray[np.float32]:
     """Power spectra (n, bins), one for `every` frames in a row, under a Hann window centred on them.
 
-    A full sine peaks at 1/4.
+    A full sine peaks at 1/4. With `inside` a window that would reach beyond the samples is moved until it does not.
     """
     from scipy.fft import rfft  # in float32 twice as fast as numpy's
 
@@ -38,6 +42,8 @@ def power_spectra(samples: Samples, sr: int, n_fft: int, count: int, every: int 
     window /= window.sum()
     padded = np.pad(samples, (n_fft // 2, n_fft + int(every * HOP_S * sr)))
     starts = np.array([edge(i, sr) + int(every * HOP_S * sr / 2) for i in range(0, count, every)])
+    if inside and len(samples) >= n_fft:
+        starts = starts.clip(n_fft // 2, n_fft // 2 + len(samples) - n_fft)
     views = np.lib.stride_tricks.sliding_window_view(padded, n_fft)
     spectra = np.empty((len(starts), n_fft // 2 + 1), dtype=np.float32)
     for i in range(0, len(starts), 256):  # in pieces, because the complex spectra take several times the memory
@@ -47,18 +53,24 @@ def power_spectra(samples: Samples, sr: int, n_fft: int, count: int, every: int 
 
 
 def colour_spectra(native: Samples, sr: int, count: int) -> NDArray[np.float32]:
-    """Power spectra of pairs of frames at native rate, (pairs, bins)."""
-    return power_spectra(native, sr, 2 ** round(np.log2(COLOUR_S * sr)), count, every=2)
+    """Power spectra of pairs of frames at native rate, (pairs, bins).
+
+    No window holds an edge of the clip, which has all frequencies.
+    """
+    from scipy.fft import next_fast_len
+
+    return power_spectra(native, sr, 2 * next_fast_len(round(COLOUR_S * sr / 2)), count, every=2, inside=True)
 
 
 def colour(spectra: NDArray[np.float32], sr: int, count: int) -> dict[str, Floats]:
     """Colour tracks of `count` frames from the spectra of pairs of them, (pairs, bins).
 
-    `centroid_hz` and `bandwidth_hz` of magnitudes, as librosa's; `flatness`; `bright_db`, the power from 3 to 8 kHz
-    over that from 0.1 to 3 kHz.
+    `centroid_hz` and `bandwidth_hz` of magnitudes down to 100 dB under the strongest; `flatness`; `bright_db`, the
+    power from 3 to 8 kHz over that from 0.1 to 3 kHz.
     """
     hz = np.linspace(0, sr / 2, spectra.shape[1], dtype=np.float32)
-    magnitude = np.sqrt(spectra)
+    floor = spectra.max(axis=1, keepdims=True) * np.float32(10 ** (-COLOUR_DB / 10))
+    magnitude = np.sqrt(np.where(spectra > floor, spectra, np.float32(0)))
     total = np.maximum(magnitude.sum(axis=1), 1e-12)
     moments = magnitude @ np.stack([hz, hz**2], axis=1) / total[:, None]
     safe = np.maximum(spectra, 1e-14)

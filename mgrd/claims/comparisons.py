@@ -52,7 +52,7 @@ def _differences() -> dict[str, Mapping[str, Any]]:
 
 def _pauses(clip: Measurements) -> list[tuple[Segment, Segment]] | str:
     found = [one for one in clip.segments if one.kind == "pause"]
-    return [(found[0], found[1])] if len(found) == 2 else f"{len(found)} pauses found, of which two would be compared"
+    return [(found[0], found[1])] if len(found) == 2 else f"pauses found: {len(found)}; two would be compared"
 
 
 def _difference(claim: Claim, clip: Measurements, norm: Mapping[str, Any], one: Segment, other: Segment) -> Finding:

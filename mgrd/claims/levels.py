@@ -46,7 +46,7 @@ _PHRASE_S = 4.0
 
 
 def levels(claim: Claim, clip: Measurements, admissible: frozenset[str]) -> list[Finding]:
-    """One finding for each admissible frame of reference, at least one in all."""
+    """One finding for each admissible frame of reference; none where norms.toml has no frame that is admissible."""
     if claim.cue == "voice.sex" and claim.polarity < 0 and claim.asserts in _SEXES:
         # "no woman" is held to the evidence that it takes to say "a man"
         other = _SEXES[1 - _SEXES.index(claim.asserts)]

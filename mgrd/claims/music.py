@@ -31,12 +31,11 @@ if TYPE_CHECKING:
 KEY_MARGIN, MODE_MARGIN = 0.08, 0.27
 """Lead of the best key from which another that is not akin to it, and the other mode, are out of the question.
 
-On 60 synthesised progressions every error but two was a key akin to the true one; of the mode none had such a lead.
+Chosen on synthesised progressions, where nearly every error was a key akin to the true one.
 """
 FRAMED_MARGIN, TONIC_FRAME = 0.1, 0.2
-"""Of the mode over the other, and of the tonic chord at both ends over that of the relative key. Of 314 chorales and
-fiddle tunes, synthesised, 144 and 71 of their ends are so framed and none of these has the wrong mode; of 628 stretches
-cut out anywhere, whose mode is wrong in 16 %, 62 are framed and 4 wrong."""
+"""Of the mode over the other, and of the tonic chord at both ends over that of the relative key. Chosen on synthesised
+chorales and fiddle tunes; a stretch cut out anywhere is seldom so framed, and then its mode may still be wrong."""
 AGREED_MARGIN = 0.1
 AKIN = {
     1: ((0, 0), (9, 0), (7, 1), (5, 1), (4, 0), (2, 0)),

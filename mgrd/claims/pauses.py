@@ -65,7 +65,7 @@ def presence(claim: Claim, clip: Measurements) -> Finding:
         return Finding(None, measured)
     count, sigma = measured
     z = Reading(count, max(sigma, 0.3), low=0.5).z(claim.polarity)
-    why = f"{said(claim)}, measured {count:.0f} pauses of {PAUSE_S:g} s or more"
+    why = f"{said(claim)}, measured {_shown(count)}"
     longest_s = value_of(clip, "longest_pause_s")
     if claim.polarity < 0 and count >= 1 and longest_s is not None and claim.scope == "whole":
         z = min(z, limited((PAUSE_S - longest_s) / math.hypot(NOTICED_S, 0.0 if _is_clean(clip) else 0.15)))
@@ -102,7 +102,7 @@ def count(claim: Claim, clip: Measurements) -> Finding:
     if claim.polarity < 0:
         sure = least == most == counted and low <= counted <= high
         z = CONTRADICTED_Z - 1 if sure else SUPPORTED_Z + 0.5 if beyond > 0 else 0.0
-    return Finding(z, f"{said(claim)}, measured {counted:.0f} pauses of {PAUSE_S:g} s or more", counted)
+    return Finding(z, f"{said(claim)}, measured {_shown(counted)}", counted)
 
 
 def length(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
@@ -116,6 +116,10 @@ def length(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
     if not isinstance(found, str) or gaps is None or lengths:
         return found
     return max(gaps, default=0.0), 0.06
+
+
+def _shown(count: float) -> str:
+    return f"{count:.0f} pause{'' if count == 1 else 's'} of {PAUSE_S:g} s or more"
 
 
 def _unbroken_s(clip: Measurements) -> float:

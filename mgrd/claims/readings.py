@@ -6,6 +6,7 @@ Reads measurements that were taken before; decides no verdict.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -185,12 +186,20 @@ def shown(name: str, value: float) -> str:
         return f"{value:.1f} syllables/s"
     if unit == "st/s":
         return f"{value:+.1f} st/s"
-    return f"{value:.0f} Hz" if unit == "Hz" else f"{value:.4g} {unit or ''}".strip()
+    return f"{value:.0f} Hz" if unit == "Hz" else f"{value:.4g} {unit or ''}{_OF.get(name, '')}".strip()
+
+
+_OF = {"snr_db": " SNR", "noise_floor_dbfs": " noise floor"}
+"""Figures that their unit does not tell from a level."""
 
 
 def said(claim: Claim) -> str:
     """What was claimed, for people."""
-    return f"claims {'not ' if claim.polarity < 0 else ''}{claim.claimed}"
+    if (claim.cue, claim.kind) == ("pause.presence", "presence"):
+        return f"{'denies' if claim.polarity < 0 else 'claims'} pauses"
+    of_half = claim.scope in ("halves", "first_half", "second_half")
+    claimed = re.sub(r"^the (first|second)\b", r"the \1 half", claim.claimed) if of_half else claim.claimed
+    return f"claims {'not ' if claim.polarity < 0 else ''}{claimed}"
 
 
 def apart_shown(scale: str, apart: float) -> str:
