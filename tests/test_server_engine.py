@@ -126,11 +126,19 @@ def test_audio_goes_as_data_in_a_url_when_told_to(engine_of):
     assert [part["type"] for part in served.bodies[0]["messages"][0]["content"]] == ["audio_url", "text"]
 
 
-def test_a_clip_beyond_full_scale_is_sent_as_it_is_and_not_clipped():
-    loud = 5 * tone(0.1)
-    (part,) = messages.audio_parts([loud], messages.PLAIN, as_url=False)
+@pytest.mark.parametrize(
+    "clip",
+    [
+        5 * tone(0.1),
+        np.array([-1, 1, 0.5, 0] * 100, dtype=np.float32),
+        (np.random.default_rng(0).integers(-(2**15), 2**15, 4000) / 2**15).astype(np.float32),
+    ],
+    ids=["beyond full scale", "full scale", "16 bits"],
+)
+def test_a_clip_is_sent_as_it_is_and_never_clipped(clip):
+    (part,) = messages.audio_parts([clip], messages.PLAIN, as_url=False)
 
-    np.testing.assert_array_equal(heard(part)[0], loud)
+    np.testing.assert_array_equal(heard(part)[0], clip)
 
 
 def test_a_text_question_is_a_plain_message_and_its_schema_is_sent_until_it_is_refused(engine_of):

@@ -75,12 +75,14 @@ def audio_parts(clips: Sequence[NDArray[np.float32]], preset: Preset, *, as_url:
 
 
 def wav(samples: NDArray[np.float32]) -> bytes:
-    """A WAV file of mono samples at SR: 16 bits, or floats where 16 bits would clip them."""
+    """A WAV file of mono samples at SR: 16 bits, exact for what had 16, or floats where 16 bits would clip them."""
     import soundfile
 
-    subtype = "PCM_16" if np.abs(samples).max(initial=0.0) <= 1 else "FLOAT"
-    file = io.BytesIO()
-    soundfile.write(file, samples, SR, format="WAV", subtype=subtype)
+    file, scaled = io.BytesIO(), np.rint(samples * 2**15)
+    if scaled.max(initial=0) < 2**15 and scaled.min(initial=0) >= -(2**15):
+        soundfile.write(file, scaled.astype(np.int16), SR, format="WAV", subtype="PCM_16")
+    else:
+        soundfile.write(file, samples, SR, format="WAV", subtype="FLOAT")
     return file.getvalue()
 
 
