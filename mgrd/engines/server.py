@@ -218,18 +218,17 @@ class _Flight:
         while self.waiting and self.idle and len(self.waiting[0].samples) <= self.free:
             job = self.waiting.popleft()
             self.free -= len(job.samples)
-            task = asyncio.get_running_loop().create_task(self._work(job))
+            task = asyncio.get_running_loop().create_task(self._work(job, self.idle.pop()))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
-    async def _work(self, job: _Job) -> None:
-        size, client = len(job.samples), self.idle.pop()
+    async def _work(self, job: _Job, client: httpx.AsyncClient) -> None:
         try:
             await self._ask(job, client)
         except Exception as error:  # whatever it is ends the job, in the thread that can tell the user
             self._done.put(error)
         finally:
-            self.free += size
+            self.free += len(job.samples)
             self.idle.append(client)
             self._start()
 
