@@ -41,9 +41,10 @@ class Asking:
     flag: str
     """The option that named the model."""
     tokens_flag: str
-    model: Path
+    model: Path | str
+    """A folder, or the name of a server's."""
     fingerprint: str
-    """Of the model's files."""
+    """Of the model's files (engines.model_identity)."""
     instruction: str
     """What stands before every text."""
     tokens: int
@@ -54,6 +55,8 @@ class Asking:
     """JSON schema that an engine holds the answers to, where it can."""
     engine: str | None = None
     """How it runs; no part of what the answers are."""
+    url: str | None = None
+    """Where, when it is a server's."""
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -85,14 +88,15 @@ class Opened:
 
     def __init__(self) -> None:
         self._engine: Engine | None = None
-        self._of: tuple[str, Path] | None = None
+        self._of: tuple[str, Path | str, str | None] | None = None
 
     def engine(self, asking: Asking) -> Engine:
         """The engine of `asking`; closes another one first, because two models may not fit."""
-        wanted = (asking.engine or engines.default_engine(), asking.model)
+        wanted = (asking.engine or engines.default_engine(), asking.model, asking.url)
         if self._engine is None or self._of != wanted:
             self._close()
-            self._engine, self._of = engines.open_engine(*wanted, hears=False), wanted
+            settings: dict[str, Any] = {"hears": False} if asking.url is None else {"url": asking.url}
+            self._engine, self._of = engines.open_engine(*wanted[:2], **settings), wanted
         return self._engine
 
     def _close(self) -> None:

@@ -18,6 +18,15 @@ from mgrd.errors import EXIT_INTERRUPTED, EXIT_NOTHING_SURVIVED, MisusedError
 from mgrd.terminal import json_line
 
 Model = Annotated[Path, typer.Option("--model", "-m", help="Folder of the audio language model.", show_default=False)]
+Asked = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Folder of the audio language model; with --engine server, its name there.",
+        show_default=False,
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/formats.md).")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Set work made under other settings aside as .old-N.")]
@@ -48,6 +57,10 @@ def _existing(path: Path, what: str) -> Path:
     return path
 
 
+def _asked(model: str, options: opts.Generate) -> Path | str:
+    return model if options.engine == "server" else _existing(Path(model), "model folder")
+
+
 def _story(quiet: bool) -> Any:
     from mgrd.progress import Story
 
@@ -67,7 +80,7 @@ def _mgrd(
 @command("generate")
 def generate_command(
     questions: Annotated[str, typer.Argument(help="JSONL, JSON, CSV, Parquet, or a Hugging Face dataset.")],
-    model: Model,
+    model: Asked,
     out: Out,
     options: opts.Generate,
     round_number: Annotated[int, typer.Option("--round", help="Number of the round, part of every seed.", min=0)] = 0,
@@ -85,7 +98,7 @@ def generate_command(
     result = generate(
         questions,
         out,
-        _existing(model, "model folder"),
+        _asked(model, options),
         options,
         round_number=round_number,
         audio_root=audio_root,
@@ -172,7 +185,7 @@ def distill_command(
     json_: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Fine-tune a model on the survivors, or export them to another trainer.
+    """Fine-tune on the survivors, or export them to a trainer.
 
     Example: mgrd distill run/round-01 -m MODEL -o run/round-01
     """
@@ -201,7 +214,7 @@ def distill_command(
 @command("eval")
 def eval_command(
     questions: Annotated[str, typer.Argument(help="Held-out questions, in any form that generate reads.")],
-    model: Model,
+    model: Asked,
     options: opts.Eval,
     judging: opts.Filter,
     out: Annotated[
@@ -228,7 +241,7 @@ def eval_command(
     made = generate(
         questions,
         out,
-        _existing(model, "model folder"),
+        _asked(model, options),
         options,
         audio_root=audio_root,
         only_these=True,

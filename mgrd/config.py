@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mgrd import consult, options, prompts, rulebook
+from mgrd import consult, engines, options, prompts, rulebook
 from mgrd.engines.models import model_fingerprint
 from mgrd.errors import MisusedError, RuleError
 from mgrd.options import Distill, Eval, Filter, Generate, Run, Select
@@ -34,11 +34,20 @@ HOW_IT_RUNS = {
     "rounds",
     "audio_root",
     "engine",
+    "url",
+    "preset",
+    "audio_part",
+    "window",
+    "concurrency",
+    "timeout",
     "batch",
     "max_failed",
     "retry_failed",
     "recheck",
     "judge_engine",
+    "judge_url",
+    "extractor_engine",
+    "extractor_url",
     "workers",
     "accumulate",
     "save_steps",
@@ -101,6 +110,12 @@ def read_config(path: Path) -> Config:
     }
     for table in ("generate", "eval"):
         options.mapping(parsed[table].map)
+        if parsed[table].engine == "server":
+            raise MisusedError(
+                f"{path}: [{table}] engine = 'server': a server does not sample from what a round has trained; "
+                f"sample with mgrd {table} --engine server, and judge that"
+            )
+        engines.check_server(parsed[table].engine, parsed[table].url)
     base = path.absolute().parent
     resolved = _resolved(parsed, base, path)
     identity = _identity(parsed) | {f"filter.checks.{name}": one for name, one in checks.items()}
@@ -163,7 +178,7 @@ def _resolved(parsed: Mapping[str, Any], base: Path, path: Path) -> dict[str, An
     found = dict(parsed)
     for name, key in _PATHS:
         value = getattr(found[name], key)
-        if value is None or value in ("plain", "grounded"):
+        if value is None or value in ("plain", "grounded") or _is_served(found[name], key):
             continue
         candidate = base / Path(value).expanduser()
         if candidate.exists():
@@ -171,6 +186,12 @@ def _resolved(parsed: Mapping[str, Any], base: Path, path: Path) -> dict[str, An
         elif key != "questions":  # may be the name of a data set
             raise MisusedError(f"{path}: [{name}] {key} = {value!r}: {candidate} does not exist")
     return found
+
+
+def _is_served(chosen: Any, key: str) -> bool:
+    """Whether a key holds the name of a server's model and no path."""
+    engine_of = {"extractor_model": "extractor_engine", "blind": "judge_engine", "judge": "judge_engine"}
+    return key in engine_of and getattr(chosen, engine_of[key]) == "server"
 
 
 def _interpreter(name: Any, base: Path, where: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from mgrd import asking, extractor, prompts, tables, verdicts
+from mgrd import asking, engines, extractor, prompts, tables, verdicts
 from mgrd.answers import is_correct, resolve
 from mgrd.asking import Asking, Opened, text_sha
 from mgrd.choices import key_of
@@ -123,6 +123,7 @@ def chosen(options: Filter, checks: Collection[str]) -> Panel:
 
     Raises MisusedError for a model that no check needs, InputError when there is no such model.
     """
+    engines.check_server(options.judge_engine, options.judge_url, "--judge-")
     asked: dict[str, Asking] = {}
     for option in ("blind", "judge"):
         if (given := getattr(options, option)) is None:
@@ -131,25 +132,24 @@ def chosen(options: Filter, checks: Collection[str]) -> Panel:
         wanted = [name for name in needed if name in checks]
         if not wanted:
             raise MisusedError(f"--{option} {given}: asks for {' and '.join(needed)}, and nothing else; both left out")
-        asked |= {name: _asking(name, Path(given), options) for name in wanted}
+        asked |= {name: _asking(name, given, options) for name in wanted}
     return Panel(extractor.chosen(options), asked)
 
 
-def _asking(name: str, model: Path, options: Filter) -> Asking:
-    from mgrd.engines.models import model_fingerprint
-
+def _asking(name: str, model: str, options: Filter) -> Asking:
     question = QUESTIONS[name]
     return Asking(
         name=name,
         flag=f"--{question.option}",
         tokens_flag="--judge-tokens",
-        model=model,
-        fingerprint=model_fingerprint(model),
+        model=model if options.judge_engine == "server" else Path(model),
+        fingerprint=engines.model_identity(options.judge_engine, model),
         instruction=question.instruction,
         tokens=options.judge_tokens,
         votes=options.judge_votes if question.several else 1,
         schema=question.schema,
         engine=options.judge_engine,
+        url=options.judge_url,
     )
 
 

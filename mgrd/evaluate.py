@@ -140,9 +140,9 @@ def _mean(rows: pl.DataFrame, column: str) -> float | None:
     return _share(rows.get_column(column).sum(), rows.height)
 
 
-def default_folder(questions: str, model: Path) -> Path:
+def default_folder(questions: str, model: Path | str) -> Path:
     """Where `mgrd eval` writes when it is not told: eval-QUESTIONS-MODEL; a round's `model` goes by its round."""
-    path = model.absolute()
+    path = Path(model).absolute()
     made_by = path.parent.name if path.name == "model" else path.name
     asked = Path(questions).stem if Path(questions).is_file() else questions.strip("./")
     return Path(re.sub(r"[^\w.-]+", "-", f"eval-{asked}-{made_by}"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mgrd import prompts
+from mgrd import engines, prompts
 from mgrd.asking import Asking
 from mgrd.errors import MisusedError
 from mgrd.options import Filter
@@ -23,21 +23,22 @@ def chosen(options: Filter) -> Asking | None:
 
     Raises MisusedError when model and extractor do not fit, InputError when there is no such model.
     """
+    engines.check_server(options.extractor_engine, options.extractor_url, "--extractor-")
     if options.extractor == "rules":
         if options.extractor_model is not None:
             raise MisusedError(f"--extractor-model {options.extractor_model}: goes with --extractor llm")
         return None
     if options.extractor_model is None:
         raise MisusedError("--extractor llm: name the model that extracts, --extractor-model MODEL")
-    from mgrd.engines.models import model_fingerprint
-
-    model = Path(options.extractor_model)
+    served = options.extractor_engine == "server"
     return Asking(
         name="extractor",
         flag="--extractor-model",
         tokens_flag="--extractor-tokens",
-        model=model,
-        fingerprint=model_fingerprint(model),
+        model=options.extractor_model if served else Path(options.extractor_model),
+        fingerprint=engines.model_identity(options.extractor_engine, options.extractor_model),
         instruction=prompts.EXTRACT,
         tokens=options.extractor_tokens,
+        engine=options.extractor_engine,
+        url=options.extractor_url,
     )

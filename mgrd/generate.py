@@ -22,8 +22,7 @@ from numpy.typing import NDArray
 from mgrd import engines, folders, prompts, tables, traces
 from mgrd.audio.load import Clip, load, probe
 from mgrd.engines import Completion, Engine, Request, Sampling
-from mgrd.engines.models import model_fingerprint
-from mgrd.errors import InputError, MgrdError, SettingsError, Stopped
+from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError, Stopped
 from mgrd.options import Generate, identity, mapping
 from mgrd.progress import Story, stop
 from mgrd.questions import audio_base, fingerprint, read_questions, resolve_audio
@@ -33,7 +32,7 @@ from mgrd.sources import audio_notes
 def generate(
     questions: str,
     out: Path,
-    model: Path,
+    model: Path | str,
     options: Generate,
     *,
     round_number: int = 0,
@@ -44,12 +43,16 @@ def generate(
 ) -> dict[str, Any]:
     """Sample `options.samples` traces for every question into `out/traces`; what is there already is kept.
 
-    `only_these` makes the questions part of the identity: figures over the folder are figures over them.
+    `model` is a folder, or the name of a server's. `only_these` makes the questions part of the identity: figures over
+    the folder are figures over them.
     Returns counts: questions, samples, made (by this call), failed, tokens, seconds. Raises Stopped after SIGTERM, with
     everything so far saved, and MgrdError when more than `max_failed` of the samples failed.
     """
     story = story or Story()
     started = time.monotonic()
+    engines.check_server(options.engine, options.url)
+    if options.preset and options.engine != "server":
+        raise MisusedError(f"--preset {options.preset}: goes with --engine server")
     folders.keep(out)  # before embedded clips are written to it
     names = mapping(options.map)
     asked = read_questions(
@@ -95,7 +98,7 @@ class _Job:
     """What one call was asked to do."""
 
     out: Path
-    model: Path
+    model: Path | str
     options: Generate
     round_number: int
     base: Path
@@ -109,9 +112,11 @@ class _Job:
         """What makes these samples what they are; the rest (batch, engine's memory, ...) is how they were made."""
         made_with = identity(self.options) | {
             "prompt": prompts.template(self.options.prompt),
-            "model": model_fingerprint(self.model),
+            "model": engines.model_identity(self.options.engine, self.model),
             "round": self.round_number,
         }
+        if self.options.engine == "server":  # the others know their own form and window
+            made_with |= {"preset": self.options.preset, "window": self.options.window}
         if self.options.control == "swap":  # who hears whose clip depends on all questions
             made_with["swapped among"] = fingerprint(asked)
         return made_with
@@ -128,8 +133,18 @@ class _Job:
 
     def open_engine(self) -> Engine:
         """Load the model."""
-        name = self.options.engine or engines.default_engine()
-        settings: dict[str, Any] = {"batch": self.options.batch} if name == "transformers" else {}
+        options = self.options
+        name = options.engine or engines.default_engine()
+        settings: dict[str, Any] = {"batch": options.batch} if name == "transformers" else {}
+        if name == "server":
+            settings = {
+                "url": options.url,
+                "preset": options.preset,
+                "audio_part": options.audio_part,
+                "window_s": options.window,
+                "concurrency": options.concurrency,
+                "timeout_s": options.timeout,
+            }
         return engines.open_engine(name, self.model, **settings)
 
 
@@ -266,9 +281,10 @@ class _Clips:
         source = resolve_audio(path, self.job.base, self.job.out / "audio")
         duration_s, _, _ = probe(source, path)
         if duration_s > self.engine.window_s:
+            more = ", or say how much it hears with --window" if self.job.options.engine == "server" else ""
             raise InputError(
                 f"{path}: {duration_s:.1f} s is longer than the {self.engine.window_s:g} s this model hears; "
-                "cut it, it is never cut silently"
+                f"cut it, it is never cut silently{more}"
             )
         clip = load(source, path)
         before = self.shas.setdefault(path, clip.sha)

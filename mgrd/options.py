@@ -46,8 +46,22 @@ class Generate:
     seed: Annotated[int, Opt("Seed of the job; every sample's own seed comes from it.", min=0, identity=True)] = 0
     limit: Annotated[int | None, Opt("Ask only the first N questions.", min=1)] = None
     engine: Annotated[
-        Literal["transformers", "vllm"] | None, Opt("Default: vllm where there is a GPU, else transformers.")
+        Literal["transformers", "vllm", "server"] | None, Opt("Default: vllm where there is a GPU, else transformers.")
     ] = None
+    url: Annotated[
+        str | None, Opt("Of --engine server: http://HOST:PORT/v1. Its key, if any: environment, MGRD_API_KEY.")
+    ] = None
+    preset: Annotated[
+        Literal["step-audio-r1"] | None, Opt("Whose form of messages the server wants; default: OpenAI's.")
+    ] = None
+    audio_part: Annotated[
+        Literal["input_audio", "audio_url"], Opt("How a server is sent clips: as input_audio, or as data in a URL.")
+    ] = "input_audio"
+    window: Annotated[
+        float, Opt("Longest clip, in seconds, that a server's model hears whole; longer ones are refused.", min=0.1)
+    ] = 30.0
+    concurrency: Annotated[int, Opt("Samples in flight at a server.", min=1, max=4096)] = 64
+    timeout: Annotated[float, Opt("Longest that a server may take to answer, in seconds.", min=0.1)] = 1200.0
     prompt: Annotated[str, Opt("grounded, plain, or a text file with {question}.", identity=True)] = "grounded"
     control: Annotated[
         Literal["silence", "swap", "noise"] | None,
@@ -82,20 +96,29 @@ class Filter:
     extractor: Annotated[
         Literal["rules", "llm"], Opt("What finds the claims in a text: rules, or a model beside them.")
     ] = "rules"
-    extractor_model: Annotated[str | None, Opt("Folder of the model that extracts, with --extractor llm.")] = None
+    extractor_model: Annotated[
+        str | None, Opt("Folder of the model that extracts, with --extractor llm; its name at a server.")
+    ] = None
+    extractor_engine: Annotated[
+        Literal["transformers", "vllm", "server"] | None, Opt("Of --extractor-model, as --judge-engine.")
+    ] = None
+    extractor_url: Annotated[str | None, Opt("Of --extractor-engine server: http://HOST:PORT/v1.")] = None
     extractor_tokens: Annotated[int, Opt("Longest answer of the model that extracts, in tokens.", min=1)] = 2048
-    blind: Annotated[str | None, Opt("Folder of a model that must find a trace's answer from its reasoning alone.")] = (
-        None
-    )
+    blind: Annotated[
+        str | None,
+        Opt("Folder (or name at a server) of a model that must find a trace's answer from its reasoning alone."),
+    ] = None
     judge: Annotated[
-        str | None, Opt("Folder of a model that judges coherence, and open answers against the gold one.")
+        str | None,
+        Opt("Folder (or name at a server) of a model that judges coherence, and open answers against the gold one."),
     ] = None
     judge_votes: Annotated[int, Opt("How often the judge is asked about coherence; 1 is greedy.", min=1)] = 5
     judge_tokens: Annotated[int, Opt("Longest answer of --blind and --judge, in tokens.", min=1)] = 512
     judge_engine: Annotated[
-        Literal["transformers", "vllm"] | None,
+        Literal["transformers", "vllm", "server"] | None,
         Opt("Of --blind and --judge. Default: vllm where there is a GPU, else transformers."),
     ] = None
+    judge_url: Annotated[str | None, Opt("Of --judge-engine server: http://HOST:PORT/v1.")] = None
     recheck: Annotated[bool, Opt("Judge again, also what was judged under other settings.")] = False
     workers: Annotated[int | None, Opt("Processes; default: one per core.", min=1)] = None
 

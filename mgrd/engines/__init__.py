@@ -83,7 +83,7 @@ class Engine(Protocol):
         ...
 
 
-NAMES = ("transformers", "vllm")
+NAMES = ("transformers", "vllm", "server")
 
 
 def default_engine() -> str:
@@ -92,14 +92,41 @@ def default_engine() -> str:
     return "vllm" if has_gpu and any(distributions(name="vllm")) else "transformers"
 
 
-def open_engine(name: str, model: Path, **options: Any) -> Engine:
-    """Load `model` into the engine called `name` (one of NAMES)."""
+def check_server(engine: str | None, url: str | None, flag: str = "") -> None:
+    """Raise MisusedError unless an address is given to a server, and to nothing else; `flag` as in `--judge-`."""
+    flag = flag or "--"
+    if engine != "server":
+        if url is not None:
+            raise MisusedError(f"{flag}url: goes with {flag}engine server")
+        return
+    if url is None:
+        raise MisusedError(f"{flag}engine server: say where it is, {flag}url http://HOST:PORT/v1")
+    from mgrd.engines.endpoint import address
+
+    address(url, f"{flag}url")
+
+
+def model_identity(engine: str | None, model: str | Path) -> str:
+    """What a model is: the hash of its folder's files, or the name that a server serves it under."""
+    if engine == "server":
+        return f"served as {model}"
+    from mgrd.engines.models import model_fingerprint
+
+    return model_fingerprint(Path(model))
+
+
+def open_engine(name: str, model: str | Path, **options: Any) -> Engine:
+    """Load `model`, a folder, into the engine called `name` (one of NAMES); of a server, the name that it serves."""
+    if name == "server":
+        from mgrd.engines.server import ServerEngine
+
+        return ServerEngine(str(model), **options)
     if name == "transformers":
         from mgrd.engines.transformers import TransformersEngine
 
-        return TransformersEngine(model, **options)
+        return TransformersEngine(Path(model), **options)
     if name == "vllm":
         from mgrd.engines.vllm import VllmEngine
 
-        return VllmEngine(model, **options)
+        return VllmEngine(Path(model), **options)
     raise MisusedError(f"--engine {name}: there is no such engine; there are {', '.join(NAMES)}")
