@@ -22,6 +22,9 @@ from mgrd.stances import revised, sentences, words_of
 _KEPT = 8
 """How many of the latest claims of one side are remembered."""
 
+_MOST = 200
+"""How many sounds and denials of sounds are compared: what has more is no argument."""
+
 _OF_VOICE = frozenset(("pitch", "rate", "voice"))
 _OF_CLIP = frozenset(("noise", "space", "tempo", "music", "rhythm", "time", "event", "pause", "source"))
 """Families that are said of a voice, or of the whole clip, where no other thing is named."""
@@ -183,8 +186,8 @@ def _denials(there: list[Claim], denied: list[Claim]) -> Iterator[tuple[str, lis
     """For each thing that is said not to sound, where it is said to sound: `no dog` and `a dog barks`."""
     if not denied:
         return
-    named = [(one, _content(one)) for one in there]
-    for claim in denied:
+    named = [(one, _content(one)) for one in there[:_MOST]]
+    for claim in denied[:_MOST]:
         missing = _content(claim)
         same = [
             one for one, words in named if claim.asserts == one.asserts != "present" or (missing and missing <= words)
