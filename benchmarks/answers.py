@@ -294,6 +294,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the sections to docs/answers.md")
     parser.add_argument("--json", action="store_true", help="print one JSON object (docs/formats.md)")
     given = parser.parse_args()
+    if given.data is not None and not given.data.is_dir():
+        parser.error(f"--data {given.data}: no such folder")
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/answers.md is what is written")
     if given.data is not None:

@@ -391,6 +391,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the sections to docs/grounding.md")
     parser.add_argument("--json", action="store_true", help="print one object: sections by name (docs/formats.md)")
     given = parser.parse_args()
+    if given.data is not None and not given.data.is_dir():
+        parser.error(f"--data {given.data}: no such folder")
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/grounding.md is what is written")
     if given.show and given.final:

@@ -151,6 +151,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="update docs/logic.md")
     parser.add_argument("--json", action="store_true", help="print one JSON object (docs/formats.md)")
     args = parser.parse_args()
+    if args.data is not None and not args.data.is_dir():
+        parser.error(f"--data {args.data}: no such folder")
     checks = [check for check in load() if check.rule == "logic"]
     passed = ["| sound traces | objected to | of | by |", "|---|---|---|---|"]
     for name, traces in sound(args.data):

@@ -19,7 +19,8 @@ from mgrd import asking, engines, extractor, prompts, tables, verdicts
 from mgrd.answers import is_correct, resolve
 from mgrd.asking import Asking, Opened, text_sha
 from mgrd.choices import key_of
-from mgrd.errors import InputError, MisusedError
+from mgrd.engines.models import check_model_files
+from mgrd.errors import InputError, MgrdError, MisusedError
 from mgrd.numerals import as_number, with_digits
 from mgrd.options import Filter
 from mgrd.progress import Story
@@ -101,7 +102,7 @@ def _right(row: Row) -> str | None:
         return None
     if predicted is not None and _is_number(predicted) and _is_number(row["answer"]):
         return None
-    return prompts.asked(row["question"], None, right_answer=row["answer"], answer_given=row["response"])
+    return prompts.asked(row["question"], None, answer_given=row["response"], right_answer=row["answer"])
 
 
 def _is_number(text: str) -> bool:
@@ -137,6 +138,8 @@ def chosen(options: Filter, checks: Collection[str]) -> Panel:
 
 
 def _asking(name: str, model: str, options: Filter) -> Asking:
+    if options.judge_engine != "server":
+        check_model_files(Path(model))
     question = QUESTIONS[name]
     return Asking(
         name=name,
@@ -157,7 +160,7 @@ def consult(frames: Frames, out: Path, panel: Panel, story: Story) -> Callable[[
     """Have everything answered that the traces of `frames` need; what reads it back, some parts at a time.
 
     `frames` is called several times. Raises Stopped with every finished answer kept, and MgrdError when a model
-    answers nothing at all.
+    answers nothing at all, or nothing that can be used.
     """
     failed: dict[str, dict[str, str]] = {}
     by_model = sorted(panel.checks.items(), key=lambda item: str(item[1].model))  # each model is loaded once
@@ -170,6 +173,7 @@ def consult(frames: Frames, out: Path, panel: Panel, story: Story) -> Callable[[
     places = {name: asking.lie_in(out / ASKED, one) for name, one in panel.checks.items()}
     if panel.extractor:
         places["extractor"] = asking.lie_in(out / EXTRACTED, panel.extractor)
+    _check_forms(frames, panel, places, failed, story)
 
     def said(some: Sequence[pl.DataFrame]) -> list[Said]:
         lists = _lists(some, panel.extractor, places.get("extractor", {}), failed.get("extractor", {}))
@@ -182,6 +186,37 @@ def consult(frames: Frames, out: Path, panel: Panel, story: Story) -> Callable[[
         return [Said(listed, told if panel.checks else None) for listed, told in pairs]
 
     return said
+
+
+def _check_forms(
+    frames: Frames,
+    panel: Panel,
+    places: Mapping[str, Mapping[str, Path]],
+    failed: Mapping[str, Mapping[str, str]],
+    story: Story,
+) -> None:
+    """Tell how many texts a model answered in no usable form; MgrdError when it never once kept to it.
+
+    Else every trace would be objected to for what is no fault of the trace.
+    """
+    for flag, model in dict.fromkeys((one.flag, one.model) for one in panel.checks.values()):
+        wrong: Counter[str] = Counter()
+        answered = 0
+        for name, one in panel.checks.items():
+            for frame in frames() if one.flag == flag else ():
+                (told,) = _verdicts([frame], name, one, places[name], failed[name])
+                given = [
+                    verdict.why for verdict in told.values() if verdict.why not in {*failed[name].values(), "no answer"}
+                ]
+                answered += len(given)
+                wrong.update(filter(None, given))
+        if not wrong:
+            continue
+        reasons = ", ".join(f"{why} {n:,}" for why, n in wrong.most_common(3)) if len(wrong) > 1 else next(iter(wrong))
+        told_of = f"the model answered {wrong.total():,} of {answered:,} texts in no usable form ({reasons})"
+        if wrong.total() == answered:
+            raise MgrdError(f"{flag} {model}: {told_of}; give a model that follows instructions")
+        story.note(f"{flag}: {told_of}")
 
 
 def _lists(

@@ -24,8 +24,8 @@ from mgrd.claims import Claim, as_row, vocabulary
 from mgrd.claims.by_model import ADDED, extraction
 from mgrd.claims.calibration import FILE, Calibration, Corpus, find, read
 from mgrd.consult import NOTHING, Panel, Said
-from mgrd.errors import InputError, Stopped
-from mgrd.matchers import decide
+from mgrd.errors import InputError, SettingsError, Stopped
+from mgrd.matchers import decide, never_right
 from mgrd.options import Filter, Matcher
 from mgrd.progress import Story, stop
 from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, verified_claims
@@ -83,12 +83,20 @@ def filter_traces(
     notes["check_sha256"] = {
         f"{one.rule}.{one.name}": hashlib.sha256(one.path.read_bytes()).hexdigest() for one in checks
     }
-    folders.open_stage(out, "filter", identity, overwrite=overwrite or options.recheck, notes=notes, story=story)
+    try:
+        folders.open_stage(out, "filter", identity, overwrite=overwrite or options.recheck, notes=notes, story=story)
+    except SettingsError as error:
+        if "correctness.no_gold" in str(error):
+            raise SettingsError(
+                f"{error}; correctness.no_gold: --no-gold {options.no_gold} is another setting"
+            ) from error
+        raise
     if found is not None:
         _keep(found, out / FILE, story)
     folder = out / "judged"
     todo, needed = _todo(folder, source, story)
     sounds = measured(source, needed, table, options.workers, story)
+    _warn_never_right(source, todo, options.matcher, story)
     asked = _ask(source, todo, out, panel, story)
     made = 0
     with story.steps("Judging", sum(todo.values()), "traces") as done:
@@ -289,6 +297,20 @@ def _book(options: Filter, check_options: Mapping[str, Mapping[str, Any]] | None
     own = [Path(options.rules)] if options.rules else []
     without = [*options.without, *([] if options.no_gold == "drop" else ["no_gold"])]
     return own, sorted(set(without)), {name: dict(values) for name, values in (check_options or {}).items()}
+
+
+def _warn_never_right(source: Source, todo: Mapping[str, int], matcher: Matcher, story: Story) -> None:
+    """Tell once when a public matcher cannot find any response right for some of the questions."""
+    if matcher == "ours":
+        return
+    found: dict[str, str] = {}
+    for name, frame in source.frames():
+        for row in tables.rows_of(frame.select("question_id", "choices", "answer")) if name in todo else ():
+            if why := never_right(row["choices"], row["answer"], matcher):
+                found.setdefault(row["question_id"], why)
+    if found:
+        why = next(iter(found.values()))
+        story.note(f"--matcher {matcher}: no response to {len(found):,} questions can be right, e.g. {why}")
 
 
 def _identity(source: Source, checks: Sequence[Check]) -> dict[str, Any]:

@@ -48,6 +48,24 @@ def decide(response: str, choices: Sequence[str] | None, answer: str | None, mat
     return Decided(found.value, found.why, is_right(response, found.value, choices, answer))
 
 
+def never_right(choices: Sequence[str] | None, answer: str | None, matcher: Matcher) -> str | None:
+    """Why no response at all can be right by a matcher that knows only some kinds of gold answers; else None."""
+    if answer is None:
+        return None
+    if matcher == "big-bench-audio" and not _token_gold(answer):
+        return f"the gold answer {answer!r} is neither valid or invalid, yes or no, nor a count up to 999"
+    if matcher == "spoken-mqa" and not re.fullmatch(r"-?[0-9.]+", _plain(answer.rpartition("####")[2].strip())):
+        return f"the gold answer {answer!r} is no number"
+    if matcher in ("mmsu", "airbench") and choices and answer in choices[4:]:
+        return f"the gold answer {answer!r} is the choice {chr(65 + list(choices).index(answer))}, and A to D are read"
+    return None
+
+
+def _token_gold(answer: str) -> bool:
+    gold = answer.strip().lower()
+    return gold in ("valid", "invalid", "yes", "no") or re.fullmatch("[0-9]{1,3}", gold) is not None
+
+
 def _tokens(text: str) -> set[str]:
     return set(re.findall(r"\w+", text.lower()))
 

@@ -10,6 +10,7 @@ Knows nothing about trainers: examples/rewards shows how each is given these fun
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +23,8 @@ from mgrd.errors import InputError
 from mgrd.heard import check_table, clips_of, measured
 from mgrd.rulebook import Check, Trace, verified_claims
 from mgrd.traces import blocks, split
+
+_LOG = logging.getLogger(__name__)
 
 CORRECT, REASONING = 0.8, 0.2
 """Step-Audio-R1, equation 7."""
@@ -194,6 +197,9 @@ def _rows(completions: Sequence[Completion], columns: Columns) -> list[tuple[str
     names = [
         name for name in ("answer", "choices", "audio", "question", "task", "language") if columns.get(name) is not None
     ]
+    for name in names:
+        if (n := len(columns[name])) != len(completions):
+            raise InputError(f"column {name} has {n} values for {len(completions)} completions; give one for each")
     return [(_text(one), {name: columns[name][place] for name in names}) for place, one in enumerate(completions)]
 
 
@@ -204,7 +210,7 @@ def _text(completion: Completion) -> str:
     message = completion[-1] if completion else {}
     content = message.get("content") or ""
     if not isinstance(content, str):
-        content = "".join(part.get("text", "") for part in content)
+        content = "".join(part.get("text") or "" for part in content)
     reasoning = message.get("reasoning_content") or message.get("thinking")
     return f"<think>\n{reasoning}\n</think>\n{content}" if reasoning else content
 
@@ -212,7 +218,10 @@ def _text(completion: Completion) -> str:
 def _rated(text: str, row: Columns, how: Grounding | None) -> Rated:
     think, response = split(text)
     answer = _word(row.get("answer"))
-    choices = None if row.get("choices") is None else [str(choice) for choice in row["choices"]] or None
+    given = row.get("choices")
+    if isinstance(given, str):
+        raise InputError(f"choices is the text {given[:40]!r}; give a list of choices, or None for an open question")
+    choices = None if given is None else [str(choice) for choice in given] or None
     resolved = resolve(response, choices, answer)
     correct = is_correct(resolved.value, answer, choices)
     reasoning = bool(think) and blocks(text)[1] > 0
@@ -268,6 +277,8 @@ def _scores(one: Rated, second: bool, *, rated: bool = True) -> dict[str, float]
 
 def _told(name: str, rewards: list[float | None], rated: Sequence[Rated], columns: Columns) -> list[float | None]:
     """The rewards, after telling the trainer what they are made of, where it listens."""
+    if rated and all(one.grounded is None for one in rated) and name == "grounded":
+        _LOG.warning("no sample of this batch has a reward; the first one: %s", next(one.why for one in rated))
     if log_metric := columns.get("log_metric"):
         n = max(len(rated), 1)
         log_metric(f"mgrd/{name}/correct", sum(one.correct is True for one in rated) / n)

@@ -20,6 +20,7 @@ import polars as pl
 from mgrd import folders, tables
 from mgrd.errors import InputError
 from mgrd.questions.clips import resolve_audio
+from mgrd.questions.published import layout_of
 from mgrd.questions.readers import open_source
 from mgrd.questions.rows import Wrong, question_of, short
 from mgrd.traces import split
@@ -109,6 +110,8 @@ def _foreign(path: Path, audio_root: Path | None, audio_out: Path) -> Source:
         else:
             reasons = (_outside(given, base, audio_root, audio_out) for given in row["audio"])
             problems += [(number, why) for why in reasons if why]
+    if problems and not seen:
+        _check_is_traces(path)
     if problems:
         told = "; ".join(f"line {number}: {text}" for number, text in problems[:3])
         more = f"; and {len(problems) - 3:,} more lines" if len(problems) > 3 else ""
@@ -118,6 +121,16 @@ def _foreign(path: Path, audio_root: Path | None, audio_out: Path) -> Source:
     with path.open("rb") as handle:
         identity = hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
     return Source(base, audio_out, identity, partial(_foreign_frames, path, audio_out))
+
+
+def _check_is_traces(path: Path) -> None:
+    """Raise InputError for a file of questions, which nobody has answered yet."""
+    opened = open_source(str(path), _WANTED)
+    next(iter(opened.rows), None)
+    layout = layout_of(opened.columns)
+    if "question" in opened.columns and "completion" not in opened.columns:
+        name = f" ({layout.name})" if layout else ""
+        raise InputError(f"{path}: this is a file of questions{name}; filter reads traces, mgrd generate samples them")
 
 
 def _outside(given: str, base: Path, audio_root: Path | None, audio_out: Path) -> str | None:

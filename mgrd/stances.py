@@ -86,6 +86,49 @@ _REPORTED = re.compile(
     r"|indicat\w+|propos\w+|support\w*|favou?r\w*|identif\w+|argu\w+|believ\w+|report\w*)\b",
     re.IGNORECASE,
 )
+_THEIRS = re.compile(
+    r"(?:\b(?:his|her|their)|(?<!\bit)(?<!\bthat)(?<!\bthis)(?<!\bhere)(?<!\bquestion)['’]s)\s+(?:\w+\s+){0,2}"
+    r"(?:answer|choice|option|response)\b|(?:他|她|他们|对方|主持人|老师|选手)的(?:\w{0,2})(?:回答|答案|选择)",
+    re.IGNORECASE,
+)
+_SPEAKING = re.compile(
+    r"\b(?:speaker|voice|host|hostess|teacher|interviewer|interviewee|presenter|announcer|narrator|caller|operator"
+    r"|agent|contestant|candidate|singer|actor|guest|driver|customer|man|woman|boy|girl|child|person|lady|he|she|they"
+    r"|who)(?:\s+\w+){0,3}?\s+(?:sa(?:ys?|id)|saying|tells?|told|telling|reads?|reading|announc\w+|shouts?|whispers?"
+    r"|replies|replied|repeats?|repeated|insists?|explain\w*|mentions?|asks?|sings?|calls out)\b"
+    r"|(?:他|她|他们|人|老师|主持人|女声|男声|选手|广播)[^。,;!?]{0,4}(?:说|念|读|喊|问|回答|播报|告诉)",
+    re.IGNORECASE,
+)
+_OWN = re.compile(r"\b(?:so|therefore|thus|hence|but|which means)\b|所以|因此|但", re.IGNORECASE)
+_SAYING = frozenset(
+    """says said say saying tells told telling reads reading announces announced shouts whispers replies replied repeats
+    repeated insists explains explained mentions asks sings calls his her their s""".split()  # noqa: SIM905
+)
+
+
+def spoken_before(sentence: str, at: int) -> bool:
+    """Whether what stands at a place of a sentence is what somebody in the clip says, and not a conclusion from it."""
+    found = _SPEAKING.search(sentence, 0, at)
+    return found is not None and not _OWN.search(sentence, found.end(), at)
+
+
+def own_words(text: str) -> str:
+    """The sentences of a text but for those that tell somebody else's answer."""
+    said = sentences(text)
+    kept = [
+        one
+        for one, words in zip(said, words_of(text), strict=True)
+        if (one.isascii() and words.isdisjoint(_SAYING)) or not tells_of_others(one)
+    ]
+    return text if len(kept) == len(said) else "\n".join(kept)
+
+
+def tells_of_others(sentence: str) -> bool:
+    """Whether a sentence tells what somebody in the clip answers or says, and draws nothing from it."""
+    theirs = _THEIRS.search(sentence) or _SPEAKING.search(sentence)
+    return theirs is not None and not _OWN.search(sentence, theirs.end())
+
+
 _ADVERBS = (
     r"(?:(?:therefore|thus|clearly|then|hence|indeed|definitely|obviously|most likely|probably|simply|also"
     r"|surely)\s+)*"
@@ -156,7 +199,8 @@ _NONE = re.compile(
     r"|three|two|five|given|available|other)\s+){0,2}"
     r"(?:option|choice|answer|candidate|possibilit|of them)\w*\s+(?:(?:is|are|can be|could be|seems?)\s+(?:right"
     r"|correct|possible|supported|plausible|it|true|acceptable|left|valid)"
-    r"|(?:really\s+|actually\s+)?(?:fits?|match\w*|works?|appl\w+|remains?|survives?|holds?|can\b|agrees?|suits?))"
+    r"|(?:really\s+|actually\s+)?(?:fits?|match\w*|works?|appl\w+|remains?|survives?|holds?|can\b|agrees?|suits?)"
+    r"\b(?!\s+(?:\w+\s+)?(?:perfectly|exactly|fully|completely|entirely|precisely|ideally)\b))"
     r"|\b(?:all|every|each)(?:\s+(?:one\s+)?(?:of\s+)?(?:the\s+|these\s+)?|\s+)(?:(?:four|three|two|five|given"
     r"|available)\s+){0,2}(?:options?|choices?|answers?|candidates?)"
     r"\s+(?:(?:is|are|can be|must be|has been|have been|has to be)\s+)?(?:thus\s+|therefore\s+|all\s+)?(?:wrong"
@@ -269,6 +313,9 @@ def _stated(sentence: str, options: list[Option], pattern: re.Pattern[str] | Non
     """The choices that a sentence states as the answer."""
     found: set[int] = set()
     for match in islice(_ANNOUNCES.finditer(sentence), _MOST):
+        theirs = _THEIRS.search(sentence, max(0, match.start() - 40), match.end())
+        if (theirs and theirs.end() > match.start()) or spoken_before(sentence, match.start()):
+            continue
         slot = sentence[match.end() : match.end() + 200].strip().strip("*").strip()
         named = exact(slot, options) or opening(slot, options)
         if not named:  # "a church, given the bells": a choice that only begins what follows

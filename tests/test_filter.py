@@ -246,6 +246,19 @@ def test_an_option_of_a_check_reaches_it(stage_folder, clips):
     assert objections(folder) == {"q1.0": ["logic.length"]}
 
 
+def test_another_no_gold_is_told_of_by_its_flag(stage_folder, clips):
+    run(stage_folder, stage_folder, clips)
+    with pytest.raises(SettingsError, match="--no-gold majority is another setting"):
+        run(stage_folder, stage_folder, clips, Filter(workers=1, no_gold="majority"))
+
+
+def test_a_file_of_questions_is_told_of_as_one(tmp_path):
+    row = {"audio_id": "a.wav", "question": "What?", "choices": ["x", "y"], "answer": "x", "task": "sound", "id": "1"}
+    (tmp_path / "q.jsonl").write_text(json.dumps(row | {"difficulty": "easy", "dataset": "d", "split": "s"}) + "\n")
+    with pytest.raises(InputError, match="this is a file of questions"):
+        filter_traces(tmp_path / "q.jsonl", tmp_path / "out", ONE)
+
+
 def test_no_gold_is_an_objection_unless_it_is_kept(stage_folder, clips, tmp_path):
     folder = stage_folder([trace(0, answer=None)])
 

@@ -143,14 +143,14 @@ def test_no_honest_revision_of_the_benchmark_is_objected_to():
         assert [one.id for one in traces if judge(one, LOGIC)] == []
 
 
-def test_of_the_open_flaws_95_of_100_are_caught_by_the_checks_meant_for_them(real):
+def test_of_the_open_flaws_98_of_100_are_caught_by_the_checks_meant_for_them(real):
     logic = benchmark()
     rows = [(row, one) for row, one in logic.flaws(real) if logic.half(row["id"]) == "open"]
 
     missed = [row["id"] for row, one in rows if not objected(one) & logic.MEANT[row["kind"]]]
 
     assert len(rows) == 160
-    assert len(missed) <= 8, missed
+    assert len(missed) <= 3, missed  # docs/logic.md
 
 
 def read(path):
@@ -167,18 +167,18 @@ def of_row(row, think=None):
     return trace(think or row["trace"], row["predicted"], choices=row["choices"], answer=row["answer"])
 
 
-def test_human_rationales_are_objected_to_in_at_most_3_of_100(real):
+def test_no_human_rationale_is_objected_to(real):
     rows = read(real / "mmar_human.jsonl")
 
     bad = [row["id"] for row in rows if objected(trace(row["thinking"], row["answer"], choices=row["choices"]))]
 
-    assert len(bad) <= 0.03 * len(rows), bad
+    assert bad == []  # docs/logic.md
 
 
-def test_right_agent_traces_are_objected_to_in_at_most_5_of_100(right_traces):
+def test_of_the_right_agent_traces_three_are_objected_to(right_traces):
     bad = [row["id"] for row in right_traces if objected(of_row(row))]
 
-    assert len(bad) <= 0.05 * len(right_traces), bad
+    assert (len(bad), len(right_traces)) == (3, 364), bad  # docs/logic.md
 
 
 def _loop(text, rng):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mgrd.errors import InputError
-from mgrd.matchers import decide
+from mgrd.matchers import decide, never_right
 
 ANIMALS = ["a dog barking", "a cat", "a dog whining", "birds"]
 
@@ -142,3 +142,12 @@ def test_published_verdicts_on_published_predictions_are_met(real):
     ]
 
     assert missed == []
+
+
+def test_a_gold_answer_that_a_matcher_can_never_find_right_is_known_beforehand():
+    assert never_right(None, "a dog", "big-bench-audio").startswith("the gold answer 'a dog' is neither")
+    assert never_right(None, "a dog", "spoken-mqa") == "the gold answer 'a dog' is no number"
+    assert never_right(list("vwxyz"), "z", "mmsu") == "the gold answer 'z' is the choice E, and A to D are read"
+    assert [never_right(None, gold, "big-bench-audio") for gold in ("Yes", "07", "invalid")] == [None] * 3
+    assert never_right(None, "1,200.50", "spoken-mqa") is None
+    assert never_right(list("vwxyz"), "z", "ours") is None

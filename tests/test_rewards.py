@@ -244,3 +244,21 @@ def test_numbers_as_gold_answers_are_read_as_text():
     told = batch(completion("Three knocks.", "three"), answer=[3], choices=[None])
     assert rewards.published(**told) == [1.0]
     assert json.dumps(rewards.published(**told)) == "[1.0]"
+
+
+def test_columns_that_cannot_be_meant_are_told_by_name():
+    with pytest.raises(InputError, match="choices is the text 'calm, excited'; give a list"):
+        rewards.published(["x"], answer=["calm"], choices=["calm, excited"])
+    with pytest.raises(InputError, match="column answer has 1 values for 2 completions"):
+        rewards.published(["x", "y"], answer=["calm"])
+
+
+def test_a_part_without_text_says_nothing():
+    message = [{"role": "assistant", "content": [{"type": "text", "text": None}]}]
+    assert rewards.published([message], answer=["calm"]) == [0.0]
+
+
+def test_a_batch_without_a_readable_clip_is_told_of_once(caplog):
+    rewards.grounded(["a", "b"], answer=["x", "y"], audio=["gone.wav", "gone.wav"])
+    (told,) = [one.getMessage() for one in caplog.records]
+    assert told.startswith("no sample of this batch has a reward; the first one: gone.wav: ")

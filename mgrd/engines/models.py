@@ -63,6 +63,15 @@ def check_model_folder(path: Path) -> Any:
     """The config of a model folder whose files are all there; cheap, so that it can come before any other work."""
     from transformers import AutoConfig
 
+    check_model_files(path)
+    try:
+        return AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: transformers does not know this model ({_first_line(error)})") from error
+
+
+def check_model_files(path: Path) -> None:
+    """Raise InputError when a model folder lacks its config or its weights; imports nothing."""
     if not path.is_dir():
         raise InputError(f"{path}: no such model folder")
     if not (path / "config.json").is_file():
@@ -71,10 +80,6 @@ def check_model_folder(path: Path) -> Any:
     for name in weight_files(path):
         if not (path / name).is_file():
             raise InputError(f"{path}: the weight file {name} is missing; was the folder copied whole?")
-    try:
-        return AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: transformers does not know this model ({_first_line(error)})") from error
 
 
 def load_processor(path: Path) -> Any:

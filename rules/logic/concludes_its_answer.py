@@ -12,7 +12,7 @@ from mgrd.answers import conclusion, is_correct
 from mgrd.choices import exact, options_of
 from mgrd.numerals import as_number, with_digits
 from mgrd.rulebook import Trace, example
-from mgrd.stances import HEDGED, NAMED, STATED, revised, sentences, stances
+from mgrd.stances import HEDGED, NAMED, STATED, own_words, revised, sentences, stances, tells_of_others
 
 _DRAWN = re.compile(
     r"\b(?:so|therefore|thus|hence|overall|which (?:is|makes|means)|must|has to|only|left|settles|conclu\w+)\b"
@@ -42,7 +42,7 @@ def check(trace: Trace) -> str | None:
         return None
     if not trace.choices and as_number(with_digits(trace.predicted.casefold())) is None:
         return None  # two wordings of an open answer cannot be told from two answers
-    found = conclusion(trace.think, trace.choices)
+    found = conclusion(own_words(trace.think), trace.choices)
     if found is not None and found.value is not None:
         if is_correct(found.value, trace.predicted, trace.choices):
             return None
@@ -73,6 +73,8 @@ def _drawn(trace: Trace) -> tuple[str, str] | None:
         return (trace.choices or [])[bare[0]], said[-1][:80]
     if len(found_number := _numbered(said[-1], trace.choices or [])) == 1:
         return found_number[0], said[-1][:80]
+    if tells_of_others(said[-1]):
+        return None
     last = [one for one in found if one.place == len(said) - 1]
     stated = [one for one in found if one.kind == STATED]
     if stated and stated[-1].place >= len(said) - 3:
@@ -118,6 +120,10 @@ _LETTER = re.compile(r"\b(?:leaves|is|be|:|choose|pick|option|with|to|选项?|�
 
 MOODS = ["calm", "excited"]
 KEEP = [
+    example("The host says the answer is excited. Her own voice is slow and low.", response="calm", choices=MOODS),
+    example("The teacher asks, and a boy replies: the answer is B. He mumbles.", response="calm", choices=MOODS),
+    example("The rate is low. The caller's answer is excited, in a flat tone.", response="calm", choices=MOODS),
+    example("音调很平。主持人说答案是激动。", response="平静", choices=["平静", "激动"]),
     example("The pitch jumps up, so the answer is excited.", response="excited", choices=MOODS),
     example("The answer is calm? No, the pitch jumps up. So the answer is excited.", response="B", choices=MOODS),
     example("The pitch jumps up. Calm would be flat.", response="excited", choices=MOODS),  # draws no conclusion
@@ -129,6 +135,7 @@ KEEP = [
     example("She starts out calm.", response="excited", choices=MOODS),
 ]
 DROP = [
+    example("She says little and slowly, so the answer is calm.", response="excited", choices=MOODS),
     example("The pitch jumps up, so the answer is excited.", response="calm", choices=MOODS),
     example("The voice is flat. Therefore, it is calm.", response="excited", choices=MOODS),
     example("It might be calm. But the pitch jumps up, so I choose (B).", response="The answer is A.", choices=MOODS),

@@ -50,6 +50,11 @@ def _rejects_all(trace: Trace, found: list[Stance]) -> str | None:
 MOODS = ["calm", "excited"]
 ROOMS = ["Church", "Gym", "Forest", "Street"]
 KEEP = [
+    example("Neither option matches exactly. The tempo is high, so excited.", response="excited", choices=MOODS),
+    example("None of the choices fits completely, yet calm is closest.", response="calm", choices=MOODS),
+    example("The guest's answer is calm. The host's answer is excited.", response="excited", choices=MOODS),
+    example("Her first response is calm. Her last response is excited.", response="excited", choices=MOODS),
+    example("他的第一个回答是平静。他的第二个回答是激动。", response="激动", choices=["平静", "激动"]),
     example(
         "The answer is calm. Wait, the voice jumps up. So the answer is excited.", response="excited", choices=MOODS
     ),

@@ -33,6 +33,9 @@ _REASON_BEFORE = re.compile(
     re.IGNORECASE,
 )
 
+_REASON_AFTER = re.compile(r"^[^。.!?]{0,12}?(?:是因为|是由于|的?(?:理由|原因)是)")
+"""The sentence gives its reasons at once."""
+
 
 def check(trace: Trace, *, preamble: int = 4) -> str | None:
     """Object when the first sentence, after at most `preamble` remarks about the task, states the answer given."""
@@ -58,6 +61,8 @@ def _states(trace: Trace, place: int) -> bool:
                 if one.choice.casefold().strip(TRIM) in sentence.casefold()
                 else sentence
             )
+            if _REASON_AFTER.search(sentence[len(before) :]):
+                return False
             return not (found := _REASON_BEFORE.search(before)) or (found.start() == 0 and len(before) < 30)
     options = options_of(choices)
     clause = re.split(r"[,.;:!?，。；：！？]", _BARE.sub("", sentence), maxsplit=1)[0]
@@ -69,6 +74,8 @@ def _states(trace: Trace, place: int) -> bool:
 
 MOODS = ["calm", "excited"]
 KEEP = [
+    example("我认为答案是激动，是因为音调高，语速快。", response="激动", choices=["平静", "激动"]),
+    example("选A是由于声音低沉，停顿很长。", response="平静", choices=["平静", "激动"]),
     example("The pitch jumps up, so the answer is excited.", response="excited", choices=MOODS),
     example(
         "The answer is calm. Wait, the voice jumps up. So the answer is excited.", response="excited", choices=MOODS

@@ -10,7 +10,7 @@ correct"); so does one that says it must be written so as to arrive at a given a
 import re
 
 from mgrd.rulebook import Trace, example
-from mgrd.stances import sentences, words_of
+from mgrd.stances import sentences, spoken_before, words_of
 
 _PAYLOAD = re.compile(
     r"""\{\s*["'](?:error|model|role|name|arguments|tool|tool_calls?|function|prompt|status(?:_code)?|code|messages?"
@@ -26,7 +26,11 @@ _PAYLOAD = re.compile(
     r"|\bFile \"[^\"\n]{1,200}\", line \d"
     r"|\b(?:RateLimit|APIConnection|APIStatus|APITimeout|BadRequest|Authentication|PermissionDenied|InternalServer"
     r"|ServiceUnavailable|Connection|ReadTimeout|HTTP|Timeout|JSONDecode|OutOfMemory|Overloaded)Error\b"
-    r"|\bHTTP(?:/\d(?:\.\d)?)? (?:4|5)\d\d\b|\b(?:4\d\d|50[0-4]) (?:Bad Request|Unauthorized|Forbidden|Not Found"
+    r"|<html\b|<!DOCTYPE|<\?xml|\bcurl -|\"error\":",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ERROR = re.compile(
+    r"\bHTTP(?:/\d(?:\.\d)?)? (?:4|5)\d\d\b|\b(?:4\d\d|50[0-4]) (?:Bad Request|Unauthorized|Forbidden|Not Found"
     r"|Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out|Client Error"
     r"|Server Error)\b"
     r"|\b(?:error|status) code:? (?:4|5)\d\d\b|\b(?:rate limit|quota)(?: has been)? (?:exceeded|reached)\b"
@@ -35,7 +39,7 @@ _PAYLOAD = re.compile(
     r"|rate_limit|overloaded|server|authentication|api)_error\b|\bcontent_(?:filter|policy)\b"
     r"|\bCUDA out of memory\b|\bconnection (?:reset by peer|refused|timed out)\b|\bupstream (?:connect|request)"
     r"|\brequest timed out\b|\bMax retries exceeded\b"
-    r"|<html\b|<!DOCTYPE|<\?xml|\bcurl -|\"error\":|内容审核(?:未通过|不通过)|请求(?:超时|过于频繁|失败)"
+    r"|内容审核(?:未通过|不通过)|请求(?:超时|过于频繁|失败)"
     r"|服务(?:器)?(?:繁忙|内部错误|不可用)|接口(?:返回"
     r"|调用)?(?:错误|失败|超时)|错误码[:：]?\s*\d",
     re.IGNORECASE | re.MULTILINE,
@@ -77,7 +81,11 @@ _ANSWER = re.compile(
     r"|\bdouble asterisks?\b|\b(?:marked|flagged|labell?ed|tagged) as (?:the )?"
     + _RIGHT
     + r"\b|\bcheck ?mark\b|[✓✔✅]|\(correct\)"
-    r"|\b(?:answer ?keys?|answer sheet|ground[- ]truth|gold(?:en)?[-_ ](?:answer|label|text|standard|choice|option)"
+    r"|\banswer (?:keys?|sheets?)\b(?=[^.;\n]{0,40}(?:\b(?:says?|shows?|lists?|gives?|has|states?|marks?|names?|reads?"
+    r"|confirms?|indicates?|agrees?|tells?|contains?|puts?|is (?-i:[A-H])\b)|[:=]))"
+    r"|\b(?:according to|per|from|in|on|with|by|consult\w*|check\w*|know\w*|knew|saw|seen?|giv\w+|provided|have|had"
+    r"|has|look\w* at|match\w*|using|us\w+|follow\w*|read\w*) (?:\w+ ){0,2}answer (?:keys?|sheets?)\b"
+    r"|\b(?:ground[- ]truth|gold(?:en)?[-_ ](?:answer|label|text|standard|choice|option)"
     r"|reference (?:answer|solution|label)|model answer|solution key|official (?:answer|solution)"
     r"|expected (?:output|answer|label)|target (?:answer|label|output)|gold\s*[=:]|label\s*[=:]\s*\S"
     r"|correct_(?:answer|option|choice)|answer_(?:key|idx|index|gt|text)|is_correct|gt\s*[=:])"
@@ -123,7 +131,8 @@ _ANSWER = re.compile(
     r"|json)\b[^.;\n]{0,40}?\w\.(?:wav|mp3|flac|m4a|ogg|json)\b|\bfile ?names?\b(?! (?:is|are) (?:not|unknown))"
     r"|\bmetadata\b[^.;\n]{0,60}?(?:\banswer|\blabel|\bcorrect|\btag|\bgold|=|: )"
     r"|\b(?:told|tells|informed|informs|instructed|instructs)(?: me| us)? (?:that )?(?:the )?(?:(?:correct"
-    r"|right) (?:answer|option|choice)|(?-i:[B-H]) is|option \w is)\b|\bsystem prompt\b|\b(?:the )?(?:question"
+    r"|right) (?:answer|option|choice)|(?-i:[B-H]) is|option \w is)\b|\bsystem prompt\b"
+    r"(?! (?:tone|sound|chime|voice|beep|bell|jingle))|\b(?:the )?(?:question"
     r"|prompt) (?:already |itself )?(?:gives? away|reveals?|discloses?|leaks?|spoils?) (?:the|its) (?:answer"
     r"|solution)\b"
     r"|\b(?:class|category|emotion|gold|true|target)[_-](?:label|id|name|answer)\b|\bcorrect\s*[=:]\s*(?:true|1|yes"
@@ -220,17 +229,44 @@ def check(trace: Trace) -> str | None:
             if found := pattern.search(trace.completion):
                 around = trace.completion[max(found.start() - 20, 0) : found.end() + 20]
                 return f"contains {kind}: {' '.join(around.split())[:160]!r}"
+        for found in _ERROR.finditer(trace.completion):
+            if not _heard(trace.completion, found):
+                around = trace.completion[max(found.start() - 20, 0) : found.end() + 20]
+                return f"contains a payload: {' '.join(around.split())[:160]!r}"
     for sentence, words in zip(sentences(trace.think), words_of(trace.think), strict=True):
         may_leak = not (words.isdisjoint(_LEAK_SIGNS) or words.isdisjoint(_ABOUT)) or "correct)" in sentence
         if may_leak or (not sentence.isascii() and _OTHER.search(sentence)):
             for start in range(0, len(sentence), 1500):  # what has no full stops is read in parts
-                if found := _ANSWER.search(sentence[start : start + 1700]):
+                found = _ANSWER.search(sentence[start : start + 1700])
+                if found and not spoken_before(found.string, found.start()):
                     around = found.string[max(found.start() - 20, 0) : found.end() + 20]
                     return f"contains a leaked answer: {' '.join(around.split())[:160]!r}"
     return None
 
 
+def _heard(text: str, found: re.Match[str]) -> bool:
+    """Whether an error is told of somebody in the clip, in the sentence that holds it."""
+    before = _ENDS.split(text[max(found.start() - 200, 0) : found.start()])[-1]
+    after = _ENDS.split(text[found.end() : found.end() + 80])[0]
+    return spoken_before(before, len(before)) or _ALOUD.search(before + " " + after) is not None
+
+
+_ENDS = re.compile(r"[.!?](?=\s)|[。！？\n<>{}]")
+_ALOUD = re.compile(
+    r"\b(?:aloud|out loud|(?:flat|calm|low|soft|loud|robotic|recorded|synthetic|\w+['’]s) voice|announcement|spoken)\b"
+    r"|语音|播报|念|说",
+    re.IGNORECASE,
+)
+
 KEEP = [
+    example('A woman reads "status code 503" off a screen in a bored tone, so she works at a help desk.'),
+    example("The caller says that his upload failed with HTTP 403 and sighs.", response="A complaint."),
+    example("A recorded voice repeats: your request timed out. It never varies, so it is a machine."),
+    example("The agent explains that the connection was refused, he says: connection refused, in a dull tone."),
+    example("The tutor is a woman, and she tells the class that the answer sheet is in the blue folder."),
+    example("The host announces that the correct answer is marked on the card, and people clap.", response="A quiz."),
+    example("The system prompt chime of a train is heard twice.", response="A train."),
+    example("广播里的女声说请求超时，请稍后再试，语气平淡，是客服录音。", response="客服录音"),
     example("The bold brass entry at the start tells me it is a march.", response="A march."),
     example("The speaker reads a line of code with a curly brace.", response="A programmer."),
     example("The instructions say to give the answer. The prompt says to choose the best answer."),

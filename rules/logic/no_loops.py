@@ -19,6 +19,12 @@ _AGAIN = re.compile(
     r"|等等|等一下|不对|再想想|再听一遍)",
     re.IGNORECASE,
 )
+_HEARD = re.compile(
+    r"(\b(?:repeats?|repeated|repeating|goes|sings?|chants?|says?|plays?|loops?|hums?|shouts?|pattern|melody|rhythm"
+    r"|refrain|lyrics?|beats?)\b[^.!?\n:]{0,40}:|(?:重复|反复|唱|喊|说|循环)[^。！？\n:：]{0,10}[:：])[^.!?。！？\n]{1,160}",
+    re.IGNORECASE,
+)
+"""What a clip is said to repeat: a loop of the clip is none of the trace. Longer than this it is one all the same."""
 _LONGEST_PERIOD = 60
 
 
@@ -36,7 +42,7 @@ def check(
     words or more that comes `repeats` times, to `rephrased` sentences of the same words in any order, or to `spirals`
     restarts that begin more than `share` of the sentences.
     """
-    tokens = [token.casefold() for token in _TOKEN.findall(trace.think)]
+    tokens = [token.casefold() for token in _TOKEN.findall(_HEARD.sub(r"\1", trace.think))]
     if found := _in_a_row(tokens, rounds, least_tokens):
         start, period, times = found
         return f"says {' '.join(tokens[start : start + period])[:80]!r} {times} times in a row"
@@ -96,12 +102,16 @@ def _in_a_row(tokens: list[str], rounds: int, least_tokens: int) -> tuple[int, i
 
 
 KEEP = [
+    example("The crowd chants the same line: we want more, we want more, we want more, we want more, we want more."),
+    example("The rhythm is a loop: boom chak boom, boom chak boom, boom chak boom, boom chak boom, boom chak boom."),
+    example("他反复喊：快一点，快一点，快一点，快一点，快一点。所以他很着急。"),
     example("The pitch is low. Wait, actually the last word is higher. So it rises, and she is asking."),
     example("I hear three knocks. Knock, knock, knock: evenly spaced. So it is someone at the door."),
     example("先听到一声敲门。等等，其实是两声。所以是两声敲门。"),
     example("The first beep is high. The second beep is high. The third beep is low. The fourth beep is low."),
 ]
 DROP = [
+    example("The melody repeats: " + "do re mi, " * 40 + "do."),
     example("The pitch is low and it is steady. " * 6),
     example(
         "The first man is hoarse. It is the first man who is hoarse. Hoarse is what the first man is. The hoarse one "

@@ -83,7 +83,7 @@ def check(trace: Trace, *, letters: int = 8, words: int = 5) -> str | None:
     for known in (*(trace.choices or ()), trace.predicted or ""):
         if len(known) > 1:
             bare = bare.replace(known.strip(" ."), " ")
-    bare = _QUOTED.sub(" , ", bare)
+    bare = _SAID.sub(" , ", _QUOTED.sub(" , ", bare))
     bare = "\n".join(sentences(bare))
     scripts = Counter(
         {name: sum(1 for _ in run.finditer(bare)) for name, run in _RUNS.items()} if _OTHER.search(bare) else {}
@@ -142,15 +142,17 @@ def _japanese(bare: str) -> str | None:
 
 def _other_words(bare: str, least: int) -> str | None:
     """The first stretch of a Latin-script text that is in another language than the most of it."""
-    lines = [_WORD.findall(line.lower()) for line in re.split(r"[\n,;:–—]", bare)]
+    clauses = [re.split(r"[,;:–—]", line) for line in bare.split("\n")]
+    heard = [_heard(line) for line in clauses]
+    lines = [_WORD.findall(clause.lower()) for line in clauses for clause in line]
     main = _language([word for line in lines for word in line])
     if main is None:
         return None
     if main != "English" and _hits([word for line in lines for word in line], main) < 4:
         main = "English"  # a few words that look like another language do not make one
     run: list[str] = []  # neighbouring clauses of one other language add up
-    for line in lines:
-        found = _language(line) if len(line) >= 2 else None
+    for line, is_heard in zip(lines, [one for told in heard for one in told], strict=True):
+        found = _language(line) if len(line) >= 2 and not is_heard else None
         run = [*run, *line] if found is not None and found != main else []
         other = _language(run)
         if (
@@ -164,6 +166,26 @@ def _other_words(bare: str, least: int) -> str | None:
         ):
             return f"turns from {main} to {other} at {' '.join(run)[:60]!r}"
     return None
+
+
+def _heard(clauses: list[str]) -> list[bool]:
+    """Of each clause of a sentence whether the one before or the one after it says that it is speech or song."""
+    tells = [_TELLS.search(clause) is not None for clause in clauses]
+    return [
+        not tells[place] and (any(tells[max(place - 1, 0) : place]) or any(tells[place + 1 : place + 2]))
+        for place in range(len(clauses))
+    ]
+
+
+_TELLS = re.compile(
+    r"\b(?:says?|said|sings?|sang|asks?|asked|shouts?|whispers?|repl(?:y|ies|ied)|answers|repeats?|calls out|lyrics?"
+    r"|switch(?:es|ed)? (?:\w+ ){0,4}?to)\b",
+    re.IGNORECASE,
+)
+_SAID = re.compile(
+    r"(?<=[说唱喊问道念叫])[\s:：,，]{0,3}[A-Za-z\u00c0-\u024f][^\u4e00-\u9fff\u3000-\u303f，；.!?,;\n]{3,200}"
+)
+"""What somebody in the clip says, without quotation marks."""
 
 
 def _english_in(bare: str, main: str, least: int) -> str | None:
@@ -204,6 +226,11 @@ def _language_of(words: tuple[str, ...]) -> str | None:
 
 
 KEEP = [
+    example(
+        "He begins in English and then switches to German: ich weiß nicht, was du von mir willst, he says, and coughs."
+    ),
+    example("The lyrics are Spanish, no me dejes en la noche, porque te quiero, and the beat is slow."),
+    example("一个女人先用中文打招呼，接着说 what are you doing with the bag，声音很尖。"),
     example('She says "no me digas, que no es verdad, hombre" and laughs, so she is surprised.'),
     example("The song is in Mandarin: the refrain is 月亮代表我的心 (Yuèliàng Dàibiǎo Wǒ de Xīn)."),
     example("说话人用英语说“I am so happy to see you”，语调上扬，所以是高兴。"),
