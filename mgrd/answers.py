@@ -77,7 +77,7 @@ def _in_other_words(text: str, choices: Sequence[str]) -> Resolved | None:
 
 
 _LONGEST_SAID = 20_000
-"""Characters in which an answer in other words is looked for."""
+"""Characters in which an answer in other words, or a statement within a statement, is looked for."""
 
 
 def is_correct(predicted: str | None, answer: str | None, choices: Sequence[str] | None) -> bool | None:
@@ -193,8 +193,8 @@ _STATED = re.compile(
     r"(?:\s+(?:therefore|thus|clearly|most\s+likely|probably)\b)*\s*:?|\s*[:=])"
     r"|\bI(?:'d|'ll|\s+would|\s+will)?\s+(?:choose|pick|select|go\s+with|opt\s+for)\b"
     rf"|(?:正确|最终|最佳|最合适的?|最可能的?)?{_NOT_THE}(?:答案|选项|选择)(?:应该?|就)?(?:[是为]\s*:?|:)"
-    r"|(?<!不)(?:应该?|应当|我|就|故|因此|所以|^)选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z\u4e00-\u9fff])"
-    rf"|{_NOT_CHOSEN}选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z](?![a-z]))",
+    r"|(?<!不)(?:应该?|应当|我|就|故|因此|所以|^)选(?!选)(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z\u4e00-\u9fff])"
+    rf"|{_NOT_CHOSEN}选(?!选)(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z](?![a-z]))",
     re.IGNORECASE,
 )
 
@@ -243,19 +243,27 @@ def _json_text(value: object) -> str:
     return ", ".join(map(_json_text, value)) if isinstance(value, list) else str(value)
 
 
-def _plainly(text: str, options: list[Option]) -> list[int]:
+_DEEPEST = 3
+"""How often a stated answer may state its answer in turn; deeper is a loop of the model."""
+
+
+def _plainly(text: str, options: list[Option], depth: int = _DEEPEST) -> list[int]:
     """The choices that a stated answer is or begins with, also where it states its answer in turn."""
-    inner = [index for part in _inner(text) for index in _plainly(part, options)]
+    inner = [index for part in _inner(text) for index in _plainly(part, options, depth - 1)] if depth else []
     return inner or exact(text, options) or opening(text, options)
 
 
 def _inner(text: str) -> list[str]:
-    return [part for part in _statements(text) if part != text]
+    return [part for part in _statements(text[:_LONGEST_SAID]) if part != text]
 
 
 def _innermost(text: str) -> str:
-    inner = _inner(text)
-    return _innermost(inner[-1]) if inner else text.strip(TRIM)
+    for _ in range(_DEEPEST):
+        inner = _inner(text)
+        if not inner:
+            break
+        text = inner[-1]
+    return text.strip(TRIM)
 
 
 def _resolve_open(response: str, text: str, answer: str | None) -> Resolved:

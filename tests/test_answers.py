@@ -266,6 +266,19 @@ def test_an_answer_is_resolved_in_time_proportional_to_its_text(unit):
     assert any(seconds(80_000) < 8 * max(seconds(20_000), 0.05) for _ in range(3))
 
 
+@pytest.mark.parametrize(
+    "marker", ["选", "故选", "选A", "选择", "my choice is ", "答案:", "the answer is ", "I choose ", "Answer: ", "option="]
+)
+def test_a_marker_repeated_without_end_neither_nests_nor_takes_long(marker):
+    for text in (marker * 5_000, marker * (100_000 // len(marker))):
+        start = time.process_time()
+        resolve(text, MOODS)
+        resolve(text, None, "3")
+        conclusion(text, MOODS)
+
+        assert time.process_time() - start < 3
+
+
 words = st.text(st.characters(categories=("L", "N")), min_size=2, max_size=12).filter(lambda text: text.strip())
 choices = st.lists(words, min_size=2, max_size=5, unique_by=lambda text: text.casefold())
 
