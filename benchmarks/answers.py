@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from page import check_data, show, write_section
 
 from mgrd.answers import is_correct, resolve
-from mgrd.choices import key_of
+from mgrd.choices import has_doubt, key_of
 from mgrd.matchers import decide
 
 GOLD = Path(__file__).parent / "gold" / "mmau_predictions.jsonl"
@@ -70,6 +70,22 @@ BY_LETTER = {
     "选B": "选{letter}",
     "letter, with a sentence after it": "{letter}. The sound at the start makes this clear.",
 }
+DENIED = {
+    "X would be wrong": "{bare} would be wrong here.",
+    "I doubt it": "I doubt that it is {bare}.",
+    "hardly X": "Hardly {bare}.",
+    "the opposite": "The answer is the opposite of {bare}.",
+    "X? No.": "{bare}? No.",
+    "a question": "Is it {bare}?",
+    "a condition": "If it were {bare}, it would sound different.",
+    "a label": "Ruled out: {bare}",
+    "X - wrong": "{bare} - wrong.",
+    "bold distractor": "**{bare}** is the distractor.",
+    "rejected in JSON": '{{"rejected": {json}}}',
+    "everything except": "Everything except {bare}",
+    "a denial far away": "It is not, whatever anyone might say about the long recording that we heard, {bare}.",
+}
+"""The gold choice denied, doubted, asked or excluded: none may be counted correct."""
 OWN = (
     ["sing", "not sing"],
     ["piano", "electric piano", "the electric piano and a bass"],
@@ -148,6 +164,29 @@ def count_forms(questions: Iterable[tuple[Sequence[str], str]]) -> dict[str, Cou
     return counts
 
 
+def denied(questions: Iterable[tuple[Sequence[str], str]], show: bool) -> list[str]:
+    """The gold choice in every denied form: how many there are, and how many are counted correct.
+
+    Choices that are themselves denials or a yes or no are left out: denied, they may be another choice's text.
+    """
+    total, counted = 0, []
+    for choices, gold in questions:
+        text = next(choice for choice in choices if key_of(choice) == key_of(gold))
+        if any(has_doubt(choice) or key_of(choice) in ("yes", "true", "valid") for choice in choices):
+            continue
+        for form in DENIED.values():
+            said = form.format(bare=text.strip().rstrip("."), json=json.dumps(text))
+            total += 1
+            if is_correct(resolve(said, choices).value, gold, choices):
+                counted.append(f"denied: {said!r} of {list(choices)!r}")
+    if show:
+        print(*counted, sep="\n", file=sys.stderr)
+    return [
+        "",
+        f"The gold choice in {len(DENIED)} denied forms, {total} texts; denied: counted correct: {len(counted)}.",
+    ]
+
+
 def forms_table(counts: dict[str, Count], show: bool) -> list[str]:
     """Form by form, and all together."""
     lines = [
@@ -178,6 +217,7 @@ def own(show: bool) -> list[str]:
         f"{len(OWN)} hard lists of choices, each choice once as the gold one.",
         "",
         *forms_table(count_forms(questions), show),
+        *denied(questions, show),
     ]
 
 
@@ -185,7 +225,8 @@ def published(data: Path, show: bool) -> list[str]:
     """The forms of published questions."""
     rows = list(read(data / "mmau_questions.jsonl"))
     questions = [(row["choices"], row["answer"]) for row in rows]
-    return [f"{len(rows)} questions of MMAU test-mini.", "", *forms_table(count_forms(questions), show)]
+    table = forms_table(count_forms(questions), show)
+    return [f"{len(rows)} questions of MMAU test-mini.", "", *table, *denied(questions, show)]
 
 
 def predictions(data: Path, show: bool) -> list[str]:

@@ -13,7 +13,21 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mgrd.choices import POLAR_END, TRIM, Option, exact, is_denied, key_of, mentions, opening, options_of, pattern_of
+from mgrd.choices import (
+    POLAR_END,
+    TRIM,
+    Option,
+    exact,
+    has_doubt,
+    is_bounded,
+    is_denied,
+    is_framed,
+    key_of,
+    mentions,
+    opening,
+    options_of,
+    pattern_of,
+)
 from mgrd.errors import InputError
 from mgrd.mathematics import is_mathematical, same_value
 from mgrd.meanings import in_order, polarity, same_emotion, with_emotions
@@ -77,7 +91,7 @@ def _in_other_words(text: str, choices: Sequence[str]) -> Resolved | None:
 
 
 _LONGEST_SAID = 20_000
-"""Characters in which an answer in other words is looked for."""
+"""Characters in which an answer in other words, or a statement within a statement, is looked for."""
 
 
 def is_correct(predicted: str | None, answer: str | None, choices: Sequence[str] | None) -> bool | None:
@@ -163,15 +177,26 @@ def _levels(text: str, options: list[Option]) -> Iterator[tuple[str, list[int]]]
         openings = [_SENTENCE_END.split(content, maxsplit=1)[0] for content in statements]
         loose = [index for part in openings for index in mentions(part, options, is_statement=True)]
         yield "the stated answer", plain or loose
+    text = _FIELD.sub(" ", text) if "{" in text else text
     lines = [line for line in text.splitlines() if line.strip()]
     # every line, because a list of the choices names them all
     if named := [index for line in lines for index in exact(line, options) or opening(line, options)]:
         yield "a line of its own", named
-    if named := [index for content in re.findall(r"\*\*(.+?)\*\*", text) for index in exact(content, options)]:
+    bold = [
+        index
+        for part in _SENTENCE_END.split(text)
+        for content in re.findall(r"\*\*(.+?)\*\*", part)
+        for index in exact(content, options)
+        if not has_doubt(part.replace(content, " "))
+    ]
+    if named := bold:
         yield "its bold text", named
     if named := mentions(text, options):
         yield "the response", named
 
+
+_FIELD = re.compile(r"""["'][^"'\n]{0,60}["']\s*:\s*(?:"(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?|\[[^\]\n]*+\]?|[\w.+-]++)""")
+"""A key of JSON with its value: only the keys that are known answer."""
 
 _TAGGED = re.compile(
     r"<(answer|response|conclusion)>((?:(?!<(?:answer|response|conclusion)>).)*?)(?:</\1>|\Z)",
@@ -193,8 +218,8 @@ _STATED = re.compile(
     r"(?:\s+(?:therefore|thus|clearly|most\s+likely|probably)\b)*\s*:?|\s*[:=])"
     r"|\bI(?:'d|'ll|\s+would|\s+will)?\s+(?:choose|pick|select|go\s+with|opt\s+for)\b"
     rf"|(?:正确|最终|最佳|最合适的?|最可能的?)?{_NOT_THE}(?:答案|选项|选择)(?:应该?|就)?(?:[是为]\s*:?|:)"
-    r"|(?<!不)(?:应该?|应当|我|就|故|因此|所以|^)选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z\u4e00-\u9fff])"
-    rf"|{_NOT_CHOSEN}选(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z](?![a-z]))",
+    r"|(?<!不)(?:应该?|应当|我|就|故|因此|所以|^)选(?!选)(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z\u4e00-\u9fff])"
+    rf"|{_NOT_CHOSEN}选(?!选)(?:择|项)?+:?(?=\s*[\"'“(\[]?[A-Z](?![a-z]))",
     re.IGNORECASE,
 )
 
@@ -243,19 +268,27 @@ def _json_text(value: object) -> str:
     return ", ".join(map(_json_text, value)) if isinstance(value, list) else str(value)
 
 
-def _plainly(text: str, options: list[Option]) -> list[int]:
+_DEEPEST = 3
+"""How often a stated answer may state its answer in turn; deeper is a loop of the model."""
+
+
+def _plainly(text: str, options: list[Option], depth: int = _DEEPEST) -> list[int]:
     """The choices that a stated answer is or begins with, also where it states its answer in turn."""
-    inner = [index for part in _inner(text) for index in _plainly(part, options)]
+    inner = [index for part in _inner(text) for index in _plainly(part, options, depth - 1)] if depth else []
     return inner or exact(text, options) or opening(text, options)
 
 
 def _inner(text: str) -> list[str]:
-    return [part for part in _statements(text) if part != text]
+    return [part for part in _statements(text[:_LONGEST_SAID]) if part != text]
 
 
 def _innermost(text: str) -> str:
-    inner = _inner(text)
-    return _innermost(inner[-1]) if inner else text.strip(TRIM)
+    for _ in range(_DEEPEST):
+        inner = _inner(text)
+        if not inner:
+            break
+        text = inner[-1]
+    return text.strip(TRIM)
 
 
 def _resolve_open(response: str, text: str, answer: str | None) -> Resolved:
@@ -280,7 +313,11 @@ def _resolve_open(response: str, text: str, answer: str | None) -> Resolved:
         if answer is not None and (pair := _polar_pair(key_of(answer))) and resolve(last, pair).value is not None:
             return Resolved(last.strip(TRIM), "the last line")
         return Resolved(None, "an open answer of several lines that states no result")
+    if text.endswith("?") and not (answer or "").rstrip().endswith("?"):
+        return Resolved(None, "asks instead of answering")
     if wants_number and as_number(key_of(text)) is None and not is_mathematical(text.strip(TRIM)):
+        if has_doubt(text) or is_bounded(key_of(text)):
+            return Resolved(None, "doubts or bounds the number that it names")
         numbers = sorted(set(measured_in(key_of(text))))
         if len(numbers) == 1:
             return Resolved(numbers[0], "the only number in the response")
@@ -303,7 +340,7 @@ def _is_same(predicted: str, answer: str) -> bool:
     if pair := _polar_pair(gold):
         is_yes = gold == pair[0]
         if _YES.match(said) or _NO.match(said):
-            return bool(_YES.match(said)) is is_yes
+            return bool(_YES.match(said)) is is_yes and not re.search(r"\bnot (?:really|quite|exactly)\b", said)
         return resolve(predicted, pair).value == pair[not is_yes]
     is_emotion = same_emotion(predicted, answer)
     if is_emotion is not None:
@@ -313,7 +350,9 @@ def _is_same(predicted: str, answer: str) -> bool:
     ends = re.search(pattern_of(gold).pattern + r"$", said)
     if ends is None or re.search(r"\b(?:or|either|and)\b|或|和", said.removesuffix(gold)):
         return said == gold
-    return not is_denied(said, ends.start(), ends.end())
+    before = said[: ends.start()]
+    is_plain = is_framed(before) and not has_doubt(before) and not re.search(r"\bthen\b|\bfollowed by\b", before)
+    return is_plain and not is_denied(said, ends.start(), ends.end())
 
 
 _PAIRS = (("yes", "no"), ("true", "false"), ("valid", "invalid"), ("是", "否"), ("是", "不是"))

@@ -145,8 +145,18 @@ _NEXT_LABEL = re.compile(
     r"\s*+(?:(?:and\b|or\b|[,&/和或及])\s*+)*+(?:options?\s+)?"
     r"(?:[(\[]([A-Z])[)\]]|(?<![A-Za-z])([A-Z])(?![\w#♯♭'-])(?:[).]|(?=\s*+(?:$|[,;:&/]|(?:and|or)\b))))"
 )
+_REVOKED = re.compile(
+    r"\s*[\"'”’)*]*[?？吗]|"
+    r"[\s\W]*(?:(?:(?:but|that|this|it|which|is|was|would|be|definitely|certainly|clearly|surely|probably|actually|"
+    r"just)\b|'s)[\s,]*){0,6}(?:wrong|incorrect|mistaken|untrue|unlikely|ruled out|eliminated|distractor|no(?=\W*(?:$|[.,;!]))|"
+    r"not(?=\W*(?:$|[.;!]))|not it\b|nope|kidding|scratch that|never mind|doubt\w*|i doubt|if|unless|maybe|perhaps|"
+    r"possibly|or (?:so|more|less|something|something else)|plus|minus)(?![\w-])|"
+    r"\W*(?:不对|错|不是\W*$|不,|不，)",
+    re.IGNORECASE,
+)
+"""What right after a choice takes it back, asks it, or makes it a condition."""
 _ENDS_HERE = re.compile(
-    r"\s*[\"'”’)*]*(?:[.;:!?(\n]|\s[-–—]|\s*,?\s*(?:because|since|as|so|given|based|due|for|which)\b|[。；：！？（，])"
+    r"\s*[\"'”’)*]*(?:[.;:!(\n]|\s[-–—]|\s*,?\s*(?:because|since|as|so|given|based|due|for|which)\b|[。；：！（，])"
 )
 POLAR_END = (
     r"的?(?=\W*$|\s*[,.;:!?(\n，。；：！？（—–]|\s-|"
@@ -170,7 +180,8 @@ def opening(text: str, options: list[Option]) -> list[int]:
     more = _next_labels(rest, labelled, options) if label and label[0].rstrip()[-1] in ",、)]" else []
     if labelled and after == labelled and not more:
         return labelled
-    if not after and (_NEGATED_AFTER.search(_fold(rest[:60])) or _IS_WRONG.match(rest)):
+    is_wrong = _NEGATED_AFTER.search(_fold(rest[:60])) or _IS_WRONG.match(rest) or _REVOKED.match(rest[:200])
+    if not after and is_wrong:
         return []
     labelled += more
     # a choice's own text, `C` or `A:7/1`, beats a letter with a colon
@@ -196,7 +207,8 @@ def _beginning(text: str, options: list[Option]) -> list[int]:
         if match is None:
             continue
         rest = match.string[match.end() :]
-        is_all = _IS_POLAR.match(rest) if option.key in _POLAR else not rest.strip(TRIM) or _ENDS_HERE.match(rest)
+        is_end = (not rest.strip(TRIM) or _ENDS_HERE.match(rest)) and not _REVOKED.match(rest[:200])
+        is_all = _IS_POLAR.match(rest) if option.key in _POLAR else is_end
         if is_all:
             fits.append((len(option.key), option.index))
     return [max(fits)[1]] if fits else []
@@ -229,45 +241,130 @@ def is_denied(text: str, start: int, end: int) -> bool:
     return bool(_NEGATED_BEFORE.search(text[max(start - 60, 0) : start]) or _NEGATED_AFTER.search(text[end : end + 60]))
 
 
-def mentions(text: str, options: list[Option], *, is_statement: bool = False) -> list[int]:
-    """The choices that a text names anywhere without denying them; the longest wins where they overlap.
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n\s*\n")
+_DOUBT = re.compile(
+    r"\b(?:not(?! only\b)|no(?! doubt\b)|never|neither|nor|none|nobody|nothing(?! but\b)|cannot|without|unlike|hardly|"
+    r"barely|scarcely|doubt\w*|opposite|contrary|lacks?|lacking|refus\w+|fails?|far from|less|least|either|whether|if|"
+    r"unless|except\w*|exclud\w+|eliminat\w+|discard\w*|reject\w*|rul(?:e[sd]?|ing) out|out$|other than|rather than|"
+    r"instead of|anything but|(?:all|every\w*|any\w*)\b[^,;]*\bbut|wrong\w*|incorrect\w*|mistak\w+|false\w*|untrue|"
+    r"unlikely|improbable|implausible|distractors?|tempting|misleading|decoys?|would(?! say\b| be (?:the|an?)\b)|could|"
+    r"might|may|maybe|perhaps|possibly|would have|supposed\w*|suppose|pretend\w*|seemingly|almost|nearly)\b|"
+    r"(?<!no )\bdoubt|n't\b|[?？]|(?<!没)(?<!不)错|不(?!错)|没(?!错)|[非勿吗]|除了?|排除|如果|假如|要是|是否|怀疑|难说|"
+    r"相反|反面|也许|可能|或"
+)
+"""Words of denial, doubt, exclusion, condition or question: a sentence with one says which choice it is not, if any."""
+_TURNS = re.compile(r"\b(?:but|however|although|though|just kidding)\b|但|不过")
+_BOUND = re.compile(
+    r"\b(?:at (?:least|most)|(?:more|less|fewer|greater|larger|smaller|higher|lower) than|or (?:more|less|fewer)|more|over|"
+    r"under|above|below|up to|between|minimum|maximum|plus|minus|times)\b|至少|至多|最多|最少|以上|以下|多于|少于|超过|不到"
+)
+_COMPUTES = (re.compile(r"[-+*/^±<>≤≥=×÷]\s*$"), re.compile(r"\s*(?:[+*/^%<>≤≥=×÷]|[-–]\s*\d)"))
+"""What beside a number makes it another: a sign, arithmetic, a percent sign."""
+_FRAME = re.compile(
+    r"\b(?:is|are|was|were|be|been|sounds?|seems?|appears?|feels?|hears?|heard|suggests?|indicates?|means?|of|like|as|from|"
+    r"has|have|had|there|choose|pick|select|say|go with|points? to|contains?|features?|shows?|conveys?|expresses|do|does|"
+    r"did|i|we|they|he|she|it|nothing but)\b|'s\b|[\u4e00-\u9fff:,，;]"
+)
+_LITTLE = re.compile(
+    r"(?:\W|\b(?:an?|the|very|most|likely|probably|clearly|definitely|options?|choices?|quite|so|just)\b)*"
+)
 
-    Yes and no are never read off running text ("there is no music"); a capital alone, or "one", counts only in a text
-    that states an answer.
+
+def has_doubt(text: str) -> bool:
+    """Whether a text has a word of denial, doubt, exclusion, condition or question."""
+    return _DOUBT.search(text.casefold().replace("’", "'")) is not None
+
+
+def is_bounded(text: str) -> bool:
+    """Whether folded text has a bound ("at least"), which makes the number beside it another."""
+    return _BOUND.search(text) is not None
+
+
+def is_framed(before: str) -> bool:
+    """Whether a name may follow these folded words: a verb that says so, or nothing but articles ("hot" is neither)."""
+    return _FRAME.search(before) is not None or _LITTLE.fullmatch(before) is not None
+
+
+def mentions(text: str, options: list[Option], *, is_statement: bool = False) -> list[int]:
+    """The choices that a sentence of the text names outright; the longest wins where they overlap.
+
+    A sentence that denies one choice may name another ("X rather than Y"); any other word of doubt in it leaves it
+    unread, and so does a bound or arithmetic beside a number. Yes and no are never read off running text ("there is no
+    music"); a capital alone, or "one", counts only in a text that states an answer.
     """
-    folded = _folded(text, lone_one=is_statement)
+    is_whole = any(_SENTENCE.search(option.text) for option in options)
+    sentences = [text] if is_whole else [part for part in _SENTENCE.split(text) if part]
+    return sorted({index for part in sentences for index in _said_in(part, options, is_statement=is_statement)})
+
+
+def _said_in(sentence: str, options: list[Option], *, is_statement: bool) -> set[int]:
+    letters, undenied = _named_letters(sentence, options, is_statement=is_statement)
+    folded = _folded(undenied, lone_one=is_statement)
     spans = [
-        (match.start(), match.end(), option.index)
+        (match.start(), match.end(), option)
         for option in options
-        # a single letter is looked for below, where its case can be seen
+        # a single letter is looked for above, where its case can be seen
         if option.key not in _POLAR and not re.fullmatch(r"[a-z]", option.key)
         for match in option.pattern.finditer(folded)
     ]
-    named, reach = set(), 0
-    for start, end, index in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if end > reach:  # else it lies inside a longer one
-            reach = end
-            if not is_denied(folded, start, end):
-                named.add(index)
-    return sorted(named | set(_named_letters(text, options, is_statement=is_statement)))
+    named, unsure, reach, rest, at = set(letters), set(), 0, [], 0
+    for start, end, option in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if end <= reach:  # it lies inside a longer one
+            continue
+        reach = end
+        before = _NEGATED_BEFORE.search(folded[max(start - 60, 0) : start])
+        after = _NEGATED_AFTER.search(folded[end : end + 60])
+        begins = max(start - 60, 0) + before.start() if before else start
+        rest.append(folded[at : max(begins, at)])
+        at = end + (after.end() if after else 0)
+        if before or after:
+            continue
+        unsure.add(option.index)
+        is_number = option.key[:1].isdigit()
+        around = folded[max(start - 20, 0) : start], folded[end : end + 20]
+        if is_number and (_COMPUTES[0].search(around[0]) or _COMPUTES[1].match(around[1])):
+            continue
+        if is_number and _BOUND.search(folded):
+            continue
+        left = folded[max(start - 400, 0) : start]
+        is_said = is_statement or is_framed(left) or re.search(r"\w", folded[end : end + 40])
+        if is_said and not _TURNS.search(folded, end):
+            named.add(option.index)
+    rest.append(folded[at:])
+    if not named:
+        return set()
+    named |= unsure
+    is_question = sentence.rstrip("\"'”’)* ").endswith(("?", "？"))
+    is_doubted = len(named) == 1 and _DOUBT.search(" | ".join(rest)) is not None
+    return set() if is_question or is_doubted else named
 
 
-_NAMED_LETTER = re.compile(r"\(([A-Z])\)|\b(?:[Oo]ption|[Cc]hoice|选项)\s*([A-Z])\b|(?<![\w#'])([A-Z])(?![\w#♯♭'-])")
+_NAMED_LETTER = re.compile(
+    r"\(([A-Z])\)|\b(?:[Oo]ption|[Cc]hoice|选项)\s*([A-Z])\b|"
+    r"(?<![\w#'])([A-Z])(?![\w#♯♭'-]|\s+(?:flat|sharp|natural|major|minor)\b)"
+)
 _NOUN_PHRASE = re.compile(r"\s+(?!or\b|and\b|is\b|because\b|since\b|as\b)[a-z]")
 
 
-def _named_letters(text: str, options: list[Option], *, is_statement: bool) -> list[int]:
-    """Choices named by a letter in brackets, after `option`, or by a capital that is no article."""
+def _named_letters(text: str, options: list[Option], *, is_statement: bool) -> tuple[list[int], str]:
+    """Choices named by a letter in brackets, after `option`, or by a capital that is no article; and what is left.
+
+    What is left is the text without the denials of letters.
+    """
     single = {option.text: option.index for option in options if re.fullmatch(r"[A-Z]", option.text)}
-    named = []
+    named, rest, at = [], [], 0
     for match in _NAMED_LETTER.finditer(text):
-        is_article = match[3] in ("A", "I") and _NOUN_PHRASE.match(text, match.end())
-        around = text[max(match.start() - 60, 0) : match.start()].casefold(), text[match.end() : match.end() + 60]
-        is_wrong = match[3] is None and _IS_WRONG.match(text, match.end())
-        if is_article or is_wrong or is_denied("".join(around), len(around[0]), len(around[0])):
+        if match[3] in ("A", "I") and _NOUN_PHRASE.match(text, match.end()):
             continue
-        if match[3] and match[3] in single:
+        left = max(match.start() - 60, 0)
+        before = _NEGATED_BEFORE.search(text[left : match.start()].casefold())
+        after = _NEGATED_AFTER.search(text[match.end() : match.end() + 60])
+        is_wrong = _IS_WRONG.match(text, match.end()) if match[3] is None else None
+        if before or after or is_wrong:
+            rest.append(text[at : max(at, left + before.start() if before else match.start())])
+            at = is_wrong.end() if is_wrong else match.end() + (after.end() if after else 0)
+        elif match[3] and match[3] in single:
             named.append(single[match[3]])
         elif match[3] is None or is_statement:
             named += _at_letter(match[1] or match[2] or match[3], options)
-    return named
+    return named, " , ".join([*rest, text[at:]])

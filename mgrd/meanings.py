@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
-from mgrd.choices import POLAR_END, TRIM, key_of
+from mgrd.choices import POLAR_END, TRIM, has_doubt, key_of
 from mgrd.rulebook import built_in
 
 
@@ -75,7 +75,7 @@ def same_emotion(said: str, gold: str) -> bool | None:
         return None
     found = {emotions()[word] for word in _words(said) if word in emotions()}
     denied = re.search(r"\b(?:not|no|never|neither|nor|or|without|than)\b|n't\b|[不没非]|或", said.lower())
-    return found == {emotions()[wanted[0]]} and denied is None
+    return found == {emotions()[wanted[0]]} and denied is None and not has_doubt(said)
 
 
 def _words(text: str) -> list[str]:

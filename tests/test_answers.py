@@ -266,6 +266,47 @@ def test_an_answer_is_resolved_in_time_proportional_to_its_text(unit):
     assert any(seconds(80_000) < 8 * max(seconds(20_000), 0.05) for _ in range(3))
 
 
+@pytest.mark.parametrize(
+    "response",
+    [
+        "Calm would be wrong here.", "I doubt it is calm.", "Hardly calm.", "The opposite of calm.", "Calm? No.", "Is it calm?",
+        "If he were calm, he would speak slowly.", "Incorrect: calm", "Ruled out: calm", "Calm - wrong.",
+        "**Calm** is the distractor.", "The answer is the opposite of calm", "The answer is either calm or something else",
+        '{"rejected": "calm"}', "The answer is calm? No.", "Calm is what she is not.", "~~calm~~ excited",
+        "It is not, whatever anyone might say about the whole long recording, calm.", "Nobody would call this calm.",
+    ],
+)  # fmt: skip
+def test_a_choice_that_is_denied_doubted_asked_or_excluded_is_never_resolved_to(response):
+    assert resolve(response, MOODS).value is None
+
+
+@pytest.mark.parametrize("response", ["at least 3", "3 or more", "3+1", "-3", "3%", "not 3", "more than 3"])
+def test_a_number_with_a_bound_a_sign_or_arithmetic_is_another_number(response):
+    assert resolve(response, ["3", "4", "5"]).value is None
+    assert is_correct(resolve(response, None, "3").value, "3", None) is False
+
+
+@pytest.mark.parametrize(
+    ("response", "gold"), [("hot dog", "dog"), ("He is far from happy", "happy"), ("a dog?", "dog")]
+)
+def test_an_open_answer_that_ends_with_the_gold_one_may_be_another(response, gold):
+    assert is_correct(resolve(response, None, gold).value, gold, None) is False
+
+
+@pytest.mark.parametrize(
+    "marker",
+    ["选", "故选", "选A", "选择", "my choice is ", "答案:", "the answer is ", "I choose ", "Answer: ", "option="],
+)
+def test_a_marker_repeated_without_end_neither_nests_nor_takes_long(marker):
+    for text in (marker * 5_000, marker * (100_000 // len(marker))):
+        start = time.process_time()
+        resolve(text, MOODS)
+        resolve(text, None, "3")
+        conclusion(text, MOODS)
+
+        assert time.process_time() - start < 3
+
+
 words = st.text(st.characters(categories=("L", "N")), min_size=2, max_size=12).filter(lambda text: text.strip())
 choices = st.lists(words, min_size=2, max_size=5, unique_by=lambda text: text.casefold())
 
