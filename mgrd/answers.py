@@ -82,7 +82,9 @@ def _in_other_words(text: str, choices: Sequence[str]) -> Resolved | None:
     stated = [_SENTENCE_END.split(_innermost(content), maxsplit=1)[0] for content in _statements(text)]
     sentences = [part for part in _SENTENCE_END.split(text[:_LONGEST_SAID]) if part.strip(TRIM)]
     for said in [stated] if stated else [[text], sentences[:1], sentences[-1:]]:
-        found = {place for part in said for place in (polarity(part, choices), in_order(part, choices))} - {None}
+        found = {
+            place for part in said if "?" not in part for place in (polarity(part, choices), in_order(part, choices))
+        } - {None}
         if len(found) > 1:
             return None
         for place in found:

@@ -147,8 +147,10 @@ _NEXT_LABEL = re.compile(
 )
 _REVOKED = re.compile(
     r"\s*[\"'”’)*]*[?？吗]|"
-    r"[\s\W]*(?:(?:(?:but|that|this|it|which|is|was|would|be|definitely|certainly|clearly|surely|probably|actually|"
-    r"just)\b|'s)[\s,]*){0,6}(?:wrong|incorrect|mistaken|untrue|unlikely|ruled out|eliminated|distractor|no(?=\W*(?:$|[.,;!]))|"
+    r"[\s\W]*(?:(?:(?:but|that|this|it|which|is (?:the|an?)|is|was|would|be|definitely|certainly|"
+    r"clearly|surely|probably|actually|"
+    r"just)\b|'s)[\s,]*){0,6}(?:wrong|incorrect|mistaken|untrue|unlikely|ruled out|eliminated|"
+    r"distractor|no(?=\W*(?:$|[.,;!]))|"
     r"not(?=\W*(?:$|[.;!]))|not it\b|nope|kidding|scratch that|never mind|doubt\w*|i doubt|if|unless|maybe|perhaps|"
     r"possibly|or (?:so|more|less|something|something else)|plus|minus)(?![\w-])|"
     r"\W*(?:不对|错|不是\W*$|不,|不，)",
@@ -177,6 +179,8 @@ def opening(text: str, options: list[Option]) -> list[int]:
     labelled = _at_letter(letter, options) if label and letter and (letter.isupper() or not label[3]) else []
     rest = text[label.end() :] if label and labelled else ""
     after = _beginning(rest, options)
+    if label and label[0].endswith(":") and rest[:1].isalnum() and after != labelled:
+        labelled = []  # the first letter of a chord, `B:maj/1`
     more = _next_labels(rest, labelled, options) if label and label[0].rstrip()[-1] in ",、)]" else []
     if labelled and after == labelled and not more:
         return labelled
@@ -241,10 +245,11 @@ def is_denied(text: str, start: int, end: int) -> bool:
     return bool(_NEGATED_BEFORE.search(text[max(start - 60, 0) : start]) or _NEGATED_AFTER.search(text[end : end + 60]))
 
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n\s*\n")
+_SENTENCE = re.compile(r"(?<=[.!?])(?<!\d\.)\s+|(?<=[。！？])|\n\s*\n")
 _DOUBT = re.compile(
     r"\b(?:not(?! only\b)|no(?! doubt\b)|never|neither|nor|none|nobody|nothing(?! but\b)|cannot|without|unlike|hardly|"
-    r"barely|scarcely|doubt\w*|opposite|contrary|lacks?|lacking|refus\w+|fails?|far from|less|least|either|whether|if|"
+    r"barely|scarcely|doubt\w*|opposite|contrary|lacks?|lacking|refus\w+|fails?|far from|"
+    r"(?<!or )less|least|either|whether|if|"
     r"unless|except\w*|exclud\w+|eliminat\w+|discard\w*|reject\w*|rul(?:e[sd]?|ing) out|out$|other than|rather than|"
     r"instead of|anything but|(?:all|every\w*|any\w*)\b[^,;]*\bbut|wrong\w*|incorrect\w*|mistak\w+|false\w*|untrue|"
     r"unlikely|improbable|implausible|distractors?|tempting|misleading|decoys?|would(?! say\b| be (?:the|an?)\b)|could|"
@@ -255,14 +260,18 @@ _DOUBT = re.compile(
 """Words of denial, doubt, exclusion, condition or question: a sentence with one says which choice it is not, if any."""
 _TURNS = re.compile(r"\b(?:but|however|although|though|just kidding)\b|但|不过")
 _BOUND = re.compile(
-    r"\b(?:at (?:least|most)|(?:more|less|fewer|greater|larger|smaller|higher|lower) than|or (?:more|less|fewer)|more|over|"
-    r"under|above|below|up to|between|minimum|maximum|plus|minus|times)\b|至少|至多|最多|最少|以上|以下|多于|少于|超过|不到"
+    r"\b(?:at (?:least|most)|(?:more|less|fewer|greater|larger|smaller|higher|lower) than|"
+    r"(?<!more )or (?:more|less|fewer)|more(?! or less\b)|over|"
+    r"under|above|below|up to|between|minimum|maximum|plus|minus|times)\b|"
+    r"至少|至多|最多|最少|以上|以下|多于|少于|超过|不到"
 )
 _COMPUTES = (re.compile(r"[-+*/^±<>≤≥=×÷]\s*$"), re.compile(r"\s*(?:[+*/^%<>≤≥=×÷]|[-–]\s*\d)"))
 """What beside a number makes it another: a sign, arithmetic, a percent sign."""
 _FRAME = re.compile(
-    r"\b(?:is|are|was|were|be|been|sounds?|seems?|appears?|feels?|hears?|heard|suggests?|indicates?|means?|of|like|as|from|"
-    r"has|have|had|there|choose|pick|select|say|go with|points? to|contains?|features?|shows?|conveys?|expresses|do|does|"
+    r"\b(?:is|are|was|were|be|been|sounds?|seems?|appears?|feels?|hears?|heard|suggests?|indicates?|"
+    r"means?|of|like|as|from|"
+    r"has|have|had|there|choose|pick|select|say|go with|points? to|contains?|features?|shows?|"
+    r"conveys?|expresses|do|does|"
     r"did|i|we|they|he|she|it|nothing but)\b|'s\b|[\u4e00-\u9fff:,，;]"
 )
 _LITTLE = re.compile(
@@ -307,6 +316,8 @@ def _said_in(sentence: str, options: list[Option], *, is_statement: bool) -> set
         if option.key not in _POLAR and not re.fullmatch(r"[a-z]", option.key)
         for match in option.pattern.finditer(folded)
     ]
+    turn = max((match.start() for match in _TURNS.finditer(folded)), default=-1)
+    is_bound = is_bounded(folded)
     named, unsure, reach, rest, at = set(letters), set(), 0, [], 0
     for start, end, option in sorted(spans, key=lambda span: (span[0], -span[1])):
         if end <= reach:  # it lies inside a longer one
@@ -324,11 +335,11 @@ def _said_in(sentence: str, options: list[Option], *, is_statement: bool) -> set
         around = folded[max(start - 20, 0) : start], folded[end : end + 20]
         if is_number and (_COMPUTES[0].search(around[0]) or _COMPUTES[1].match(around[1])):
             continue
-        if is_number and _BOUND.search(folded):
+        if is_number and is_bound:
             continue
         left = folded[max(start - 400, 0) : start]
         is_said = is_statement or is_framed(left) or re.search(r"\w", folded[end : end + 40])
-        if is_said and not _TURNS.search(folded, end):
+        if is_said and end > turn:
             named.add(option.index)
     rest.append(folded[at:])
     if not named:

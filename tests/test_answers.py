@@ -269,9 +269,11 @@ def test_an_answer_is_resolved_in_time_proportional_to_its_text(unit):
 @pytest.mark.parametrize(
     "response",
     [
-        "Calm would be wrong here.", "I doubt it is calm.", "Hardly calm.", "The opposite of calm.", "Calm? No.", "Is it calm?",
+        "Calm would be wrong here.", "I doubt it is calm.", "Hardly calm.", "The opposite of calm.", "Calm? No.",
+        "Is it calm?",
         "If he were calm, he would speak slowly.", "Incorrect: calm", "Ruled out: calm", "Calm - wrong.",
-        "**Calm** is the distractor.", "The answer is the opposite of calm", "The answer is either calm or something else",
+        "**Calm** is the distractor.", "The answer is the opposite of calm",
+        "The answer is either calm or something else",
         '{"rejected": "calm"}', "The answer is calm? No.", "Calm is what she is not.", "~~calm~~ excited",
         "It is not, whatever anyone might say about the whole long recording, calm.", "Nobody would call this calm.",
     ],
