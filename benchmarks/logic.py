@@ -91,8 +91,8 @@ def sound(data: Path | None) -> Iterator[tuple[str, list[Trace]]]:
             f"honest revisions, {name}",
             [trace(join(row["think"], row["response"]), row) for row in revisions if half(row["id"]) == name],
         )
-    likely = [row for row in read(GOLD / "contradictions.jsonl") if not row["contradiction"]]
-    yield "no contradictions, blind", [trace(join(row["think"], row["response"]), row) for row in likely]
+    likely = [trace(join(row["think"], row["response"]), row) for row in contradictions(are=False)]
+    yield "no contradictions, blind", likely
     if data is None:
         return
     wrapped = "<think>{}</think>{}"
@@ -102,6 +102,11 @@ def sound(data: Path | None) -> Iterator[tuple[str, list[Trace]]]:
     yield "right agent traces (TalTech)", [trace(wrapped.format(row["trace"], row["predicted"]), row) for row in right]
 
 
+def contradictions(*, are: bool) -> list[dict[str, Any]]:
+    """Of the later blind set: what contradicts itself, or what only looks so."""
+    return [row for row in read(GOLD / "contradictions.jsonl") if row["contradiction"] is are]
+
+
 def flaws(data: Path | None) -> Iterator[tuple[dict[str, Any], Trace]]:
     """The flawed traces; those planted in published ones only where these are at hand."""
     spec = importlib.util.spec_from_file_location("plant", GOLD / "plant.py")
@@ -109,9 +114,6 @@ def flaws(data: Path | None) -> Iterator[tuple[dict[str, Any], Trace]]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     real = {row["id"]: row for row in read(data / "taltech_traces.jsonl")} if data else {}
-    for row in read(GOLD / "contradictions.jsonl"):
-        if row["contradiction"]:
-            yield row | {"kind": "contradiction, blind"}, trace(join(row["think"], row["response"]), row)
     for row in read(GOLD / "flaws.jsonl"):
         if "completion" in row:
             yield row, trace(row["completion"], row, row["finish_reason"])
@@ -168,12 +170,11 @@ def main() -> None:
     count: Counter[tuple[str, str, str]] = Counter()
     for row, one in flaws(args.data):
         names = {objection.check for objection in judge(one, checks)}
-        key = row["kind"], half(row["id"]) if row["kind"] in MEANT else "sealed"
+        key = row["kind"], half(row["id"])
         count[*key, "all"] += 1
         count[*key, "any"] += bool(names)
-        meant = MEANT[row["kind"].partition(",")[0]]
-        count[*key, "own"] += bool(names & meant)
-        if args.list and key[1] == "open" and not names & meant:
+        count[*key, "own"] += bool(names & MEANT[row["kind"]])
+        if args.list and key[1] == "open" and not names & MEANT[row["kind"]]:
             print(f"missed {row['id']}: {row.get('how', one.completion[:200])!r}", file=sys.stderr)
     head = " | ".join(f"{name}, {what}" for name in ("open", "sealed") for what in ("meant", "any", "of"))
     caught = [f"| flaw | {head} |", "|---|---|---|---|---|---|---|"]
@@ -187,8 +188,10 @@ def main() -> None:
         caught.append(f"| {kind} | {' | '.join(cells)} |")
     sums = [str(total[name, what]) for name in ("open", "sealed") for what in ("own", "any", "all")]
     caught.append(f"| all | {' | '.join(sums)} |")
-    blind = [str(count["contradiction, blind", "sealed", what]) for what in ("own", "any", "all")]
-    caught.append(f"| contradiction, a later blind set | | | | {' | '.join(blind)} |")
+    blind = [trace(join(row["think"], row["response"]), row) for row in contradictions(are=True)]
+    names = [{objection.check for objection in judge(one, checks)} for one in blind]
+    own = sum(bool(one & MEANT["contradiction"]) for one in names)
+    caught.append(f"| contradiction, a later blind set | | | | {own} | {sum(map(bool, names))} | {len(blind)} |")
     sections = {"sound": passed, "flawed": caught}
     if args.data is not None:
         sections["cost"] = cost(checks, args.data)
