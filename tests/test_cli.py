@@ -294,10 +294,10 @@ def test_every_benchmark_takes_json_and_prints_its_sections_as_one_object(capfd)
         ("measure", "emodb: no such folder of WAV files"),
     ],
 )
-def test_a_benchmark_names_what_its_data_lacks_in_one_line(words, missing, capfd):
+def test_a_benchmark_names_what_its_data_lacks_in_one_line(words, missing, tmp_path, capfd):
     name, *more = words.split()
-    assert bench.run(name, [*more, "--data", "nope"]) == 1
-    assert capfd.readouterr() == ("", f"Error: nope/{missing}; --data names the folder that holds it\n")
+    assert bench.run(name, [*more, "--data", str(tmp_path)]) == 1
+    assert capfd.readouterr() == ("", f"Error: {tmp_path}/{missing}; --data names the folder that holds it\n")
 
 
 def test_in_a_wheel_a_benchmark_that_needs_a_checkout_says_so_in_one_line(benchmarks, capfd):

@@ -247,9 +247,10 @@ def test_an_option_of_a_check_reaches_it(stage_folder, clips):
 
 
 def test_another_no_gold_is_told_of_by_its_flag(stage_folder, clips):
-    run(stage_folder, stage_folder, clips)
+    folder = stage_folder([trace(0, answer=None)])
+    run(folder, folder, clips)
     with pytest.raises(SettingsError, match="--no-gold majority is another setting"):
-        run(stage_folder, stage_folder, clips, Filter(workers=1, no_gold="majority"))
+        run(folder, folder, clips, Filter(workers=1, no_gold="majority"))
 
 
 def test_a_file_of_questions_is_told_of_as_one(tmp_path):
