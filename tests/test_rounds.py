@@ -287,6 +287,8 @@ def test_a_stage_that_the_system_killed_is_named_with_the_likely_reason(home):
 def test_a_signal_reaches_the_running_stage_once_and_the_run_waits_for_it(home, capfd, sent, arrives, raised):
     behave(home, round_01__generate="hang")
     before = signal.getsignal(sent)
+    if before is signal.SIG_IGN:
+        pytest.skip(f"{sent.name} is ignored here, as under nohup: a run leaves it so")
 
     def send():
         while not (home / "hanging").exists():
