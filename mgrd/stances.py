@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from mgrd.choices import TRIM, Option, exact, opening, options_of
+from mgrd.choices import TRIM, exact, opening, options_of
 
 STATED, NAMED, REJECTED = "stated", "named", "rejected"
 _MOST = 40
@@ -33,23 +33,34 @@ class Stance:
     """The sentence, at most 100 characters of it."""
 
 
-_END = re.compile(r"(?<=[.!?])[\"'”’)*]*\s+|(?<=[。！？；])[”’」』）]*|\n+")
+_END = re.compile(r"[.!?][\"'”’)*]*\s+|。[”’」』)]*|\n+")
+"""Begins with what is rare, so that a search is fast; the sign that ends a sentence is of the sentence."""
 
 
 @lru_cache(maxsize=8)  # several checks ask about one trace
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences of a text in NFKC form, without white space around them; headings and list items are sentences."""
     normal = text if text.isascii() else unicodedata.normalize("NFKC", text)
-    return tuple(part for one in _END.split(normal) if (part := one.strip()) and part.strip(TRIM))
+    begin, parts = 0, []
+    for end in _END.finditer(normal):
+        parts.append(normal[begin : end.start() + (normal[end.start()] != "\n")])
+        begin = end.end()
+    return tuple(part for one in [*parts, normal[begin:]] if (part := one.strip()) and part.strip(TRIM))
 
 
 _WORDS = re.compile(r"[a-z_]+")
+_TO_WORDS = {i: " " for i in range(128) if not _WORDS.match(chr(i)) and chr(i) != "\n"}
 
 
 @lru_cache(maxsize=8)
 def words_of(text: str) -> tuple[frozenset[str], ...]:
-    """The distinct words of each of `sentences(text)`, in lower case."""
-    return tuple(frozenset(_WORDS.findall(one.lower())) for one in sentences(text))
+    """The distinct words of each of `sentences(text)`, in lower case: runs of the letters a to z and underscores."""
+    if not (said := sentences(text)):
+        return ()
+    small = "\n".join(said).lower()  # no sentence holds a line break
+    if not small.isascii():
+        small = small.encode("ascii", "replace").decode()
+    return tuple(frozenset(line.split()) for line in small.translate(_TO_WORDS).split("\n"))
 
 
 REVISION = re.compile(
@@ -106,6 +117,12 @@ _SAYING = frozenset(
 )
 
 
+_SAY = frozenset(
+    "say tell read reading shout whisper repeat insist mention ask sing calls".split()  # noqa: SIM905
+)
+"""Beside `_SAYING`, words with which somebody says something."""
+
+
 def spoken_before(sentence: str, at: int) -> bool:
     """Whether what stands at a place of a sentence is what somebody in the clip says, and not a conclusion from it."""
     found = _SPEAKING.search(sentence, 0, at)
@@ -118,9 +135,15 @@ def own_words(text: str) -> str:
     kept = [
         one
         for one, words in zip(said, words_of(text), strict=True)
-        if (one.isascii() and words.isdisjoint(_SAYING)) or not tells_of_others(one)
+        if (words.isdisjoint(_SAYING) and (one.isascii() or not _may_say(one, words))) or not tells_of_others(one)
     ]
     return text if len(kept) == len(said) else "\n".join(kept)
+
+
+def _may_say(sentence: str, words: frozenset[str]) -> bool:
+    """Whether a sentence that is not of ASCII alone may hold what `tells_of_others` looks for."""
+    stems = not words.isdisjoint(_SAY) or any("announc" in word or "explain" in word for word in words)
+    return stems or _HAN.search(sentence) is not None
 
 
 def tells_of_others(sentence: str) -> bool:
@@ -224,48 +247,67 @@ def stances(think: str, choices: Sequence[str]) -> list[Stance]:
 @lru_cache(maxsize=8)
 def _stances(think: str, choices: tuple[str, ...]) -> tuple[Stance, ...]:
     options = options_of(choices)
-    patterns = _patterns(choices)
-    # the first word of each, for a line may break within a choice
-    own = [frozenset(_WORDS.findall(option.text.lower())) - {"a", "an", "the"} for option in options]
-    names = [one for one in own if one] + [frozenset(("option",)), frozenset(("choice",))]
-    always = not all(own)
+    own, bare = _own_words(choices), _bare(choices)
+    any_own = frozenset().union(*own) if all(own) else None
     found: list[Stance] = []
     for place, (sentence, words) in enumerate(zip(sentences(think), words_of(think), strict=True)):
-        other = not sentence.isascii()
-        if (other or not words.isdisjoint(_NONE_SIGNS)) and _NONE.search(sentence) and not HEDGED.search(sentence):
-            said = {option.index: REJECTED for option in options}
-        else:
-            may_name = (
-                other
-                or any(name <= words for name in names)
-                or "(" in sentence
-                or _LETTER_FIRST.match(sentence) is not None
-            )
-            said = _mentioned(sentence, patterns) if may_name or always else {}
-            may_state = said or other or not words.isdisjoint(_STATING_SIGNS)
-            stated = _stated(sentence, options, patterns) if may_state else set()
-            if stated and not (HEDGED.search(sentence) or _REPORTED.search(sentence)):
-                said |= dict.fromkeys(stated, STATED)
-            if len(said) > 1 and _BOTH.search(sentence) and not HEDGED.search(sentence):
-                said = dict.fromkeys(said, STATED)
+        other = not sentence.isascii() and _HAN.search(sentence) is not None
+        none = other or (not words.isdisjoint(_NONE_SIGNS) and any(sign in sentence.lower() for sign in _NONE_OF))
+        if none and _NONE.search(sentence) and not HEDGED.search(sentence):
+            found += [Stance(place, choices[option.index], REJECTED, sentence[:100]) for option in options]
+            continue
+        by_letter = (
+            other
+            or "(" in sentence
+            or not words.isdisjoint(_LETTER_SIGNS)
+            or ((sentence[1:2] == "i" or not sentence[1:2].isalpha()) and _LETTER_FIRST.match(sentence) is not None)
+        )
+        mentions = []
+        if by_letter or any_own is None or not words.isdisjoint(any_own):
+            may_name = tuple([by_letter or name <= words for name in own])
+            mentions = list(_mentions(sentence, _patterns(choices, may_name))) if any(may_name) else []
+        announces = other or not words.isdisjoint(_ANNOUNCE_SIGNS) or ("be" in words and not words.isdisjoint(_MUST_BE))
+        if not (mentions or announces or bare):
+            continue
+        said = _mentioned(sentence, mentions)
+        stated = _announced(sentence, choices) if announces else set()
+        if other or not words.isdisjoint(_RIGHT_SIGNS) or words.issuperset(("it", "is")):
+            stated |= _called_right(sentence, mentions, bare)
+        if stated and not (HEDGED.search(sentence) or _REPORTED.search(sentence)):
+            said |= dict.fromkeys(stated, STATED)
+        if len(said) > 1 and ("both" in words or other) and _BOTH.search(sentence) and not HEDGED.search(sentence):
+            said = dict.fromkeys(said, STATED)
         found += [Stance(place, choices[index], kind, sentence[:100]) for index, kind in said.items()]
     return tuple(found)
 
 
+@lru_cache(maxsize=256)
+def _own_words(choices: tuple[str, ...]) -> tuple[frozenset[str], ...]:
+    """The words that a sentence must have to name each option by its text; none where the text is not of letters."""
+    return tuple(frozenset(_WORDS.findall(one.text.lower())) - {"a", "an", "the"} for one in options_of(choices))
+
+
+_HAN = re.compile("[\u4e00-\u9fff]")
 _LETTER_FIRST = re.compile(r"[A-Z](?:[.:,、]|\s*(?:不|也不|错|排除|is\b))")
+_LETTER_SIGNS = frozenset(("option", "choice"))
 _NONE_SIGNS = frozenset("none neither no not all every each".split())  # noqa: SIM905
-_STATING_SIGNS = frozenset(
-    """answer answers choice option response right correct true accurate left one i we must has can choosing picking
-    selecting going
+_NONE_OF = ("option", "choice", "answer", "candidate", "possibilit", "of them")
+_ANNOUNCE_SIGNS = frozenset(
+    """answer choice option response choose pick select go going opt settle conclude choosing picking selecting
     settling""".split()  # noqa: SIM905
 )
-"""One of them is in every sentence that states an answer, or rejects all: looking for them is cheap."""
+_MUST_BE = frozenset(("must", "has", "can"))
+_RIGHT_SIGNS = frozenset("right correct true accurate answer choice option one left".split())  # noqa: SIM905
+"""One of them (or `it is`) is in every English sentence that states an answer or rejects all: looking is cheap."""
 
 
-@lru_cache(maxsize=256)
-def _patterns(choices: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Finds any choice of words by its text, or by its letter where that stands for a choice; a group each."""
-    options = options_of(choices)
+@lru_cache(maxsize=1024)
+def _patterns(choices: tuple[str, ...], may_name: tuple[bool, ...] | None = None) -> re.Pattern[str] | None:
+    """Finds any choice of words by its text, or by its letter where that stands for a choice; a group each.
+
+    `may_name`: of the options, those to look for; each that is looked for in vain takes time.
+    """
+    options = [one for place, one in enumerate(options_of(choices)) if may_name is None or may_name[place]]
     parts = []
     for option in sorted(options, key=lambda one: -len(one.text)):
         text = re.sub(r"^(?:an?|the)\s+", "", option.text.strip(TRIM), flags=re.IGNORECASE)
@@ -287,9 +329,8 @@ def _mentions(sentence: str, pattern: re.Pattern[str] | None) -> Iterator[tuple[
         yield int((match.lastgroup or "o0")[1:]), match.start(), match.end()
 
 
-def _mentioned(sentence: str, pattern: re.Pattern[str] | None) -> dict[int, str]:
+def _mentioned(sentence: str, mentions: list[tuple[int, int, int]]) -> dict[int, str]:
     """The choices that a sentence names, each rejected or merely named; named wins where it does both."""
-    mentions = list(_mentions(sentence, pattern))
     if not mentions:
         return {}
     said: dict[int, str] = {}
@@ -309,8 +350,9 @@ def _mentioned(sentence: str, pattern: re.Pattern[str] | None) -> dict[int, str]
     return said
 
 
-def _stated(sentence: str, options: list[Option], pattern: re.Pattern[str] | None) -> set[int]:
-    """The choices that a sentence states as the answer."""
+def _announced(sentence: str, choices: tuple[str, ...]) -> set[int]:
+    """The choices that a sentence announces as the answer ("the answer is")."""
+    options = options_of(choices)
     found: set[int] = set()
     for match in islice(_ANNOUNCES.finditer(sentence), _MOST):
         theirs = _THEIRS.search(sentence, max(0, match.start() - 40), match.end())
@@ -320,24 +362,39 @@ def _stated(sentence: str, options: list[Option], pattern: re.Pattern[str] | Non
         named = exact(slot, options) or opening(slot, options)
         if not named:  # "a church, given the bells": a choice that only begins what follows
             bare = re.sub(r"^(?:an?|the|option|choice)\s+", "", slot.lstrip("\"'“「* "), flags=re.IGNORECASE)
-            first = next(_mentions(bare, pattern), None)
+            first = next(_mentions(bare, _patterns(choices)), None)
             named = [first[0]] if first is not None and first[1] == 0 else []
         if len(named) == 1:
             found.add(named[0])
-    for index, start, end in _mentions(sentence, pattern):
+    return found
+
+
+def _called_right(
+    sentence: str, mentions: list[tuple[int, int, int]], bare: list[tuple[int, re.Pattern[str]]]
+) -> set[int]:
+    """The choices that a sentence calls right ("is correct")."""
+    found: set[int] = set()
+    for index, start, end in mentions:
         if _IS_RIGHT.match(sentence[end : end + 80]) and not _NO_BEFORE.search(
             re.sub(r"no doubt", "", sentence[max(0, start - 60) : start])
         ):
             found.add(index)
-    for option in options:
-        word = option.text.strip(TRIM)
-        if word.casefold() in _POLAR or re.fullmatch(r"\d+|\w", word):
-            for match in islice(
-                re.finditer(rf"(?<![\w.]){re.escape(word)}(?![\w.]\w)", sentence, re.IGNORECASE), _MOST
-            ):
-                if _IS_RIGHT.match(sentence[match.end() : match.end() + 80]):
-                    found.add(option.index)
+    for index, pattern in bare:
+        for match in islice(pattern.finditer(sentence), _MOST):
+            if _IS_RIGHT.match(sentence[match.end() : match.end() + 80]):
+                found.add(index)
     return found
+
+
+@lru_cache(maxsize=256)
+def _bare(choices: tuple[str, ...]) -> list[tuple[int, re.Pattern[str]]]:
+    """The options that are yes or no, a number or a single letter, and what finds each as it stands."""
+    texts = [(option.index, option.text.strip(TRIM)) for option in options_of(choices)]
+    return [
+        (index, re.compile(rf"(?<![\w.]){re.escape(text)}(?![\w.]\w)", re.IGNORECASE))
+        for index, text in texts
+        if text.casefold() in _POLAR or re.fullmatch(r"\d+|\w", text)
+    ]
 
 
 def revised(think: str, first: int, second: int) -> bool:

@@ -69,7 +69,9 @@ _QUOTED = re.compile(r"“[^”\n]{0,300}”|\"[^\"\n]{0,300}\"|「[^」\n]{0,30
 def check(trace: Trace) -> str | None:
     """Object to a denial, in the reasoning or in the response; what a speaker says is nobody's denial."""
     for name, text in (("reasoning", trace.think), ("response", trace.response)):
-        small = _CAPITALS.sub(lambda letters: letters[0].lower(), text)
+        small = text.lower()
+        if len(small) != len(text):
+            small = _CAPITALS.sub(lambda letters: letters[0].lower(), text)
         own = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), small)
         for denial in chain(_DENIAL.finditer(own), () if own.isascii() else _CHINESE_DENIAL.finditer(own)):
             if not _REPORTED.search(own[max(denial.start() - 80, 0) : denial.start()]):

@@ -7,6 +7,7 @@ fine: what counts is the evidence that decides, the last before the conclusion w
 """
 
 import re
+from bisect import bisect_left
 
 from mgrd.rulebook import Trace, example
 
@@ -55,14 +56,12 @@ def check(trace: Trace) -> str | None:
     words = set(re.findall(r"[a-z]+", asked))
     if words.isdisjoint(PERCEPTUAL) and not any(word in asked for word in PERCEPTUAL_ZH):
         return None
-    evidence = _evidence(trace)
-    if not evidence:
+    last = _last_words(trace)
+    if last is None:
         return None
-    if all(kind == "words" for kind, _, _ in evidence):
-        return f"the question is about the sound, and the only evidence is words: {_short(evidence[-1][1])}"
-    kind, text, contrasted = evidence[-1]
-    if kind != "words":
-        return None
+    text, contrasted, only = last
+    if only:
+        return f"the question is about the sound, and the only evidence is words: {_short(text)}"
     concludes = (
         _CONCLUDES.search(text)
         or _TURNS.match(text)
@@ -73,30 +72,28 @@ def check(trace: Trace) -> str | None:
     return None
 
 
-def _evidence(trace: Trace) -> list[tuple[str, str, bool]]:
-    """(words | sound, the text, whether a contrast introduces it), in order; `but` splits a sentence."""
+def _last_words(trace: Trace) -> tuple[str, bool, bool] | None:
+    """The words that are the last evidence, whether a contrast introduces them, and whether they are the only evidence.
+
+    None where the last evidence is a sound, or there is none. Looks from the end; `but` splits a sentence.
+    """
     starts = sorted(claim.start for claim in trace.claims if _is_heard(claim.modality, claim.cue))
-    found: list[tuple[str, str, bool]] = []
-    k = 0
-    for sentence in _CLAUSE.finditer(trace.think):
-        begin, contrasted = sentence.start(), False
-        for end, turns in _parts(sentence):
+    clauses = list(_CLAUSE.finditer(trace.think))
+    for sentence in reversed(clauses):
+        for begin, end, contrasted in reversed(_parts(sentence)):
+            if bisect_left(starts, begin) < bisect_left(starts, end):
+                return None
             part = trace.think[begin:end]
-            while k < len(starts) and starts[k] < begin:
-                k += 1
-            heard = k < len(starts) and starts[k] < end
-            if heard:
-                found.append(("sound", part, contrasted))
-            elif _TRANSCRIPT.search(part):
-                found.append(("words", part, contrasted))
-            begin, contrasted = end, turns
-    return found
+            if _TRANSCRIPT.search(part):
+                return part, contrasted, not starts or starts[-1] < clauses[0].start()
+    return None
 
 
-def _parts(sentence: re.Match[str]) -> list[tuple[int, bool]]:
-    """Where the parts of a sentence end, and whether a contrast follows."""
-    turns = [(sentence.start() + turn.start(), True) for turn in _CONTRAST.finditer(sentence[0])]
-    return [*turns, (sentence.end(), False)]
+def _parts(sentence: re.Match[str]) -> list[tuple[int, int, bool]]:
+    """Where the parts of a sentence begin and end, and whether a contrast introduces them."""
+    turns = [sentence.start() + turn.start() for turn in _CONTRAST.finditer(sentence[0])]
+    begins = [sentence.start(), *turns]
+    return [(begin, end, at > 0) for at, (begin, end) in enumerate(zip(begins, [*turns, sentence.end()], strict=True))]
 
 
 def _is_heard(modality: str, cue: str) -> bool:

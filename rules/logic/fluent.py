@@ -9,11 +9,15 @@ short salad of real words goes unseen: a model-based judge can be stricter.
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from mgrd.rulebook import Trace, example
 
-_TOKEN = re.compile(r"[^\W\d_\u4e00-\u9fff]+(?:['’][^\W\d_\u4e00-\u9fff]+)*|[\u4e00-\u9fff]|[^\s\w]|\d+")
+# The first two are of the third and fifth, for most tokens are plain words, commas and points.
+_TOKEN = re.compile(
+    r"[A-Za-z]++(?=[ ,.\n])|[,.]"
+    r"|[^\W\d_\u4e00-\u9fff]+(?:['’][^\W\d_\u4e00-\u9fff]+)*|[\u4e00-\u9fff]|[^\s\w]|\d+"
+)
 _BROKEN = re.compile(r"[\ufffd\u0000-\u0008\u000b\u000c\u000e-\u001f\ue000-\uf8ff]")
 _MIXED = re.compile(r"[a-z][\u0400-\u04ff]|[\u0400-\u04ff][a-z]", re.IGNORECASE)  # not Greek: Δf and μPa are symbols
 # Lower case only: GMAJ and LSTM are names. No vowel, six consonants in a row, or letters that neither English nor a
@@ -59,6 +63,7 @@ _SOUNDING = frozenset(
 
 _STUTTERS = frozenset(_NEVER_TWICE.split())
 _PAIRS = frozenset((a, b) for first, second in _NEVER_NEXT for a in first.split() for b in second.split())
+_FIRST = frozenset(first for first, _ in _PAIRS)
 
 
 _MOJIBAKE = re.compile(
@@ -70,6 +75,12 @@ _MOJIBAKE = re.compile(
 )
 """UTF-8 read as Latin-1, cp1252 or GBK, and characters left in their escapes: three of them are no slip."""
 _LATIN_1 = re.compile("[\u00c2-\u00c5\u00d0\u00e2-\u00ef]")
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_APART_TWO = re.compile(r"[ .,-][^\W\d_\u4e00-\u9fff][ .,-]{1,2}[^\W\d_\u4e00-\u9fff][ .,-]")
+_DIGIT_LETTER = re.compile("[0-9][a-z]")
+_DIGITS_BETWEEN = re.compile(r"\d[a-z]+\d+[a-z]+\d", re.IGNORECASE)
+_SIX_SIGNS = re.compile(r"[^\w\s.…=_*#>|~+-]{6}")
+"""What these four find, the costlier patterns after which they are named need."""
 _APART = re.compile(r"(?:(?<=\s)|^)(?:[^\W\d_\u4e00-\u9fff][ .,-]{1,2}){9}")
 """Nine letters, each on its own; a melody spelt out is in capitals."""
 _HACKED = re.compile(r"\b([a-z]{1,4})-\1-(?=\1)", re.IGNORECASE)
@@ -87,12 +98,14 @@ _NO_ONSET = re.compile(
     r"|bz|gb|gd|kp|pf|vl|vr|zl|zh|xh|mn)[bcdfghjklmnpqrstvwxz]{2}[a-z]+"
 )
 """Two consonants that no English word begins with: transposed and reversed words have them."""
-_NO_START = re.compile(
-    r"(?:^|[，。；！？,;!?]\s*)(?:的(?![确士话是])|了(?![解不却结])|们|着(?![急手眼重火凉装陆迷])|吗|呢(?![喃绒])"
+_NO_FIRST = (
+    r"(?:的(?![确士话是])|了(?![解不却结])|们|着(?![急手眼重火凉装陆迷])|吗|呢(?![喃绒])"
     r"|吧(?![台嗒唧])|之(?![前后间所一类])"
     r"|得(?![到出知了以出益意])|地(?![面铁上下方板点址球名道区震毯])|(?:很|是|在|和|不|也|都|把"
     r"|被)(?=[，。；！？,;!?]))"
 )
+_NO_START = re.compile(rf"[，。；！？,;!?]\s*{_NO_FIRST}")
+_NO_BEGINNING = re.compile(_NO_FIRST)
 _NO_PAIR = re.compile(
     r"(?<![我你他她它咱人们孩员师生女男者客友众手民兵士家姐妹兄弟妈爸爷奶叔哥星手伴车乐唱学工])们"
     r"|[我你他她它]们[我你他她它]|的[很了着们吗]|了[的着们](?![的确])|很[的了着们听在和而]"
@@ -117,7 +130,7 @@ def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 3
     text = trace.think
     if broken := _BROKEN.search(text):
         return f"holds the broken character {broken[0]!r} after {text[max(broken.start() - 20, 0) : broken.start()]!r}"
-    if not text.isascii() and (mixed := _MIXED.search(text)):
+    if not text.isascii() and _CYRILLIC.search(text) and (mixed := _MIXED.search(text)):
         return f"mixes scripts within a word: {text[max(mixed.start() - 10, 0) : mixed.end() + 10]!r}"
     may_be = any(sign in text for sign in ("\\", "%E", "%C", "%2", "&#", "锟", "烫", "屯")) or (
         not text.isascii() and _LATIN_1.search(text)
@@ -125,23 +138,25 @@ def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 3
     wrong = [match.start() for match in _MOJIBAKE.finditer(text)] if may_be else []
     if len(wrong) >= 3 or (wrong and text[wrong[0]] in "锟烫屯\\%&"):
         return f"is in a broken encoding: {text[max(wrong[0] - 10, 0) : wrong[0] + 30]!r}"
-    if any(sign in text for sign in "@$^*~") and (random := _RANDOM.search(text)):
+    if any(sign in text for sign in "@$^*~") and _may_be_random(text) and (random := _RANDOM.search(text)):
         return f"holds random characters: {random[0]!r}"
     spaced = text.split()
-    distinct = " ".join(dict.fromkeys(spaced))
-    if len(spaced) > 9 and (apart := _APART.search(text)) and not apart[0].isupper():
+    if len(spaced) > 9 and _APART_TWO.search(text) and (apart := _APART.search(text)) and not apart[0].isupper():
         return f"spells its words apart: {apart[0]!r}"
-    if len(cased := sorted(set(_CASED.findall(distinct)))) >= 5:
+    distinct = dict.fromkeys(spaced)
+    capitals = " ".join(one for one in distinct if not (one.islower() or one.istitle()))
+    if len(cased := sorted(set(_CASED.findall(capitals)))) >= 5:
         return f"mixes its capitals: {', '.join(map(repr, cased[:4]))}"
-    if len(leet := sorted(set(_LEET.findall(distinct)))) >= 4:
+    if len(_DIGIT_LETTER.findall(text)) >= 4 and len(leet := sorted(set(_LEET.findall(" ".join(distinct))))) >= 4:
         return f"writes digits for letters: {', '.join(map(repr, leet[:4]))}"
     tokens = _TOKEN.findall(text)
-    words = [token for token in tokens if token[0].isalpha()]
-    if too_long := next((word for word in words if len(word) > longest and word.isascii()), None):
+    long = (one for one in tokens if len(one) > longest) if max(map(len, distinct), default=0) > longest else ()
+    if too_long := next((word for word in long if word[0].isalpha() and word.isascii()), None):
         return f"holds a word of {len(too_long)} letters, {too_long[:30]!r}"
-    if row := _row([token for token in tokens if token != ","]):
+    small = "\n".join(tokens).lower().split("\n") if tokens else []  # faster than one by one
+    if row := _row(tokens, small):
         return f"says {row[0]!r} {row[1]} times in a row"
-    found = sorted([*_slips(tokens), *_chinese_slips(text)])
+    found = sorted([*_slips(tokens, small), *_chinese_slips(text)])
     start = 0
     weight = 0.0
     for end, (at, size, _) in enumerate(found):
@@ -155,16 +170,19 @@ def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 3
     return None
 
 
-def _slips(tokens: list[str]) -> Iterator[tuple[int, float, str]]:
+def _may_be_random(text: str) -> bool:
+    """Whether a text has what random characters have: three of some signs, six in a row, digits between letters."""
+    signs = sum(text.count(sign) for sign in "@#$%^&") >= 3
+    return signs or _SIX_SIGNS.search(text) is not None or _DIGITS_BETWEEN.search(text) is not None
+
+
+def _slips(tokens: list[str], small: list[str]) -> Iterator[tuple[int, float, str]]:
     """Where, how grave, and the words: what is said twice, pairs that no grammar joins, words nobody can say."""
-    small = [token.lower() for token in tokens]
-    odd = {word for word in set(tokens) if word.islower() and word.isascii() and len(word) > 1 and _oddity(word)}
+    odd = {word for word in set(tokens) if len(word) > 1 and word.islower() and word.isascii() and _oddity(word)}
     hot = [
         at
-        for at, (first, a, b, second) in enumerate(
-            zip(tokens, small, [*small[1:], ""], [*tokens[1:], ""], strict=False)
-        )
-        if a == b or first in odd or b in _UNITS or ((first if first == "A" else a), second) in _PAIRS
+        for at, (first, a, b) in enumerate(zip(tokens, small, [*small[1:], ""], strict=False))
+        if a == b or a in _FIRST or b in _UNITS or first in odd
     ]
     for at in hot:
         first, second = tokens[at], tokens[at + 1] if at + 1 < len(tokens) else ""
@@ -201,27 +219,32 @@ def _oddity(word: str) -> float:
 
 def _chinese_slips(text: str) -> Iterator[tuple[int, float, str]]:
     """The same of Chinese, a character being a word, with what stammers."""
-    for match in _HACKED.finditer(text) if text.count("-") > 1 else ():
+    for match in _HACKED.finditer(text) if _BETWEEN_HYPHENS.search(text) else ():
         if match[1].lower() in _SOUNDING:
             continue
         yield text.count(" ", 0, match.start()), 2 / 3, match[0]
     if not _HAN.search(text):
         return
-    for pattern in (_NO_START, _NO_PAIR):
-        for match in pattern.finditer(text):
-            yield match.start(), 1.0, text[max(match.start() - 2, 0) : match.end() + 2]
+    matches = [_NO_PAIR.finditer(text, run.start(), run.end()) for run in _HAN_RUN.finditer(text)]
+    beginning = _NO_BEGINNING.match(text)
+    for match in chain([beginning] if beginning else [], _NO_START.finditer(text), *matches):
+        yield match.start(), 1.0, text[max(match.start() - 2, 0) : match.end() + 2]
 
 
+_BETWEEN_HYPHENS = re.compile(r"-([a-z]{1,4})-\1", re.IGNORECASE)
 _HAN = re.compile("[\u4e00-\u9fff]")
+_HAN_RUN = re.compile("[\u4e00-\u9fff，。！？,]{2,}")
 _UNITS = frozenset(("hz", "khz", "db", "bpm"))
 _NEAR = frozenset(("about", "around", "near", "nearly", "roughly", "approximately"))
 
 
-def _row(tokens: list[str], most: int = 7) -> tuple[str, int] | None:
+def _row(tokens: list[str], small: list[str], most: int = 7) -> tuple[str, int] | None:
     """An English word that is said more than `most` times in a row, but for sounds, spelt out or in one letter."""
-    small = [token.lower() for token in tokens]
-    if not any(small[at] == small[at + 1] == small[at + 2] == small[at + 3] for at in range(0, len(small) - 3, 4)):
-        return None  # a run of eight holds a stretch of four that begins at a multiple of four
+    if "," in small:
+        tokens, small = [one for one in tokens if one != ","], [one for one in small if one != ","]
+    # a run of eight holds a stretch of four that begins at a multiple of four
+    if not any(a == b == c == d for a, b, c, d in zip(small[::4], small[1::4], small[2::4], small[3::4], strict=False)):
+        return None
     run = 1
     for first, second in pairwise([*tokens, ""]):
         if first.lower() == second.lower():

@@ -5,15 +5,22 @@ to distil reasoning from; and the paper's traces, at sequences of at most 10,240
 """
 
 import re
+from itertools import islice
 
 from mgrd.rulebook import Trace, example
 
 _WORD = re.compile(r"[^\W\u3040-\u30ff\u4e00-\u9fff]+(?:['’-]\w+)*|[\u3040-\u30ff\u4e00-\u9fff]")
 
+_CHARACTER = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+
 
 def check(trace: Trace, *, least: int = 3, most: int = 8000) -> str | None:
     """Object to fewer than `least` or more than `most` words between the tags; a Chinese character is a word."""
-    words = len(_WORD.findall(trace.think))
+    text = trace.think
+    at_most = len(text) if _CHARACTER.search(text) else (len(text) + 1) // 2  # something parts two words of letters
+    if at_most <= most and sum(1 for _ in islice(_WORD.finditer(text), least)) == least:
+        return None
+    words = len(_WORD.findall(text))
     if words < least:
         return f"thinks in {words} words, fewer than {least}"
     if words > most:

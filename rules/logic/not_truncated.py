@@ -40,8 +40,10 @@ def check(trace: Trace) -> str | None:
     last = trace.think.rsplit("\n", 1)[-1]
     if _ENDED.search(trace.think[-3:]) or _is_choice(trace.think, trace) or len(last) < 25:
         return None
+    if _STOP.search(last[-1:]):
+        return None
     ends = len(_STOP.findall(trace.think))
-    if ends >= 2 and not _STOP.search(last[-1:]):  # a text without full stops ends nowhere
+    if ends >= 2:  # a text without full stops ends nowhere
         return f"its reasoning breaks off with {last[-40:].strip()!r}, after {ends} whole sentences"
     return None
 
