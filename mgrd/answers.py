@@ -147,13 +147,16 @@ def conclusion(think: str, choices: Sequence[str] | None) -> Resolved | None:
     are read.
     """
     text = unicodedata.normalize("NFKC", think).strip()
-    sentences = [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip(TRIM)]
+    sentences = [part.strip() for part in _parts(text) if part and part.strip(TRIM)]
     options = options_of(choices) if choices else []
     for place in range(len(sentences) - 1, -1, -1):
         sentence = sentences[place]
-        stated = _statements(sentence)
+        small = sentence.lower()
+        stated = _statements(sentence) if any(sign in small for sign in _STATING) else []
+        if not stated and place < len(sentences) - 1:
+            continue
         draws = _DRAWS.search(sentence)
-        if not stated and (place < len(sentences) - 1 or draws is None):
+        if not stated and draws is None:
             continue
         if any(_TAKES_BACK.search(later) for later in sentences[place + 1 :]):
             return None
@@ -168,6 +171,18 @@ def conclusion(think: str, choices: Sequence[str] | None) -> Resolved | None:
 
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
+_SENTENCE_ENDS = re.compile(r"[.!?]\s+|[。！？]|\n+")
+_STATING = ("answer", "choice", "option", "choose", "pick", "select", "go", "opt", "选", "答案", "<", "\\boxed", "{")
+"""One of them is in every sentence that states an answer: looking for them is cheap."""
+
+
+def _parts(text: str) -> list[str]:
+    """`_SENTENCE_END.split(text)` but for empty parts, by a search that skips what begins no end."""
+    begin, parts = 0, []
+    for end in _SENTENCE_ENDS.finditer(text):
+        parts.append(text[begin : end.start() + (text[end.start()] != "\n")])
+        begin = end.end()
+    return [*parts, text[begin:]]
 
 
 def _levels(text: str, options: list[Option]) -> Iterator[tuple[str, list[int]]]:

@@ -58,6 +58,7 @@ _IN_CHINESE = (
 # Two, and over small letters: a branch that begins with a character, or any case, costs the others their fast search.
 _DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _DENIALS))
 _CHINESE_DENIAL = re.compile("|".join(f"(?:{pattern})" for pattern in _IN_CHINESE))
+_HAN = re.compile("[\u4e00-\u9fff]")
 _CAPITALS = re.compile("[A-Z]+")
 _REPORTED = re.compile(
     r"\b(?:speaker|man|woman|girl|boy|child|caller|host|singer|narrator|announcer|person|he|she|they)\s(?:\w+\s){0,2}?"
@@ -73,7 +74,7 @@ def check(trace: Trace) -> str | None:
         if len(small) != len(text):
             small = _CAPITALS.sub(lambda letters: letters[0].lower(), text)
         own = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), small)
-        for denial in chain(_DENIAL.finditer(own), () if own.isascii() else _CHINESE_DENIAL.finditer(own)):
+        for denial in chain(_DENIAL.finditer(own), _CHINESE_DENIAL.finditer(own) if _HAN.search(own) else ()):
             if not _REPORTED.search(own[max(denial.start() - 80, 0) : denial.start()]):
                 return f"the {name} denies hearing the clip: {text[denial.start() : denial.end()][:120]!r}"
     return None

@@ -8,6 +8,7 @@ correct"); so does one that says it must be written so as to arrive at a given a
 """
 
 import re
+from collections.abc import Iterable
 
 from mgrd.rulebook import Trace, example
 from mgrd.stances import sentences, spoken_before, words_of
@@ -29,6 +30,11 @@ _PAYLOAD = re.compile(
     r"|<html\b|<!DOCTYPE|<\?xml|\bcurl -|\"error\":",
     re.IGNORECASE | re.MULTILINE,
 )
+_CHINESE_ERRORS = (
+    r"内容审核(?:未通过|不通过)|请求(?:超时|过于频繁|失败)"
+    r"|服务(?:器)?(?:繁忙|内部错误|不可用)|接口(?:返回"
+    r"|调用)?(?:错误|失败|超时)|错误码[:：]?\s*\d"
+)
 _ERROR = re.compile(
     r"\bHTTP(?:/\d(?:\.\d)?)? (?:4|5)\d\d\b|\b(?:4\d\d|50[0-4]) (?:Bad Request|Unauthorized|Forbidden|Not Found"
     r"|Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out|Client Error"
@@ -39,11 +45,10 @@ _ERROR = re.compile(
     r"|rate_limit|overloaded|server|authentication|api)_error\b|\bcontent_(?:filter|policy)\b"
     r"|\bCUDA out of memory\b|\bconnection (?:reset by peer|refused|timed out)\b|\bupstream (?:connect|request)"
     r"|\brequest timed out\b|\bMax retries exceeded\b"
-    r"|内容审核(?:未通过|不通过)|请求(?:超时|过于频繁|失败)"
-    r"|服务(?:器)?(?:繁忙|内部错误|不可用)|接口(?:返回"
-    r"|调用)?(?:错误|失败|超时)|错误码[:：]?\s*\d",
+    rf"|{_CHINESE_ERRORS}",
     re.IGNORECASE | re.MULTILINE,
 )
+_CHINESE_ERROR = re.compile(_CHINESE_ERRORS)
 _MARKUP = re.compile(
     r"<\|(?!THINK_)/?[A-Za-z_]+[\d_]*\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?audio_(?:patch|start|end"
     r"|\d+)>|<unk>|<pad>|<eos>|</?s>|<extra_id_\d+>",
@@ -66,86 +71,148 @@ _KNOWS = (
     r"(?:know|knew|known|given|supplied|provided|told|shown|handed|revealed|leaked|disclosed|available|included"
     r"|attached)"
 )
-_ANSWER = re.compile(
-    r"\b(?:bold(?:ed|face)?|highlighted|underlined|starred|asterisked|ticked|pre-?selected|circled"
-    r"|flagged)\s+(?:option|choice|answer|one|text)\b"
-    rf"|\b(?:option|choice|answer|letter|(?-i:[B-H]))\b[^.;\n]{{0,60}}?\b(?:is|was|are|has been|had been|comes"
-    rf"|stands|appears?|printed|carries|bears|has|with|shown|written|set"
-    rf"|and)\s+(?:\w+\s+){{0,3}}?{_MARK}(?:\W[^.;\n]{{0,60}})?"
-    rf"\b(?:{_RIGHT}|gives?\s+(?:it|that)\s+away|prompt|question|must be|so (?:it|that|this))\b(?! (?:hand|foot|ear"
-    rf"|side|channel|speaker)\b)"
-    rf"|\bin the (?:prompt|question|input|option list|list of (?:options|choices))\b[^.;\n]{{0,80}}?(?:\b(?:in bold"
-    rf"|bold(?:ed|face)?|highlighted|underlined|starred|marked|asterisks?|check ?mark|tick)\b|✓|✔|✅|\(correct\))"
-    r"|\b(?:is|was|are|has been|appears?)\s+(?:in bold|highlighted|starred|bolded|marked|flagged|ticked"
-    r"|labell?ed)\b[^.,;]{0,40}\b" + _RIGHT + r"\b(?! (?:hand|foot|ear|side|channel|speaker)\b)"
-    r"|\bdouble asterisks?\b|\b(?:marked|flagged|labell?ed|tagged) as (?:the )?"
-    + _RIGHT
-    + r"\b|\bcheck ?mark\b|[✓✔✅]|\(correct\)"
-    r"|\banswer (?:keys?|sheets?)\b(?=[^.;\n]{0,40}(?:\b(?:says?|shows?|lists?|gives?|has|states?|marks?|names?|reads?"
-    r"|confirms?|indicates?|agrees?|tells?|contains?|puts?|is (?-i:[A-H])\b)|[:=]))"
-    r"|\b(?:according to|per|from|in|on|with|by|consult\w*|check\w*|know\w*|knew|saw|seen?|giv\w+|provided|have|had"
-    r"|has|look\w* at|match\w*|using|us\w+|follow\w*|read\w*) (?:\w+ ){0,2}answer (?:keys?|sheets?)\b"
-    r"|\b(?:ground[- ]truth|gold(?:en)?[-_ ](?:answer|label|text|standard|choice|option)"
-    r"|reference (?:answer|solution|label)|model answer|solution key|official (?:answer|solution)"
-    r"|expected (?:output|answer|label)|target (?:answer|label|output)|gold\s*[=:]|label\s*[=:]\s*\S"
-    r"|correct_(?:answer|option|choice)|answer_(?:key|idx|index|gt|text)|is_correct|gt\s*[=:])"
-    rf"|\b{_SOURCE}\b[^.;\n]{{0,40}}?\b"
-    rf"(?:says?|states?|stating|shows?|gives?|given|giving|indicates?|lists?|listing|contains?|containing|reveals?"
-    rf"|ends? with|carries|marks?|marking|names?|has|holds?|includes?|puts?|identif\w+|specif\w+"
-    rf"|tells?)\b(?:(?!\band\b|\bor\b|\boptions\b|\bchoices\b)[^.;\n]){{0,40}}?"
-    rf"(?:(?:\b(?:that\s+)?(?:the\s+)?(?:{_RIGHT}\s+)?answer\s+(?:is|was|as|to be)\b(?!\s+(?:one|either|among)\b))"
-    rf"|\b(?:the|its|a|this as)\s+{_RIGHT}\s+(?:answer|option|choice|label)\b(?!s)|[\"']?\banswer\b[\"']?\s*[:=]"
-    rf"|\bas the {_RIGHT}\b)"
-    rf"|\b(?:the|an?) (?:\w+ )?(?:provided|given|supplied|stored|leaked|known) (?:(?:correct|gold|final) )?(?:answer"
-    rf"|label) (?:is|was|says|of)\b"
-    rf"|\b{_RIGHT} (?:answer|option|choice)\b[^.,;\n]{{0,20}}? (?:is|was|has been|have been"
-    rf"|had been) (?:already )?{_KNOWS}\b(?! (?:by|from|the) (?:the )?(?:evidence|audio|sound|speaker|dialogue"
-    rf"|context|transcript|tempo|pitch))"
-    r"|\b(?:i|we) (?:already |happen to )(?:know|have|was told|were told|was given)\b[^.;\n]{0,20}\b(?:answer|label"
-    r"|solution)\b|\bsince (?:i|we) (?:already )?know the (?:correct )?(?:answer|label)\b"
-    r"|\b(?:must|should|can|may|do|does|will|would)(?: no|n')?t?(?: not)? (?:let|notice|see|learn|find out|realise"
-    r"|realize|reveal|mention|disclose|admit|give away|tell|show|say|betray|look like)\b[^.;\n]{0,60}?\b(?:reader"
-    r"|user|grader|answer|option|label|key|i|we)\b[^.;\n]{0,40}?\b(?:know|knew|known|supplied|provided|given|seen"
-    r"|saw|was told|in advance|beforehand|looked|copied|had)\b"
-    r"|\b(?:pretend|act as (?:if|though)|make it look)\b[^.;\n]{0,50}\b(?:answer|deriv\w+|work\w* (?:it )?out|found"
-    r"|heard|know|reason\w*|listen\w*)\b"
-    r"|\b(?:need|have|ought|supposed|asked|instructed|told|want|required|going) to (?:produce|write|construct"
-    r"|come up with|create|invent|make up|generate|build|craft|give|find)\b[^.;\n]{0,30}\b(?:reasoning|rationale"
-    r"|justification|chain|explanation|thoughts?|evidence|reasons?|argument|analysis"
-    r"|trace)\b[^.;\n]{0,30}\b(?:arrives?|leads?|ends?|reach\w*|supports?|lands?|concludes?|points?|justif\w+"
-    r"|match\w*|fits?|towards?)\b"
-    r"|\b(?:written|writing|worded|built|constructed) to (?:match|fit|reach|arrive at|lead to|support|justify) (?:it"
-    r"|that|this|the)\b"
-    r"|\b(?:work|working|reason|reasoning)(?:ing)? (?:back|backwards?) from (?:the|that|this|its) (?:known |given "
-    r"|correct |final )?(?:answer|label|solution|choice)\b"
-    r"|\bthat is where this has to (?:lead|end)\b|\b(?:go|going) along with the (?:annotation|label|key|hint)\b"
-    r"|\b(?:according to|per|from|following|checking|consulting|matching) the (?:label|key|gold|hint|annotation"
-    r"|answer)\b(?! (?:choice|option)s?\b)"
-    r"|\b(?:option|choice|answer|(?-i:[B-H]))\b[^.;\n]{0,25}?\b(?:has|have|with|carries|shows|bears|followed by"
-    r"|preceded by|next to|beside)\s+(?:\w+\s+){0,2}?(?:asterisk|tick|check ?mark|arrow|bold|underlin\w+|a star\b"
-    r"|mark\b)"
-    r"|\b(?:given|knowing|assuming|seeing|since|as) (?:that )?the (?:correct|right|true|expected) (?:answer|option"
-    r"|choice) is\b|\b(?:graders?|rubric|reward model|scoring script|answer checker|evaluator) (?:wants?|expects?"
-    r"|will|rewards?|accepts?|says?|requires?)\b"
-    r"|\b(?:file ?name|file is (?:named|called)|named|called|title of the file|id3|metadata|exif"
-    r"|json)\b[^.;\n]{0,40}?\w\.(?:wav|mp3|flac|m4a|ogg|json)\b|\bfile ?names?\b(?! (?:is|are) (?:not|unknown))"
-    r"|\bmetadata\b[^.;\n]{0,60}?(?:\banswer|\blabel|\bcorrect|\btag|\bgold|=|: )"
-    r"|\b(?:told|tells|informed|informs|instructed|instructs)(?: me| us)? (?:that )?(?:the )?(?:(?:correct"
-    r"|right) (?:answer|option|choice)|(?-i:[B-H]) is|option \w is)\b|\bsystem prompt\b"
-    r"(?! (?:tone|sound|chime|voice|beep|bell|jingle))|\b(?:the )?(?:question"
-    r"|prompt) (?:already |itself )?(?:gives? away|reveals?|discloses?|leaks?|spoils?) (?:the|its) (?:answer"
-    r"|solution)\b"
-    r"|\b(?:class|category|emotion|gold|true|target)[_-](?:label|id|name|answer)\b|\bcorrect\s*[=:]\s*(?:true|1|yes"
-    r"|[A-H]\b)|[\"']answer[\"']\s*[:=]|\bsolution (?:manual|file|sheet)\b|\b(?:peek|look)(?:ed"
-    r"|ing)? at the (?:answer|solution|key|label)s?\b"
-    r"|\banswer (?:field|column|entry|slot|tag)\b|\b(?:dataset|corpus|database|catalogue|record|playlist|folder"
-    r"|directory) (?:lists?|files?|labels?|tags?|categori[sz]es|puts?|has) (?:this|the) (?:clip|audio|recording|file"
-    r"|sample|item) (?:under|as|in)\b"
-    r"|\b(?:was|were|been|am|are) (?:shown|given|handed|told|sent|fed) (?:\w+ ){0,2}?(?:answer|solution|label)\b"
-    r"|\b(?:its|whose|the same) (?:gold |correct )?answer was (?-i:[A-H])\b|\b(?:example|demonstration"
-    r"|question) (?:before|above)\b[^.;\n]{0,60}?\banswer\b|\bprevious (?:turn|example|run"
-    r"|attempt)\b[^.;\n]{0,60}?\banswer\b"
-    r"|题目(?:已经?|里|中|都|也)?(?:给|写|标|告诉|提供|透露|暗示)(?:了|出|明)?[^。,，\n]{0,6}答案|对号|打钩|标注(?:是"
+# Kinds of leaks: the stems of which a sentence has one (one of each, where `&` stands between) beside the sentences.
+_LEAKS_BY_STEMS = (
+    (
+        "bold|highlight|underlin|star|tick|select|circled|flag|capital|mark|tag|asterisk|check|label|✓|✔|✅"
+        "|correct)|correct]",
+        r"\b(?:bold(?:ed|face)?|highlighted|underlined|starred|asterisked|ticked|pre-?selected|circled"
+        r"|flagged)\s+(?:option|choice|answer|one|text)\b"
+        rf"|\b(?:option|choice|answer|letter|(?-i:[B-H]))\b[^.;\n]{{0,60}}?\b(?:is|was|are|has been|had been|comes"
+        rf"|stands|appears?|printed|carries|bears|has|with|shown|written|set"
+        rf"|and)\s+(?:\w+\s+){{0,3}}?{_MARK}(?:\W[^.;\n]{{0,60}})?"
+        rf"\b(?:{_RIGHT}|gives?\s+(?:it|that)\s+away|prompt|question|must be|so (?:it|that|this))\b(?! (?:hand|foot|ear"
+        rf"|side|channel|speaker)\b)"
+        rf"|\bin the (?:prompt|question|input|option list|list of (?:options|choices))\b[^.;\n]{{0,80}}?(?:\b(?:in bold"
+        rf"|bold(?:ed|face)?|highlighted|underlined|starred|marked|asterisks?|check ?mark|tick)\b|✓|✔|✅|\(correct\))"
+        r"|\b(?:is|was|are|has been|appears?)\s+(?:in bold|highlighted|starred|bolded|marked|flagged|ticked"
+        r"|labell?ed)\b[^.,;]{0,40}\b" + _RIGHT + r"\b(?! (?:hand|foot|ear|side|channel|speaker)\b)"
+        r"|\bdouble asterisks?\b|\b(?:marked|flagged|labell?ed|tagged) as (?:the )?"
+        + _RIGHT
+        + r"\b|\bcheck ?mark\b|[✓✔✅]|\(correct\)",
+    ),
+    (
+        "answer|option|choice|label|solution|output|truth|gold|correct|as the|gt",
+        r"\banswer (?:keys?|sheets?)\b(?=[^.;\n]{0,40}(?:\b(?:says?|shows?|lists?|gives?|has|states?|marks?"
+        r"|names?|reads?"
+        r"|confirms?|indicates?|agrees?|tells?|contains?|puts?|is (?-i:[A-H])\b)|[:=]))"
+        r"|\b(?:according to|per|from|in|on|with|by|consult\w*|check\w*|know\w*|knew|saw|seen?|giv\w+|provided|have|had"
+        r"|has|look\w* at|match\w*|using|us\w+|follow\w*|read\w*) (?:\w+ ){0,2}answer (?:keys?|sheets?)\b"
+        r"|\b(?:ground[- ]truth|gold(?:en)?[-_ ](?:answer|label|text|standard|choice|option)"
+        r"|reference (?:answer|solution|label)|model answer|solution key|official (?:answer|solution)"
+        r"|expected (?:output|answer|label)|target (?:answer|label|output)|gold\s*[=:]|label\s*[=:]\s*\S"
+        r"|correct_(?:answer|option|choice)|answer_(?:key|idx|index|gt|text)|is_correct|gt\s*[=:])"
+        rf"|\b{_SOURCE}\b[^.;\n]{{0,40}}?\b"
+        rf"(?:says?|states?|stating|shows?|gives?|given|giving|indicates?|lists?|listing|contains?|containing|reveals?"
+        rf"|ends? with|carries|marks?|marking|names?|has|holds?|includes?|puts?|identif\w+|specif\w+"
+        rf"|tells?)\b(?:(?!\band\b|\bor\b|\boptions\b|\bchoices\b)[^.;\n]){{0,40}}?"
+        rf"(?:(?:\b(?:that\s+)?(?:the\s+)?(?:{_RIGHT}\s+)?answer\s+(?:is|was|as|to be)\b(?!\s+(?:one|either|among)\b))"
+        rf"|\b(?:the|its|a|this as)\s+{_RIGHT}\s+(?:answer|option|choice|label)\b(?!s)|[\"']?\banswer\b[\"']?\s*[:=]"
+        rf"|\bas the {_RIGHT}\b)"
+        rf"|\b(?:the|an?) (?:\w+ )?(?:provided|given|supplied|stored|leaked|known) (?:(?:correct|gold"
+        rf"|final) )?(?:answer"
+        rf"|label) (?:is|was|says|of)\b"
+        rf"|\b{_RIGHT} (?:answer|option|choice)\b[^.,;\n]{{0,20}}? (?:is|was|has been|have been"
+        rf"|had been) (?:already )?{_KNOWS}\b(?! (?:by|from|the) (?:the )?(?:evidence|audio|sound|speaker|dialogue"
+        rf"|context|transcript|tempo|pitch))"
+        r"|\b(?:i|we) (?:already |happen to )(?:know|have|was told|were told|was given)\b[^.;\n]{0,20}\b(?:answer|label"
+        r"|solution)\b|\bsince (?:i|we) (?:already )?know the (?:correct )?(?:answer|label)\b",
+    ),
+    (
+        "know|knew|suppl|provid|given|seen|saw|told|advance|beforehand|looked|copied|had & must|should|can"
+        "|may|do|will|would",
+        r"\b(?:must|should|can|may|do|does|will|would)(?: no|n')?t?(?: not)? (?:let|notice|see|learn|find out|realise"
+        r"|realize|reveal|mention|disclose|admit|give away|tell|show|say|betray|look like)\b[^.;\n]{0,60}?\b(?:reader"
+        r"|user|grader|answer|option|label|key|i|we)\b[^.;\n]{0,40}?\b(?:know|knew|known|supplied|provided|given|seen"
+        r"|saw|was told|in advance|beforehand|looked|copied|had)\b",
+    ),
+    (
+        "pretend|act as|make it look|to produce|to write|to construct|to come up|to create|to invent"
+        "|to make up|to generate|to build|to craft|to give|to find|written to|writing to|worded to|built to"
+        "|constructed to|back from|backward from|backwards from|where this has|along with the",
+        r"\b(?:pretend|act as (?:if|though)|make it look)\b[^.;\n]{0,50}\b(?:answer|deriv\w+|work\w* (?:it )?out|found"
+        r"|heard|know|reason\w*|listen\w*)\b"
+        r"|\b(?:need|have|ought|supposed|asked|instructed|told|want|required|going) to (?:produce|write|construct"
+        r"|come up with|create|invent|make up|generate|build|craft|give|find)\b[^.;\n]{0,30}\b(?:reasoning|rationale"
+        r"|justification|chain|explanation|thoughts?|evidence|reasons?|argument|analysis"
+        r"|trace)\b[^.;\n]{0,30}\b(?:arrives?|leads?|ends?|reach\w*|supports?|lands?|concludes?|points?|justif\w+"
+        r"|match\w*|fits?|towards?)\b"
+        r"|\b(?:written|writing|worded|built|constructed) to (?:match|fit|reach|arrive at|lead to|support"
+        r"|justify) (?:it"
+        r"|that|this|the)\b"
+        r"|\b(?:work|working|reason|reasoning)(?:ing)? (?:back|backwards?) from (?:the|that|this|its) (?:known |given "
+        r"|correct |final )?(?:answer|label|solution|choice)\b"
+        r"|\bthat is where this has to (?:lead|end)\b|\b(?:go|going) along with the (?:annotation|label|key|hint)\b",
+    ),
+    (
+        "the label|the key|the gold|the hint|the annotation|the answer & to the|per the|from the|ing the",
+        r"\b(?:according to|per|from|following|checking|consulting|matching) the (?:label|key|gold|hint|annotation"
+        r"|answer)\b(?! (?:choice|option)s?\b)",
+    ),
+    (
+        "asterisk|tick|check|arrow|bold|underlin|a star|mark & has|have|with|carries|shows|bears|followed"
+        "|preceded|next to|beside",
+        r"\b(?:option|choice|answer|(?-i:[B-H]))\b[^.;\n]{0,25}?\b(?:has|have|with|carries|shows|bears|followed by"
+        r"|preceded by|next to|beside)\s+(?:\w+\s+){0,2}?(?:asterisk|tick|check ?mark|arrow|bold|underlin\w+|a star\b"
+        r"|mark\b)",
+    ),
+    (
+        "the correct|the right|the true|the expected & answer|option|choice",
+        r"\b(?:given|knowing|assuming|seeing|since|as) (?:that )?the (?:correct|right|true|expected) (?:answer|option"
+        r"|choice) is\b",
+    ),
+    (
+        "grader|rubric|reward|scoring|checker|evaluator",
+        r"\b(?:graders?|rubric|reward model|scoring script|answer checker|evaluator) (?:wants?|expects?"
+        r"|will|rewards?|accepts?|says?|requires?)\b",
+    ),
+    (
+        ".wav|.mp3|.flac|.m4a|.ogg|.json|file name|filename|metadata",
+        r"\b(?:file ?name|file is (?:named|called)|named|called|title of the file|id3|metadata|exif"
+        r"|json)\b[^.;\n]{0,40}?\w\.(?:wav|mp3|flac|m4a|ogg|json)\b|\bfile ?names?\b(?! (?:is|are) (?:not|unknown))"
+        r"|\bmetadata\b[^.;\n]{0,60}?(?:\banswer|\blabel|\bcorrect|\btag|\bgold|=|: )",
+    ),
+    (
+        "told|tells|inform|instruct|system prompt|give|reveal|disclose|leak|spoil",
+        r"\b(?:told|tells|informed|informs|instructed|instructs)(?: me| us)? (?:that )?(?:the )?(?:(?:correct"
+        r"|right) (?:answer|option|choice)|(?-i:[B-H]) is|option \w is)\b|\bsystem prompt\b"
+        r"(?! (?:tone|sound|chime|voice|beep|bell|jingle))|\b(?:the )?(?:question"
+        r"|prompt) (?:already |itself )?(?:gives? away|reveals?|discloses?|leaks?|spoils?) (?:the|its) (?:answer"
+        r"|solution)\b",
+    ),
+    (
+        "_label|-label|_id|-id|_name|-name|_answer|-answer",
+        r"\b(?:class|category|emotion|gold|true|target)[_-](?:label|id|name|answer)\b",
+    ),
+    (
+        "correct|answer & =|:",
+        r"\bcorrect\s*[=:]\s*(?:true|1|yes"
+        r"|[A-H]\b)|[\"']answer[\"']\s*[:=]",
+    ),
+    (
+        "solution|at the|answer|dataset |corpus |database |catalogue |record |playlist |folder |directory ",
+        r"\bsolution (?:manual|file|sheet)\b|\b(?:peek|look)(?:ed"
+        r"|ing)? at the (?:answer|solution|key|label)s?\b"
+        r"|\banswer (?:field|column|entry|slot|tag)\b|\b(?:dataset|corpus|database|catalogue|record|playlist|folder"
+        r"|directory) (?:lists?|files?|labels?|tags?|categori[sz]es|puts?|has) (?:this|the) (?:clip|audio"
+        r"|recording|file"
+        r"|sample|item) (?:under|as|in)\b",
+    ),
+    (
+        "answer|solution|label & shown|given|handed|told|sent|fed|answer was|before|above|previous",
+        r"\b(?:was|were|been|am|are) (?:shown|given|handed|told|sent|fed) (?:\w+ ){0,2}?(?:answer|solution|label)\b"
+        r"|\b(?:its|whose|the same) (?:gold |correct )?answer was (?-i:[A-H])\b|\b(?:example|demonstration"
+        r"|question) (?:before|above)\b[^.;\n]{0,60}?\banswer\b|\bprevious (?:turn|example|run"
+        r"|attempt)\b[^.;\n]{0,60}?\banswer\b",
+    ),
+)
+
+_LEAKS = tuple(
+    (tuple(tuple(stems.split("|")) for stems in needs.split(" & ")), re.compile(pattern, re.IGNORECASE))
+    for needs, pattern in _LEAKS_BY_STEMS
+)
+_CHINESE_LEAK = re.compile(
+    r"题目(?:已经?|里|中|都|也)?(?:给|写|标|告诉|提供|透露|暗示)(?:了|出|明)?[^。,，\n]{0,6}答案|对号|打钩|标注(?:是"
     r"|为|写|显示)|按(?:照)?(?:标注|标签|答案)"
     r"|系统提示|答案(?:就)?(?:写|藏|标|附)在|(?:出题人|评分|阅卷|判分)[^。\n]{0,8}(?:答案|要求|期望|认为)"
     r"|(?<=\w)\.(?:wav|mp3|flac)\b|既然(?:正确)?答案是"
@@ -169,6 +236,7 @@ _PAYLOAD_SIGNS = (
     "{", "<|", "<<", "</", "[/", "[INST", "[DONE", "\":", "':", "```", "rror:", "<!", "<?", "<tool", "<func",
     "<start", "<end", "<audio", "<unk", "<pad",
     "<eos", "<s>", "<extra", "<invoke", "<html", "Action:", "Action Input:", "Observation:", 'File "',
+    " Not Found", " not found",
 )  # fmt: skip
 _PAYLOAD_WORDS = frozenset(
     """traceback ratelimiterror apiconnectionerror apistatuserror apitimeouterror badrequesterror authenticationerror
@@ -178,15 +246,15 @@ _PAYLOAD_WORDS = frozenset(
     overloaded_error server_error authentication_error api_error content_filter content_policy cuda upstream retries
     html xml curl""".split()  # noqa: SIM905
 )
-_PAYLOAD_PAIRS = tuple(
-    frozenset(pair.split())
-    for pair in (
-        "context length", "rate limit", "bad request", "requests many", "internal server", "service unavailable",
-        "error code", "status code", "connection refused", "connection reset",
-        "connection timed", "request timed", "found client", "server error",
+_PAYLOAD_PHRASES = tuple(
+    (frozenset(phrase.split()), phrase)
+    for phrase in (
+        "context length", "rate limit", "bad request", "too many requests", "internal server error",
+        "service unavailable", "error code", "status code", "connection refused", "connection reset",
+        "connection timed", "request timed", "client error", "server error",
     )
 )  # fmt: skip
-"""One of these signs, words or pairs of words is in every payload and in all markup: looking for them is cheap."""
+"""One of these signs, words or phrases is in every payload and in all markup: looking for them is cheap."""
 _OTHER = re.compile("[\u4e00-\u9fff✓✔✅]")
 _LEAK_SIGNS = frozenset(
     """bold bolded boldface highlight highlighted underlined starred asterisked asterisk asterisks tick ticked ticks
@@ -218,30 +286,44 @@ _ABOUT = frozenset(
 def check(trace: Trace) -> str | None:
     """Object to payloads and markup anywhere in the completion, and to a leaked answer in the reasoning."""
     words = frozenset().union(*words_of(trace.think), *words_of(trace.response))
-    outside = trace.completion.replace("<think>", "").replace("</think>", "")
-    if (
+    whole = trace.completion
+    outside = whole.replace("<think>", "").replace("</think>", "")
+    has_sign = (
         any(sign in outside for sign in _PAYLOAD_SIGNS)
         or not words.isdisjoint(_PAYLOAD_WORDS)
-        or any(pair <= words for pair in _PAYLOAD_PAIRS)
-        or _OTHER.search(outside)
-    ):
-        for kind, pattern in (("a payload", _PAYLOAD), ("template markup", _MARKUP)):
-            if found := pattern.search(trace.completion):
-                around = trace.completion[max(found.start() - 20, 0) : found.end() + 20]
-                return f"contains {kind}: {' '.join(around.split())[:160]!r}"
-        for found in _ERROR.finditer(trace.completion):
-            if not _heard(trace.completion, found):
-                around = trace.completion[max(found.start() - 20, 0) : found.end() + 20]
-                return f"contains a payload: {' '.join(around.split())[:160]!r}"
+        or any(own <= words and phrase in outside.lower() for own, phrase in _PAYLOAD_PHRASES)
+    )
+    for kind, pattern in (("a payload", _PAYLOAD), ("template markup", _MARKUP)):
+        if has_sign and (found := pattern.search(whole)):
+            return f"contains {kind}: {_around(found)}"
+    for error in (_ERROR if has_sign else _CHINESE_ERROR).finditer(whole):
+        if not _heard(whole, error):
+            return f"contains a payload: {_around(error)}"
     for sentence, words in zip(sentences(trace.think), words_of(trace.think), strict=True):
+        other = not sentence.isascii() and _OTHER.search(sentence) is not None
         may_leak = not (words.isdisjoint(_LEAK_SIGNS) or words.isdisjoint(_ABOUT)) or "correct)" in sentence
-        if may_leak or (not sentence.isascii() and _OTHER.search(sentence)):
-            for start in range(0, len(sentence), 1500):  # what has no full stops is read in parts
-                found = _ANSWER.search(sentence[start : start + 1700])
-                if found and not spoken_before(found.string, found.start()):
-                    around = found.string[max(found.start() - 20, 0) : found.end() + 20]
-                    return f"contains a leaked answer: {' '.join(around.split())[:160]!r}"
+        if not (may_leak or other):
+            continue
+        small = sentence.lower()
+        patterns = [pattern for needs, pattern in _LEAKS if all(any(s in small for s in stems) for stems in needs)]
+        if other or any(stem in small for stem in (".wav", ".mp3", ".flac", "gold")):
+            patterns.append(_CHINESE_LEAK)
+        for start in range(0, len(sentence), 1500):  # what has no full stops is read in parts
+            found = _first(patterns, sentence[start : start + 1700])
+            if found and not spoken_before(found.string, found.start()):
+                return f"contains a leaked answer: {_around(found)}"
     return None
+
+
+def _first(patterns: Iterable[re.Pattern[str]], text: str) -> re.Match[str] | None:
+    """The match that begins first."""
+    found = [match for pattern in patterns if (match := pattern.search(text))]
+    return min(found, key=re.Match.start, default=None)
+
+
+def _around(found: re.Match[str]) -> str:
+    around = found.string[max(found.start() - 20, 0) : found.end() + 20]
+    return repr(" ".join(around.split())[:160])
 
 
 def _heard(text: str, found: re.Match[str]) -> bool:

@@ -11,7 +11,8 @@ from collections import Counter
 
 from mgrd.rulebook import Trace, example
 
-_TOKEN = re.compile(r"[^\W\u4e00-\u9fff]+(?:['’]\w+)?|[\u4e00-\u9fff]")
+_TOKEN = re.compile(r"[a-z]++(?=[ ,]|$)|[^\W\u4e00-\u9fff]+(?:['’]\w+)?|[\u4e00-\u9fff]")
+"""Of case-folded text; the first is of the second, for most words are plain."""
 _SENTENCE = re.compile(r"[^.!?。！？\n]+")
 _AGAIN = re.compile(
     r"\W*(?:(?:but|oh|hmm+|okay|no)\W+)?"
@@ -42,17 +43,19 @@ def check(
     words or more that comes `repeats` times, to `rephrased` sentences of the same words in any order, or to `spirals`
     restarts that begin more than `share` of the sentences.
     """
-    tokens = [token.casefold() for token in _TOKEN.findall(_HEARD.sub(r"\1", trace.think))]
+    lines = trace.think.casefold().split("\n")
+    own = [_HEARD.sub(r"\1", line) if ":" in line or "：" in line else line for line in lines]
+    sentences = [one for line in lines for one in _SENTENCE.findall(line) if not one.isspace()]
+    words = [_TOKEN.findall(sentence) for sentence in sentences]
+    tokens = [word for some in words for word in some] if own == lines else _TOKEN.findall("\n".join(own))
     if found := _in_a_row(tokens, rounds, least_tokens):
         start, period, times = found
         return f"says {' '.join(tokens[start : start + period])[:80]!r} {times} times in a row"
-    sentences = [sentence for sentence in _SENTENCE.findall(trace.think) if sentence.strip()]
-    keys = [" ".join(_TOKEN.findall(sentence.casefold())) for sentence in sentences]
-    long = Counter(key for key in keys if key.count(" ") >= 4)
+    long = Counter(" ".join(some) for some in words if len(some) >= 5)
     sentence, times = max(long.items(), key=lambda one: one[1], default=("", 0))
     if times >= repeats:
         return f"says {sentence[:80]!r} {times} times"
-    if turned := _same_words(keys, rephrased):
+    if turned := _same_words(sentences, words, rephrased):
         return f"says one thing {turned[1]} times in other words: {turned[0][:80]!r}"
     restarts = sum(_AGAIN.match(sentence) is not None for sentence in sentences)
     if restarts >= spirals and restarts > share * len(sentences):
@@ -67,17 +70,20 @@ _GRAMMAR = frozenset(
 )
 
 
-def _same_words(keys: list[str], least: int) -> tuple[str, int] | None:
+def _same_words(sentences: list[str], words: list[list[str]], least: int) -> tuple[str, int] | None:
     """A sentence that comes again with no other words than its own, grammar aside, and how often."""
     bags: Counter[frozenset[str]] = Counter()
-    first: dict[frozenset[str], str] = {}
-    for key in keys:
-        bag = frozenset(word.removesuffix("'s").removesuffix("’s") for word in key.split()) - _GRAMMAR
+    first: dict[frozenset[str], list[str]] = {}
+    for sentence, own in zip(sentences, words, strict=True):
+        if "'s" in sentence or "’s" in sentence:
+            bag = frozenset(word.removesuffix("'s").removesuffix("’s") for word in own) - _GRAMMAR
+        else:
+            bag = frozenset(own) - _GRAMMAR
         if len(bag) >= 3:
             bags[bag] += 1
-            first.setdefault(bag, key)
+            first.setdefault(bag, own)
     bag, times = max(bags.items(), key=lambda one: one[1], default=(frozenset(), 0))
-    return (first[bag], times) if times >= least else None
+    return (" ".join(first[bag]), times) if times >= least else None
 
 
 def _in_a_row(tokens: list[str], rounds: int, least_tokens: int) -> tuple[int, int, int] | None:

@@ -18,7 +18,7 @@ from mgrd.stances import sentences
 _QUOTED = re.compile(
     r"\"[^\"\n]{0,600}\"|“[^”\n]{0,600}”|「[^」\n]{0,600}」|『[^』\n]{0,600}』|«[^»\n]{0,600}»|‘[^’\n]{0,600}’"
     r"|《[^》\n]{0,200}》"
-    r"|(?<!\w)'[^'\n]{2,300}'(?!\w)|\([^()\n]{0,300}\)|（[^（）\n]{0,300}）|\*[^*\n]{1,200}\*|`[^`\n]{1,200}`"
+    r"|'(?<!\w')[^'\n]{2,300}'(?!\w)|\([^()\n]{0,300}\)|（[^（）\n]{0,300}）|\*[^*\n]{1,200}\*|`[^`\n]{1,200}`"
 )
 _SCRIPTS = {
     "Chinese": "\u4e00-\u9fff",
@@ -35,7 +35,8 @@ _SCRIPTS = {
 }
 _OTHER = re.compile(f"[{''.join(_SCRIPTS.values())}]")
 _RUNS = {name: re.compile(f"[{letters}]") for name, letters in _SCRIPTS.items()}
-_WORD = re.compile(r"[a-z\u00c0-\u024f\u1e00-\u1eff]+(?:['’][a-z\u00c0-\u024f]+)*", re.IGNORECASE)
+_WORD = re.compile(r"[a-z\u00c0-\u024f\u1e00-\u1eff]+(?:['’][a-z\u00c0-\u024f]+)*")
+"""In lower case."""
 _FREQUENT = {
     "English": """
         the of and is are was were to in it that this with for as be on not or which by from at an has have but they
@@ -68,6 +69,7 @@ _FREQUENT = {
 }  # fmt: skip
 _MARKS = {name: frozenset(word for word in words.split() if len(word) > 1) for name, words in _FREQUENT.items()}
 _ENGLISH = _MARKS["English"]
+_NOT_ENGLISH = frozenset().union(*_MARKS.values()) - _ENGLISH
 _SPOKEN_IN = {
     word: [name for name, marks in _MARKS.items() if name != "English" and word in marks]
     for word in frozenset().union(*_MARKS.values())
@@ -83,12 +85,13 @@ def check(trace: Trace, *, letters: int = 8, words: int = 5) -> str | None:
     for known in (*(trace.choices or ()), trace.predicted or ""):
         if len(known) > 1:
             bare = bare.replace(known.strip(" ."), " ")
-    bare = _SAID.sub(" , ", _QUOTED.sub(" , ", bare))
+    bare = _QUOTED.sub(" , ", bare)
+    bare = bare if bare.isascii() or not _RUNS["Chinese"].search(bare) else _SAID.sub(" , ", bare)
     bare = "\n".join(sentences(bare))
     scripts = Counter(
         {name: sum(1 for _ in run.finditer(bare)) for name, run in _RUNS.items()} if _OTHER.search(bare) else {}
     )
-    latin = len(_WORD.findall(bare))
+    latin = len(_WORD.findall(bare.lower())) if scripts else 0
     if scripts["Japanese"] > 3 and (found := _japanese(bare)):
         return found
     if scripts["Japanese"] > scripts["Chinese"] / 6:  # the Chinese characters of a Japanese text
@@ -101,7 +104,7 @@ def check(trace: Trace, *, letters: int = 8, words: int = 5) -> str | None:
         return _other_script(bare, letters, others) or _english_in(bare, main, words)
     found = _other_script(bare, letters, scripts) or _other_words(bare, words)
     mixed = (
-        sum(len(_RUNS[main].findall(one)) > 1 < len(_WORD.findall(one)) for one in re.split(r"[\n,;]", bare))
+        sum(len(_RUNS[main].findall(one)) > 1 < len(_WORD.findall(one)) for one in re.split(r"[\n,;]", bare.lower()))
         if main
         else 0
     )
@@ -142,18 +145,24 @@ def _japanese(bare: str) -> str | None:
 
 def _other_words(bare: str, least: int) -> str | None:
     """The first stretch of a Latin-script text that is in another language than the most of it."""
-    clauses = [re.split(r"[,;:–—]", line) for line in bare.split("\n")]
-    heard = [_heard(line) for line in clauses]
-    lines = [_WORD.findall(clause.lower()) for line in clauses for clause in line]
-    main = _language([word for line in lines for word in line])
+    bare = bare.lower()
+    said = _WORD.findall(bare)
+    main = _language(said)
     if main is None:
         return None
-    if main != "English" and _hits([word for line in lines for word in line], main) < 4:
+    if main != "English" and _hits(said, main) < 4:
         main = "English"  # a few words that look like another language do not make one
+    foreign = _NOT_ENGLISH.intersection(said)
     run: list[str] = []  # neighbouring clauses of one other language add up
-    for line, is_heard in zip(lines, [one for told in heard for one in told], strict=True):
-        found = _language(line) if len(line) >= 2 and not is_heard else None
-        run = [*run, *line] if found is not None and found != main else []
+    for clauses, place in (
+        (split, i) for split in map(_CLAUSE_ENDS.split, bare.split("\n")) for i in range(len(split))
+    ):
+        # what has English words only is none of another language
+        may_turn = main != "English" or any(word in clauses[place] for word in foreign)
+        line = _WORD.findall(clauses[place]) if may_turn else []
+        found = _language(line) if len(line) >= 2 else None
+        turns = found is not None and found != main and not _heard(clauses, place)
+        run = [*run, *line] if turns else []
         other = _language(run)
         if (
             other is not None
@@ -168,15 +177,13 @@ def _other_words(bare: str, least: int) -> str | None:
     return None
 
 
-def _heard(clauses: list[str]) -> list[bool]:
-    """Of each clause of a sentence whether the one before or the one after it says that it is speech or song."""
-    tells = [_TELLS.search(clause) is not None for clause in clauses]
-    return [
-        not tells[place] and (any(tells[max(place - 1, 0) : place]) or any(tells[place + 1 : place + 2]))
-        for place in range(len(clauses))
-    ]
+def _heard(clauses: list[str], place: int) -> bool:
+    """Whether the clause before this one or the one after it says that this is speech or song."""
+    beside = [*clauses[max(place - 1, 0) : place], *clauses[place + 1 : place + 2]]
+    return not _TELLS.search(clauses[place]) and any(_TELLS.search(clause) for clause in beside)
 
 
+_CLAUSE_ENDS = re.compile(r"[,;:–—]")
 _TELLS = re.compile(
     r"\b(?:says?|said|sings?|sang|asks?|asked|shouts?|whispers?|repl(?:y|ies|ied)|answers|repeats?|calls out|lyrics?"
     r"|switch(?:es|ed)? (?:\w+ ){0,4}?to)\b",
