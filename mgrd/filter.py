@@ -139,7 +139,8 @@ def judge_rows(
     """
     rows = [_judged(row, heard, checks, calibration, said, matcher) for row in tables.rows_of(frame)]
     schema = tables.JUDGED if said.extracted is None else tables.JUDGED | {"lines": _TOLD}
-    return pl.DataFrame(rows, schema=schema, orient="row", strict=False)
+    # column by column: twice as fast as by row, for claims are many
+    return pl.DataFrame([pl.Series(k, [row.get(k) for row in rows], dtype=t, strict=False) for k, t in schema.items()])
 
 
 def _judged(
