@@ -10,7 +10,9 @@ import soundfile as sf
 from mgrd import engines, tables
 from mgrd.engines import Completion
 from mgrd.errors import InputError, MgrdError, SettingsError, Stopped
-from mgrd.generate import control_clip, generate, sample_seed, swaps
+from mgrd.generate import generate
+from mgrd.generate.clips import control_clip, swaps
+from mgrd.generate.job import sample_seed
 from mgrd.options import Generate
 from mgrd.progress import Story, stop
 

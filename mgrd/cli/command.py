@@ -1,6 +1,6 @@
 """How a function becomes a command: its options, the folders it is given, its signals, its exit codes.
 
-Knows nothing of what a command does. Only this module and mgrd.cli import typer.
+Knows nothing of what a command does.
 """
 
 from __future__ import annotations

@@ -1,0 +1,248 @@
+"""The commands that make something: generate, filter, distill, eval, and run, which is all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mgrd import options as opts
+from mgrd.cli.command import Quiet, Verbose, command
+from mgrd.cli.parameters import (
+    Asked,
+    AudioRoot,
+    CheckOptions,
+    Json,
+    Measurements,
+    Out,
+    Overwrite,
+    answer,
+    asked,
+    existing,
+    open_story,
+)
+from mgrd.errors import EXIT_NOTHING_SURVIVED, MisusedError
+
+
+@command("generate")
+def generate_command(
+    questions: Annotated[str, typer.Argument(help="JSONL, JSON, CSV, Parquet, or a Hugging Face dataset.")],
+    model: Asked,
+    out: Out,
+    options: opts.Generate,
+    round_number: Annotated[int, typer.Option("--round", help="Number of the round, part of every seed.", min=0)] = 0,
+    audio_root: AudioRoot = None,
+    overwrite: Overwrite = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Sample K traces per question; run again to go on.
+
+    Example: mgrd generate questions.jsonl -m MODEL -o run/round-01 -k 8
+    """
+    from mgrd.generate import generate
+
+    result = generate(
+        questions,
+        out,
+        asked(model, options),
+        options,
+        round_number=round_number,
+        audio_root=audio_root,
+        overwrite=overwrite,
+        story=open_story(quiet),
+    )
+    failures = [f"  failed {count}: {reason}" for reason, count in result["failures"].items()]
+    made = f"{result['samples']:,} samples of {result['questions']:,} questions, {result['made']:,} of them new"
+    answer(result, json_, [f"{made}: {out / 'traces'}", *failures])
+
+
+@command("filter")
+def filter_command(
+    *,
+    traces: Annotated[
+        Path | None, typer.Argument(help="What generate wrote, or JSONL: id, audio, question, completion.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write to.", show_default=False)] = None,
+    options: opts.Filter,
+    selection: opts.Select,
+    check_option: CheckOptions = [],  # noqa: B006  (typer copies it)
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--compare", metavar="A B", help="Judge nothing: what two folders that filter wrote keep differently."
+        ),
+    ] = None,
+    audio_root: AudioRoot = None,
+    measurements: Measurements = None,
+    overwrite: Overwrite = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Judge every trace, drop none, write why; then select survivors.
+
+    Example: mgrd filter run/round-01 -o run/round-01
+    """
+    if compare is not None:
+        if traces is not None or out is not None:
+            raise MisusedError("--compare A B: takes no TRACES and no -o; it reads the two folders and writes nothing")
+        from mgrd import compare as comparison
+
+        found = comparison.compare(*(existing(path, "folder") for path in compare))
+        answer(found, json_, list(comparison.lines(found)))
+        return
+    if traces is None or out is None:
+        raise MisusedError("give TRACES and -o DIR, or --compare A B")
+    from mgrd.filter import filter_traces
+    from mgrd.selection import select
+
+    judged = filter_traces(
+        existing(traces, "traces"),
+        out,
+        options,
+        check_options=opts.check_options(check_option),
+        audio_root=audio_root,
+        measurements=measurements,
+        overwrite=overwrite,
+        story=open_story(quiet),
+    )
+    result = judged | select(out, out, selection, majority=options.no_gold == "majority")
+    lines = [f"{count:>8,}  {name}" for name, count in result["objections"].items()]
+    lines += [f"{count:>8,}  passed, not kept: {step.replace('_', ' ')}" for step, count in result["left_out"].items()]
+    lines.append(f"{result['survivors']:,} of {result['traces']:,} traces survive, {result['passed']:,} passed: {out}")
+    answer(result, json_, lines)
+    if not result["survivors"]:
+        raise typer.Exit(EXIT_NOTHING_SURVIVED)
+
+
+@command("distill")
+def distill_command(
+    *,
+    survivors: Annotated[
+        list[Path], typer.Argument(help="Folders that filter wrote; several are trained on together.")
+    ],
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="Folder of the model to train.", show_default=False)
+    ] = None,
+    out: Out,
+    options: opts.Distill,
+    exporting: opts.Export,
+    audio_root: AudioRoot = None,
+    overwrite: Overwrite = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fine-tune on the survivors, or export them to a trainer.
+
+    Example: mgrd distill run/round-01 -m MODEL -o run/round-01
+    """
+    folders = [existing(path, "folder") for path in survivors]
+    more: Any = {"audio_root": audio_root, "overwrite": overwrite, "story": open_story(quiet)}
+    if exporting.export is not None:
+        if model is not None:
+            raise MisusedError("--export: trains nothing; leave out -m")
+        from mgrd.exports import export
+
+        written = out
+        result = export(folders, out, exporting, options, **more)
+    else:
+        if model is None:
+            raise MisusedError("give -m MODEL to train, or --export FORMAT for another trainer")
+        if exporting != opts.Export():
+            raise MisusedError("--push-to-hub and --license: only with --export")
+        from mgrd.distill import distill
+
+        written = out / "model"
+        result = distill(folders, existing(model, "model folder"), out, options, **more)
+    lines = [f"{key:>24}  {value}" for key, value in result.items()]
+    answer(result, json_, [*lines, f"{'written to':>24}  {written}"])
+
+
+@command("eval")
+def eval_command(
+    questions: Annotated[str, typer.Argument(help="Held-out questions, in any form that generate reads.")],
+    model: Asked,
+    options: opts.Eval,
+    judging: opts.Filter,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder to write to; default: eval-QUESTIONS-MODEL.", show_default=False),
+    ] = None,
+    check_option: CheckOptions = [],  # noqa: B006  (typer copies it)
+    audio_root: AudioRoot = None,
+    measurements: Measurements = None,
+    overwrite: Overwrite = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Accuracy and grounding on questions that were not trained on.
+
+    Example: mgrd eval heldout.jsonl -m run/round-02/model -k 4 writes eval-heldout-round-02
+    """
+    from mgrd import evaluate, tables
+    from mgrd.filter import filter_traces
+    from mgrd.generate import generate
+
+    story = open_story(quiet)
+    out = out or evaluate.default_folder(questions, model)
+    made = generate(
+        questions,
+        out,
+        asked(model, options),
+        options,
+        audio_root=audio_root,
+        only_these=True,
+        overwrite=overwrite,
+        story=story,
+    )
+    filter_traces(
+        out,
+        out,
+        judging,
+        check_options=opts.check_options(check_option),
+        audio_root=audio_root,
+        measurements=measurements,
+        overwrite=overwrite,
+        story=story,
+    )
+    result = evaluate.metrics(out / "judged")
+    tables.write_json(result, out / "metrics.json")  # without seconds: the same traces give the same file
+    answer(result | {"seconds": made["seconds"]}, json_, [*evaluate.lines(result), f"{'written to':>20}  {out}"])
+
+
+@command("run")
+def run_command(
+    config: Annotated[
+        Path, typer.Argument(help="TOML with the tables [run] [generate] [filter] [select] [distill] [eval].")
+    ],
+    out: Out,
+    rounds: Annotated[int | None, typer.Option("--rounds", help="Number of rounds; over the config's.", min=1)] = None,
+    audio_root: AudioRoot = None,
+    overwrite: Overwrite = False,
+    json_: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """N rounds of generate, filter, distill and eval. Run again to go on.
+
+    Example: mgrd run examples/quickstart/config.toml -o run --rounds 2
+    """
+    from mgrd import evaluate
+    from mgrd.rounds import nothing_survived, run
+
+    result = run(
+        existing(config, "config"),
+        out,
+        rounds=rounds,
+        audio_root=audio_root,
+        overwrite=overwrite,
+        story=open_story(quiet),
+        verbose=verbose,
+    )
+    if json_:
+        answer({"rounds": result}, True, [])
+    else:
+        evaluate.print_rounds(result)
+    if nothing_survived(result):
+        raise typer.Exit(EXIT_NOTHING_SURVIVED)

@@ -1,0 +1,82 @@
+"""What one call of generate was asked to do: its identity, its seeds, what is still wanted, its engine."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mgrd import engines, prompts, tables
+from mgrd.engines import Engine
+from mgrd.generate.ledger import Ledger
+from mgrd.options import Generate, identity
+from mgrd.questions import fingerprint
+
+
+def sample_seed(seed: int, round_number: int, question_id: str, sample: int) -> int:
+    """hash32(run seed, round, question id) + sample, modulo 2**32."""
+    digest = hashlib.blake2b(f"{seed}\n{round_number}\n{question_id}".encode(), digest_size=4).digest()
+    return (int.from_bytes(digest) + sample) % 2**32
+
+
+Wanted = list[tuple[dict[str, Any], dict[int, int]]]
+"""Questions that lack samples, each with its missing sample indices and their seeds."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one call was asked to do."""
+
+    out: Path
+    model: Path | str
+    options: Generate
+    round_number: int
+    base: Path
+    """The folder that audio paths are relative to."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the parts go."""
+        return self.out / "traces"
+
+    def identity(self, asked: pl.DataFrame) -> dict[str, Any]:
+        """What makes these samples what they are; the rest (batch, engine's memory, ...) is how they were made."""
+        made_with = identity(self.options) | {
+            "prompt": prompts.template(self.options.prompt),
+            "model": engines.model_identity(self.options.engine, self.model),
+            "round": self.round_number,
+        }
+        if self.options.engine == "server":  # the others know their own form and window
+            made_with |= {"preset": self.options.preset, "window": self.options.window}
+        if self.options.control == "swap":  # who hears whose clip depends on all questions
+            made_with["swapped among"] = fingerprint(asked)
+        return made_with
+
+    def wanted(self, asked: pl.DataFrame, ledger: Ledger) -> Wanted:
+        """The set difference: what was asked for and is not there."""
+        found: Wanted = []
+        for row in tables.rows_of(asked):
+            missing = sorted(set(range(self.options.samples)) - ledger.samples.get(row["id"], set()))
+            seeds = {n: sample_seed(self.options.seed, self.round_number, row["id"], n) for n in missing}
+            if seeds:
+                found.append((row, seeds))
+        return found
+
+    def open_engine(self) -> Engine:
+        """Load the model."""
+        options = self.options
+        name = options.engine or engines.default_engine()
+        settings: dict[str, Any] = {"batch": options.batch} if name == "transformers" else {}
+        if name == "server":
+            settings = {
+                "url": options.url,
+                "preset": options.preset,
+                "audio_part": options.audio_part,
+                "window_s": options.window,
+                "concurrency": options.concurrency,
+                "timeout_s": options.timeout,
+            }
+        return engines.open_engine(name, self.model, **settings)
