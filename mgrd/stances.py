@@ -115,6 +115,9 @@ _SAYING = frozenset(
     """says said say saying tells told telling reads reading announces announced shouts whispers replies replied repeats
     repeated insists explains explained mentions asks sings calls his her their s""".split()  # noqa: SIM905
 )
+_SPEECH = _SAYING - frozenset(("his", "her", "their", "s"))
+_ANSWER = frozenset(("answer", "choice", "option", "response"))
+"""What `_THEIRS` finds has one of them; what `_SPEAKING` finds has one of `_SPEECH`, or what `_may_say` looks for."""
 
 
 _SAY = frozenset(
@@ -135,7 +138,9 @@ def own_words(text: str) -> str:
     kept = [
         one
         for one, words in zip(said, words_of(text), strict=True)
-        if (words.isdisjoint(_SAYING) and (one.isascii() or not _may_say(one, words))) or not tells_of_others(one)
+        if (words.isdisjoint(_SAYING) and (one.isascii() or not _may_say(one, words)))
+        or (words.isdisjoint(_SPEECH) and words.isdisjoint(_ANSWER) and not _may_say(one, words))
+        or not tells_of_others(one)
     ]
     return text if len(kept) == len(said) else "\n".join(kept)
 

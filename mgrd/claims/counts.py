@@ -56,20 +56,21 @@ _RESTATED_HEADS = (*_COUNTED_HEADS, "source", "thing", "vocal_sound")
 def _numbers(scene: Scene) -> Iterator[tuple[int, int, int]]:
     # "a 1 kHz tone", "five hundred hertz"
     measured = {t.i for t in scene.sound if t.entry.unit in ("hz", "khz", "db", "bpm", "st")}
-    measured |= {k for k in range(scene.sentence.i, scene.sentence.j) if scene.listed("power", k)}
     for term in scene.sound:
         if (
             term.entry.unit is None
             and term.entry.number is not None
             and term.entry.number == int(term.entry.number)
-            and term.j not in measured
+            and not (term.j in measured or scene.listed("power", term.j))
         ):
             yield term.i, term.j, int(term.entry.number)
     for i in scene.text.digits_in(scene.sentence.i, scene.sentence.j):
         word = scene.word(i)
-        if word.isdecimal() and word.isascii() and len(word) <= 2 and i + 1 not in measured:
+        if word.isdecimal() and word.isascii() and len(word) <= 2:
+            if i + 1 in measured or scene.listed("power", i + 1):
+                continue
             yield i, i + 1, int(word)
-    if scene.text.chinese:
+    if scene.chinese:
         taken = {k for t in scene.sound if t.entry.number is not None for k in range(t.i, t.j)}
         for i, j, value in numerals(scene):
             if taken.isdisjoint(range(i, j)) and scene.word(j) in _MEASURES and value < 100:
@@ -86,9 +87,7 @@ def _noun(scene: Scene, j: int) -> Term | None:
 
 def _goes_on(scene: Scene) -> bool:
     """`one tone is followed by another`, `two beeps, then one more`."""
-    return any(
-        scene.listed("added", k) and not scene.listed("than", k + 1) for k in range(scene.sentence.i, scene.sentence.j)
-    )
+    return any(not scene.listed("than", k + 1) for k in scene.all_listed("added"))
 
 
 def _of_them(scene: Scene, i: int, j: int) -> bool:

@@ -60,12 +60,14 @@ def heads(scene: Scene) -> list[Head]:
     """Everything in a sentence that can be described, in order."""
     found: list[Head] = []
     for term in scene.sound:
-        if "ignore.phrases" in term.entry.marks:
+        i, j, entry = term
+        if not (entry.heads or entry.unit) or "ignore.phrases" in entry.marks:
             continue
-        if term.entry.heads:
-            found += [Head(term.i, term.j, name) for name, needs in term.entry.heads.items() if scene.allowed(needs)]
-        if term.entry.unit in _IMPLIED:
-            found.append(Head(term.i, term.j, _IMPLIED[term.entry.unit], implied=True))
+        for name, needs in entry.heads.items():
+            if scene.allowed(needs):
+                found.append(Head(i, j, name))
+        if entry.unit in _IMPLIED:
+            found.append(Head(i, j, _IMPLIED[entry.unit], implied=True))
     return found
 
 
@@ -88,13 +90,13 @@ def descriptions(scene: Scene, here: list[Head], before: list[Head]) -> tuple[li
             continue  # "a faint wobble": of the wobble; "at a lower level"
         if scene.word(term.i) == "long" and ":" in scene.word(term.i - 1):
             continue  # "0:40 long"
-        bound = None if entry.says.keys().isdisjoint(names) else _bind(scene, term, here, before)
+        bound = None if names.isdisjoint(entry.says) else _bind(scene, term, here, before)
         if bound is not None:
             found += _described(scene, term, *bound)
             if bound[0] is None or bound[0].name not in _OF_A_PART:
                 describing.append(term.i)
         else:
-            for one in (term,) if entry.phrases else _within(scene, term):
+            for one in (term,) if entry.phrases else _within(scene, term) if scene.chinese else ():
                 for cue, asserts, needs in one.entry.phrases:
                     if scene.allowed(needs):
                         found += _described(scene, one, None, cue, asserts)

@@ -25,7 +25,7 @@ from mgrd.claims.scene import Scene
 from mgrd.claims.sources import orders, presences, sexes, times, told
 from mgrd.claims.text import Sentence, Text, clauses, read, sentences
 from mgrd.claims.values import values
-from mgrd.claims.vocabulary import FRAME, PARTS, Term, Vocabulary, load, terms
+from mgrd.claims.vocabulary import Term, Vocabulary, load
 
 _WORDS_PER_SIGN = 90
 """A text is about sound when at least one word in so many says so; a chain of pure logic has one in thousands."""
@@ -67,7 +67,7 @@ def _scenes(think: str) -> Iterator[tuple[Scene, list[Head], list[Head]]]:
         coined = not vocabulary.lists["naming"].isdisjoint(text.words[sentence.i : sentence.j])
         if not sound and not coined:
             continue
-        frame = terms(text.words, vocabulary.frame, text.starting(FRAME, sentence.i, sentence.j), sentence.j)
+        frame = text.terms_in("frame", vocabulary.frame, sentence.i, sentence.j)
         scene = _scene(text, sentence, sound, frame, vocabulary, about_audio)
         here = heads(scene)
         if (
@@ -110,10 +110,9 @@ def _is_about_audio(text: Text, vocabulary: Vocabulary) -> bool:
 
 def _compares_parts(text: Text, vocabulary: Vocabulary) -> bool:
     """`前一部分更轻`: what is said of a part beside another, in a text that says nothing else."""
-    n = len(text.words)
     return any("side" in t.entry.says for t in text.sound) and any(
         f"parts.{name}" in t.entry.marks
-        for t in terms(text.words, vocabulary.parts, text.starting(PARTS, 0, n), n)
+        for t in text.terms_in("parts", vocabulary.parts, 0, len(text.words))
         for name in ("first", "second")
     )
 
@@ -142,7 +141,7 @@ def _claims(scene: Scene, here: list[Head], before: list[Head]) -> list[Claim]:
     if any(one.cue == "pitch.contour" and one.kind == "trend" for one in described):
         # the words name the direction that two figures only imply
         figures = [one for one in figures if one.kind != "trend"]
-    if scene.text.chinese:
+    if scene.chinese:
         described += unlisted(scene, here, described)
         described += toned(scene, here, described)
     described += motions(scene, here, described)

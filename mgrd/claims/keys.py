@@ -23,7 +23,6 @@ _ENGLISH = re.compile(
 _CHINESE = re.compile(r"(升|降)?\s*([A-Ga-g])(#|♯|♭|b)?\s*(?:自然|和声|旋律)?(大|小)调(?:式?(和弦|音阶))?")
 _MODE = re.compile(r"\bin (?:a )?(?:clear(?:ly)? )?(major|minor) (?:key|mode|tonality)\b", re.IGNORECASE)
 _NAMING = re.compile(r"\b(?:in|of|an|to|is|from|the|key)[ :]+$", re.IGNORECASE)
-_SIGNS = ("ajor", "inor", " maj", " min", "大调", "小调")
 _SHORT = 40
 """Words of a text in which a mode by itself is about music, and of a longer one it may be a figure of speech."""
 
@@ -32,7 +31,7 @@ def keys(scene: Scene, described: Sequence[Claim]) -> list[Claim]:
     """The descriptions of a sentence with every key that it names, in place of what was found over the same words."""
     raw, first = scene.text.raw, scene.text.starts[scene.sentence.i]
     part = raw[first : scene.text.ends[scene.sentence.j - 1]]
-    if not any(sign in part for sign in _SIGNS):
+    if not ("ajor" in part or "inor" in part or " maj" in part or " min" in part or "大调" in part or "小调" in part):
         return list(described)
     named = [(m, key) for m, key in ((m, _key(part, m)) for m in _ENGLISH.finditer(part)) if key]
     named += [(m, _chinese_key(m)) for m in _CHINESE.finditer(part)]

@@ -23,11 +23,10 @@ def motions(scene: Scene, here: Sequence[Head], described: Sequence[Claim]) -> I
     """The courses of a pitch that a verb and a particle tell of, where no description tells of them."""
     if not here or not scene.allowed("trace"):
         return
-    up, down = scene.vocabulary.lists["upwards"], scene.vocabulary.lists["downwards"]
-    for k, word in enumerate(scene.text.words[scene.sentence.i : scene.sentence.j], scene.sentence.i):
-        direction = "rising" if word in up else "falling" if word in down else None
-        if direction is None:
-            continue
+    up = scene.vocabulary.lists["upwards"]
+    for k in sorted([*scene.all_listed("upwards"), *scene.all_listed("downwards")]):
+        word = scene.word(k)
+        direction = "rising" if word in up else "falling"
         verb = next((v for v in range(k - 1, k - _ADVERBS - 2, -1) if not _is_adverb(scene, v)), k)
         if not scene.listed("moves", verb):
             continue

@@ -17,7 +17,7 @@ _PLURAL = 3
 
 def coined(scene: Scene) -> Iterator[tuple[int, int]]:
     """Names that the words before `sound` coin: `coffee cup sounds`, `mechanical/electronic noises`."""
-    for k in _at(scene, "sound_nouns"):
+    for k in scene.all_listed("sound_nouns", 1):
         if scene.word(k)[:5] == "sound" and not _is_noun(scene, k):
             continue
         i, (begin, _) = k, scene.clause(k)
@@ -28,12 +28,6 @@ def coined(scene: Scene) -> Iterator[tuple[int, int]]:
         acts = scene.word(i)[-3:] == "ing" and i + 1 < k and scene.listed("plain_sound", i + 1)  # "adding new sounds"
         if i < k and not acts and not scene.listed("definite", i - 1):
             yield i, k + 1
-
-
-def _at(scene: Scene, name: str) -> list[int]:
-    """The tokens of a sentence but its first that are in a list."""
-    words, first = scene.vocabulary.lists[name], scene.sentence.i + 1
-    return [k for k, word in enumerate(scene.text.words[first : scene.sentence.j], first) if word in words]
 
 
 def _is_noun(scene: Scene, k: int) -> bool:
@@ -58,7 +52,7 @@ def _names(scene: Scene, k: int) -> bool:
 
 def unvoiced(scene: Scene) -> Iterator[tuple[int, int]]:
     """What a voice is said not to do: `not exactly singing`, `speech rather than singing`."""
-    for k in _at(scene, "voicing"):
+    for k in scene.all_listed("voicing", 1):
         if scene.word(k + 1) in ("about", "to", "of"):
             continue
         i = k - 1

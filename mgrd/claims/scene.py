@@ -13,7 +13,7 @@ from mgrd.claims import Claim
 from mgrd.claims.modality import Stance, stance
 from mgrd.claims.places import governs
 from mgrd.claims.text import Sentence, Text
-from mgrd.claims.vocabulary import AROUND, KINDS, PARTS, Entry, Term, Vocabulary, terms
+from mgrd.claims.vocabulary import Entry, Term, Vocabulary
 
 ORDINALS = ("first", "second", "third", "fourth", "last", "span")
 """`span` is a part that the words name and nothing places: the first sentence, the second speaker."""
@@ -38,6 +38,8 @@ class Scene:
     """Whether the text as a whole does."""
     meanings: dict[int, str | None] = field(default_factory=dict)
     """What the figure at a token is of, as far as it was asked for."""
+    chinese: bool = field(init=False)
+    """Whether there may be a Chinese character in the sentence."""
     _words: list[str] = field(init=False)
     _lists: Mapping[str, frozenset[str]] = field(init=False)
     _begin: int = field(init=False)
@@ -51,6 +53,7 @@ class Scene:
     def __post_init__(self) -> None:
         self._words, self._lists = self.text.words, self.vocabulary.lists  # asked for at every turn
         self._begin, self._end = self.sentence.i, self.sentence.j
+        self.chinese = self.text.chinese and max(self._words[self._begin : self._end]) >= "\u3400"
 
     @property
     def stance(self) -> Stance:
@@ -63,40 +66,33 @@ class Scene:
     def around(self) -> list[Term]:
         """What stands around sources: `there is a`, `comes in`, `followed by`."""
         if self._around is None:
-            begin, end = self.sentence.i, self.sentence.j
-            starts = self.text.starting(AROUND, begin, end)
-            self._around = terms(self.text.words, self.vocabulary.around, starts, end)
+            self._around = self.text.terms_in("around", self.vocabulary.around, self._begin, self._end)
         return self._around
 
     @property
     def parts(self) -> list[Term]:
         """What names a part of the clip: `the second half`."""
         if self._parts is None:
-            begin, end = self.sentence.i, self.sentence.j
-            starts = self.text.starting(PARTS, begin, end)
-            self._parts = terms(self.text.words, self.vocabulary.parts, starts, end)
+            self._parts = self.text.terms_in("parts", self.vocabulary.parts, self._begin, self._end)
         return self._parts
 
     @property
     def sounds(self) -> list[Term]:
         """Sounds of the kinds that a measurement tells apart: `a beep`."""
-        begin, end = self.sentence.i, self.sentence.j
-        return terms(self.text.words, self.vocabulary.kinds, self.text.starting(KINDS, begin, end), end)
+        return self.text.terms_in("kinds", self.vocabulary.kinds, self._begin, self._end)
 
     @property
     def beside(self) -> list[Term]:
         """What sets two parts side by side: `compared with`."""
         if self._beside is None:
-            begin, end = self.sentence.i, self.sentence.j
-            self._beside = terms(self.text.words, self.vocabulary.beside, range(begin, end), end)
+            self._beside = self.text.terms_in("beside", self.vocabulary.beside, self._begin, self._end)
         return self._beside
 
     @property
     def course(self) -> list[Term]:
         """What places a kind of sound in time: `follows`, `is heard`, `stops`."""
         if self._course is None:
-            begin, end = self.sentence.i, self.sentence.j
-            self._course = terms(self.text.words, self.vocabulary.course, range(begin, end), end)
+            self._course = self.text.terms_in("course", self.vocabulary.course, self._begin, self._end)
         return self._course
 
     def word(self, i: int) -> str:
@@ -106,6 +102,11 @@ class Scene:
     def listed(self, name: str, i: int) -> bool:
         """Whether the token at i is in a list of the vocabulary."""
         return self._begin <= i < self._end and self._words[i] in self._lists[name]
+
+    def all_listed(self, name: str, after: int = 0) -> list[int]:
+        """The tokens of the sentence, from the one `after` its first, that are in a list of the vocabulary."""
+        words, listed, begin = self._words[self._begin + after : self._end], self._lists[name], self._begin + after
+        return [] if listed.isdisjoint(words) else [k for k, word in enumerate(words, begin) if word in listed]
 
     def clause(self, i: int) -> tuple[int, int]:
         """The clause of a token, as tokens."""

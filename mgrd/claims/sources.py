@@ -66,7 +66,7 @@ def presences(scene: Scene, described: Sequence[Claim], describing: frozenset[in
         named.update(range(mention.i, mention.j))
         source = _source(scene, mention.i, mention.j)
         found.append(replace(source, polarity=-1) if _is_missed(scene, mention.j) else source)
-    for i, j in chinese.sources(scene) if scene.text.chinese else ():
+    for i, j in chinese.sources(scene) if scene.chinese else ():
         if not named.intersection(range(i, j)):
             named.update(range(i, j))
             found.append(_source(scene, i, j))

@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import compress, repeat
+from typing import Any
 from unicodedata import normalize
 
-from mgrd.claims.vocabulary import SOUND, Term, Vocabulary, terms, tokenize
+from mgrd.claims.vocabulary import TRIES, Term, Vocabulary, terms, tokenize
 
 _PAIRS = {"“": "”", "「": "」", "『": "』", "《": "》", "«": "»", '"': '"', "‘": "'", "'": "'"}
 """Of a token to the token that closes it; a curly apostrophe is read as a straight one."""
@@ -46,8 +47,8 @@ class Text:
     words: list[str]
     starts: list[int]
     ends: list[int]
-    begins: list[int]
-    """In which tries a phrase may begin at a token, as bits."""
+    begins: dict[str, list[int]]
+    """The tokens at which a phrase of a trie may begin."""
     sound: list[Term]
     chinese: bool
     """Whether there is a Chinese character in it."""
@@ -62,10 +63,11 @@ class Text:
     quoted: list[tuple[int, int]]
     """Token ranges inside quotation marks, in order and without overlaps."""
 
-    def starting(self, trie: int, i: int, j: int) -> list[int]:
-        """The tokens of [i, j) at which a phrase of a trie may begin."""
-        begins = self.begins
-        return [k for k in range(i, j) if begins[k] & trie]
+    def terms_in(self, name: str, trie: dict[str, Any], i: int, j: int) -> list[Term]:
+        """The phrases in tokens [i, j) of the trie of a name, one of TRIES."""
+        begins = self.begins[name]
+        starts = begins[bisect_left(begins, i) : bisect_left(begins, j)]
+        return terms(self.words, trie, starts, j) if starts else []
 
     def notes_in(self, i: int, j: int) -> list[int]:
         """The tokens of [i, j) that are names of notes."""
@@ -100,7 +102,7 @@ def read(raw: str, vocabulary: Vocabulary) -> Text:
     shown = _HAN.sub(lambda run: run[0].translate(vocabulary.simplified), raw) if chinese else raw
     odd = None if raw.isascii() else _ODD.search(shown)
     words, starts, ends = tokenize(shown) if odd is None else _tokenize_folded(shown)
-    begins = list(map(vocabulary.begins.get, words, repeat(0)))
+    begins = _beginnings(words, vocabulary)
     other = [i for i, word in enumerate(words) if not word.isalpha()]
     return Text(
         raw,
@@ -108,7 +110,7 @@ def read(raw: str, vocabulary: Vocabulary) -> Text:
         starts,
         ends,
         begins,
-        terms(words, vocabulary.sound, [i for i, begin in enumerate(begins) if begin & SOUND]),
+        terms(words, vocabulary.sound, begins["sound"]),
         chinese,
         other,
         [i for i in other if words[i][0].isdigit()],
@@ -116,6 +118,12 @@ def read(raw: str, vocabulary: Vocabulary) -> Text:
         [i for i, word in enumerate(words) if word == "and"],
         _quotations(raw, words, starts, ends, other),
     )
+
+
+def _beginnings(words: list[str], vocabulary: Vocabulary) -> dict[str, list[int]]:
+    tries = list(map(vocabulary.begins.get, words, repeat(0)))
+    at = list(compress(range(len(words)), tries))
+    return {name: [i for i in at if tries[i] >> place & 1] for place, name in enumerate(TRIES)}
 
 
 def _tokenize_folded(shown: str) -> tuple[list[str], list[int], list[int]]:

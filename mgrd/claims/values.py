@@ -55,15 +55,15 @@ def values(scene: Scene) -> list[Claim]:
 
 
 def _quantities(scene: Scene) -> list[Quantity]:
-    units = {t.i: t for t in scene.sound if t.entry.unit}
     numbers = {t.i: t for t in scene.sound if t.entry.number is not None}
     digits = scene.text.digits_in(scene.sentence.i, scene.sentence.j)
     notes = [
         Quantity(i, i + 1, _note_hz(scene.word(i)), "hz", "Hz")
         for i in scene.text.notes_in(scene.sentence.i, scene.sentence.j)
     ]
-    if not (numbers or digits or notes or scene.text.chinese):
+    if not (numbers or digits or notes or scene.chinese):
         return []
+    units = {t.i: t for t in scene.sound if t.entry.unit}
     raw: list[tuple[int, int, float]] = []
     whole: list[Quantity] = notes
     found: list[Quantity] = []
@@ -92,7 +92,7 @@ def _quantities(scene: Scene) -> list[Quantity]:
         raw.append((i, j, value))
     raw = _composed(scene, raw)
     if scene.text.chinese:
-        written = (one for one in numerals(scene) if one[0] not in numbers)
+        written = (one for one in (numerals(scene) if scene.chinese else ()) if one[0] not in numbers)
         raw = [one for one in sorted({*raw, *written}) if not is_unit(scene, *one[:2])]
     for k, (i, j, value) in enumerate(raw):
         unit = units.get(j) or (units.get(j + 1) if scene.word(j) == "-" else None)

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mgrd.claims import Claim, Verdict
@@ -39,18 +40,19 @@ def verify(claims: Sequence[Claim], measurements: Sequence[Measurements], corpus
             judged += [claim] if claim.modality != "presupposed" else []
             continue
         further = denies_more(claim)
-        key = (*(getattr(claim, name) for name in _JUDGED_BY), further)
-        if key not in found:
-            found[key] = _judged(claim, measurements, admissible, corpus, further)
-        judged.append(replace(claim, **{name: getattr(found[key], name) for name in _JUDGEMENT}))
+        key = (_read(claim), further)
+        if (known := found.get(key)) is None:
+            found[key] = new = _judged(claim, measurements, admissible, corpus, further)
+        else:
+            new = replace(known, start=claim.start, end=claim.end, text=claim.text, modality=claim.modality)
+        judged.append(new)
     return judged
 
 
-_JUDGED_BY = (
+_read = attrgetter(
     "cue", "kind", "scope", "polarity", "asserts", "claimed", "claimed_value", "unit", "t0_s", "t1_s",
 )  # fmt: skip
 """The fields of a claim that its judgement reads: not where in the text it stands, and not its words."""
-_JUDGEMENT = ("measured", "unit", "z", "verdict", "why", "confidence")
 
 
 _BESIDE = 40
@@ -119,8 +121,10 @@ def _judged(
     why = chosen.why if verdict != "unverifiable" else f"not clear enough: {chosen.why}"
     confidence = 0.5 * (1 + math.erf(abs(z) / math.sqrt(2)))
     unit = claim.unit or chosen.unit
-    judged = replace(claim, measured=chosen.measured, unit=unit, z=round(z, 3), verdict=verdict, why=why)
-    return replace(judged, confidence=round(confidence, 4))
+    return replace(
+        claim, measured=chosen.measured, unit=unit, z=round(z, 3), verdict=verdict, why=why,
+        confidence=round(confidence, 4),
+    )  # fmt: skip
 
 
 def _undecided(claim: Claim, why: str) -> Claim:

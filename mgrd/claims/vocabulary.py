@@ -19,7 +19,8 @@ from mgrd.claims.layout import check_asserts, check_heads, check_norms, check_wo
 from mgrd.errors import RuleError
 
 LANGUAGES = ("en", "zh")
-SOUND, FRAME, AROUND, PARTS, KINDS = 1, 2, 4, 8, 16
+TRIES = ("sound", "frame", "around", "parts", "kinds", "beside", "course")
+"""The tries of a Vocabulary, by their fields."""
 
 _TOKEN = re.compile(
     r"[A-Za-z]++(?![\w#♯♭])(?:['’][^\W\d_\u3400-\u9fff]+)?"
@@ -107,7 +108,7 @@ class Vocabulary:
     course: dict[str, Any]
     """What places a kind of sound in time: `follows`, `is heard`, `stops`."""
     begins: Mapping[str, int]
-    """In which of the tries, as bits (SOUND, FRAME, ...), a phrase begins with a word."""
+    """In which of the tries a phrase begins with a word, as bits in the order of TRIES."""
     lists: Mapping[str, frozenset[str]]
     simplified: Mapping[int, str]
     """Traditional characters, as `str.translate` takes them."""
@@ -200,9 +201,9 @@ def _load() -> Vocabulary:
     simplified = {ord(pair[0]): pair[1] for pair in lists["traditional"]}
     tries = {"sound": sound.trie(), **{name: phrases.trie() for name, phrases in others.items()}}
     begins: dict[str, int] = {}
-    for bit, name in ((SOUND, "sound"), (FRAME, "frame"), (AROUND, "around"), (PARTS, "parts"), (KINDS, "kinds")):
+    for place, name in enumerate(TRIES):
         for word in tries[name]:
-            begins[word] = begins.get(word, 0) | bit
+            begins[word] = begins.get(word, 0) | 1 << place
     return Vocabulary(**tries, begins=begins, lists=lists, simplified=simplified)
 
 

@@ -178,11 +178,12 @@ def _may_be_random(text: str) -> bool:
 
 def _slips(tokens: list[str], small: list[str]) -> Iterator[tuple[int, float, str]]:
     """Where, how grave, and the words: what is said twice, pairs that no grammar joins, words nobody can say."""
-    odd = {word for word in set(tokens) if len(word) > 1 and word.islower() and word.isascii() and _oddity(word)}
+    odd = set(filter(_oddity, set(tokens)))
+    after = zip([*tokens[1:], ""], [*small[1:], ""], strict=False)
     hot = [
         at
-        for at, (first, a, b) in enumerate(zip(tokens, small, [*small[1:], ""], strict=False))
-        if a == b or a in _FIRST or b in _UNITS or first in odd
+        for at, (first, a, (second, b)) in enumerate(zip(tokens, small, after, strict=False))
+        if a == b or (a in _FIRST and (a, second) in _PAIRS) or b in _UNITS or first in odd
     ]
     for at in hot:
         first, second = tokens[at], tokens[at + 1] if at + 1 < len(tokens) else ""
@@ -209,7 +210,9 @@ _ONSET = 2 / 3
 
 @lru_cache(maxsize=65536)  # traces repeat most of their words
 def _oddity(word: str) -> float:
-    """How grave a word is: nobody can say it, or no English word begins so; 0 for a word like others."""
+    """How grave a word is: nobody can say it, or no English word begins so; 0 for a word like others and for a name."""
+    if len(word) < 2 or not (word.islower() and word.isascii()):
+        return 0.0
     if len(word) > 2 and _NO_ONSET.fullmatch(word) and word not in _SOUNDING:
         return _ONSET
     if _UNSPEAKABLE.fullmatch(word) and not _SPELT_SOUND.fullmatch(word):

@@ -285,13 +285,14 @@ _ABOUT = frozenset(
 
 def check(trace: Trace) -> str | None:
     """Object to payloads and markup anywhere in the completion, and to a leaked answer in the reasoning."""
-    words = frozenset().union(*words_of(trace.think), *words_of(trace.response))
+    said = (*words_of(trace.think), *words_of(trace.response))
     whole = trace.completion
     outside = whole.replace("<think>", "").replace("</think>", "")
+    small = outside.lower()
     has_sign = (
         any(sign in outside for sign in _PAYLOAD_SIGNS)
-        or not words.isdisjoint(_PAYLOAD_WORDS)
-        or any(own <= words and phrase in outside.lower() for own, phrase in _PAYLOAD_PHRASES)
+        or not all(map(_PAYLOAD_WORDS.isdisjoint, said))
+        or any(phrase in small and own <= frozenset().union(*said) for own, phrase in _PAYLOAD_PHRASES)
     )
     for kind, pattern in (("a payload", _PAYLOAD), ("template markup", _MARKUP)):
         if has_sign and (found := pattern.search(whole)):

@@ -8,6 +8,8 @@ is reasoning.
 
 import re
 from collections import Counter
+from itertools import chain, compress
+from operator import eq
 
 from mgrd.rulebook import Trace, example
 
@@ -47,7 +49,7 @@ def check(
     own = [_HEARD.sub(r"\1", line) if ":" in line or "：" in line else line for line in lines]
     sentences = [one for line in lines for one in _SENTENCE.findall(line) if not one.isspace()]
     words = [_TOKEN.findall(sentence) for sentence in sentences]
-    tokens = [word for some in words for word in some] if own == lines else _TOKEN.findall("\n".join(own))
+    tokens = list(chain.from_iterable(words)) if own == lines else _TOKEN.findall("\n".join(own))
     if found := _in_a_row(tokens, rounds, least_tokens):
         start, period, times = found
         return f"says {' '.join(tokens[start : start + period])[:80]!r} {times} times in a row"
@@ -94,12 +96,13 @@ def _in_a_row(tokens: list[str], rounds: int, least_tokens: int) -> tuple[int, i
     """
     for period in range(1, min(_LONGEST_PERIOD, len(tokens) // rounds) + 1):
         need = max(rounds * period, least_tokens) - period
-        for at in range(need + period - 1, len(tokens), need):
+        again = map(eq, tokens[need + period - 1 :: need], tokens[need - 1 :: need])
+        for at in compress(range(need + period - 1, len(tokens), need), again):
             start = at
             while start >= period and tokens[start] == tokens[start - period]:
                 start -= 1
             end = at + 1
-            while start < at and end < len(tokens) and tokens[end] == tokens[end - period]:
+            while end < len(tokens) and tokens[end] == tokens[end - period]:
                 end += 1
             if end - start - 1 >= need:
                 first = start + 1 - period

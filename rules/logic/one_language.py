@@ -154,26 +154,26 @@ def _other_words(bare: str, least: int) -> str | None:
         main = "English"  # a few words that look like another language do not make one
     foreign = _NOT_ENGLISH.intersection(said)
     run: list[str] = []  # neighbouring clauses of one other language add up
-    for clauses, place in (
-        (split, i) for split in map(_CLAUSE_ENDS.split, bare.split("\n")) for i in range(len(split))
-    ):
+    for sentence in bare.split("\n"):
         # what has English words only is none of another language
-        may_turn = main != "English" or any(word in clauses[place] for word in foreign)
-        line = _WORD.findall(clauses[place]) if may_turn else []
-        found = _language(line) if len(line) >= 2 else None
-        turns = found is not None and found != main and not _heard(clauses, place)
-        run = [*run, *line] if turns else []
-        other = _language(run)
-        if (
-            other is not None
-            and other != main
-            and _share(run, main) < 0.2
-            and (
-                (len(run) >= least and _hits(run, other) >= 3)
-                or (other == "English" and len(run) >= 3 and _hits(run, other) >= 2)
-            )
-        ):
-            return f"turns from {main} to {other} at {' '.join(run)[:60]!r}"
+        may_turn = main != "English" or any(word in sentence for word in foreign)
+        clauses = _CLAUSE_ENDS.split(sentence) if may_turn else [""]
+        for place, clause in enumerate(clauses):
+            line = _WORD.findall(clause) if main != "English" or any(word in clause for word in foreign) else []
+            found = _language(line) if len(line) >= 2 else None
+            turns = found is not None and found != main and not _heard(clauses, place)
+            run = [*run, *line] if turns else []
+            other = _language(run)
+            if (
+                other is not None
+                and other != main
+                and _share(run, main) < 0.2
+                and (
+                    (len(run) >= least and _hits(run, other) >= 3)
+                    or (other == "English" and len(run) >= 3 and _hits(run, other) >= 2)
+                )
+            ):
+                return f"turns from {main} to {other} at {' '.join(run)[:60]!r}"
     return None
 
 
