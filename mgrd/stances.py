@@ -33,8 +33,11 @@ class Stance:
     """The sentence, at most 100 characters of it."""
 
 
-_END = re.compile(r"[.!?][\"'”’)*]*\s+|。[”’」』)]*|\n+")
-"""Begins with what is rare, so that a search is fast; the sign that ends a sentence is of the sentence."""
+_END = re.compile(r"[.!?][\"'”’)*]*\s+|[!?][\"'”’」』)*]*(?=[\u4e00-\u9fff“「『])|。[”’」』)]*|\n+")
+"""Begins with what is rare, so that a search is fast; the sign that ends a sentence is of the sentence.
+
+In NFKC form ！ and ？ are ! and ?, which end a Chinese sentence without white space after them.
+"""
 
 
 @lru_cache(maxsize=8)  # several checks ask about one trace
@@ -46,6 +49,14 @@ def sentences(text: str) -> tuple[str, ...]:
         parts.append(normal[begin : end.start() + (normal[end.start()] != "\n")])
         begin = end.end()
     return tuple(part for one in [*parts, normal[begin:]] if (part := one.strip()) and part.strip(TRIM))
+
+
+def folded(text: str) -> str:
+    """A text in case-folded letters, each in its place: one whose folded form is longer (`İ`) stays as it is."""
+    small = text.casefold()
+    if len(small) == len(text):
+        return small
+    return "".join(one.casefold() if len(one.casefold()) == 1 else one for one in text)
 
 
 _WORDS = re.compile(r"[a-z_]+")

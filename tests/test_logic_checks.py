@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mgrd.answers import is_correct, resolve
 from mgrd.rulebook import Trace, judge, load, verified_claims
@@ -238,3 +240,31 @@ def test_flipped_conclusions_are_found(right_traces):
     missed = [row["id"] for row in rows if "concludes_its_answer" not in objected(of_row(row, flipped(row)))]
 
     assert len(missed) <= 2, missed
+
+
+@pytest.mark.parametrize("spelt", ["thİn", "thın", "ſhort", "lİve"])
+def test_a_letter_that_only_folds_to_one_of_an_attribute_is_no_crash(spelt):
+    said = trace(f"The texture is {spelt}. The texture is thick. It is in A mİnor.", "calm", choices=["calm", "sad"])
+
+    assert [objection.check for objection in judge(said, LOGIC) if objection.check == "no_contradiction"] == []
+
+
+def test_a_letter_whose_small_form_is_two_moves_no_place_of_a_sentence():
+    concludes = next(check for check in LOGIC if check.name == "concludes_its_answer")
+    said = f"The voice is low. {'İ' * 40} so there are calm rooms and halls in it."
+
+    assert concludes(trace(said, "sad", choices=["calm", "sad"])) is None
+
+
+WORDS = """the voice is thİn thın low. high? calm, sad. answer so “ ” ( ) İ ß ſ ﬁ ！ ？ 。 声音 很高 ， 答案是 平静 <think>
+    </think> { " : 3 \\boxed minor C not no never wait option A B""".split()  # noqa: SIM905  (a list of words to read)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.one_of(st.text(), st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join)), st.sampled_from(["İ", "calm"])
+)
+def test_any_text_is_judged_without_a_crash(think, choice):
+    objections = judge(trace(think, "The answer is calm.", choices=[choice, "sad"], answer=choice), LOGIC)
+
+    assert {one.rule for one in objections} <= {"logic"}

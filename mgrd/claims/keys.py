@@ -16,12 +16,12 @@ from mgrd.claims.scene import Scene
 
 _ENGLISH = re.compile(
     r"(?<![\w#♯♭])([A-Ga-g])(?:(b|#|♯|♭)|[ -]?(sharp|flat))?[ -]{1,2}"
-    r"(?:(?:natural|harmonic|melodic) )?(major|minor|maj|min)(?![\w])"
+    r"(?:(?:natural|harmonic|melodic) )?(?a:(major|minor|maj|min))(?![\w])"
     r"(?: (chord|triad|scale|arpeggio|third|seventh|sixth)s?)?",
     re.IGNORECASE,
 )
 _CHINESE = re.compile(r"(升|降)?\s*([A-Ga-g])(#|♯|♭|b)?\s*(?:自然|和声|旋律)?(大|小)调(?:式?(和弦|音阶))?")
-_MODE = re.compile(r"\bin (?:a )?(?:clear(?:ly)? )?(major|minor) (?:key|mode|tonality)\b", re.IGNORECASE)
+_MODE = re.compile(r"\bin (?:a )?(?:clear(?:ly)? )?(?a:(major|minor)) (?:key|mode|tonality)\b", re.IGNORECASE)
 _NAMING = re.compile(r"\b(?:in|of|an|to|is|from|the|key)[ :]+$", re.IGNORECASE)
 _SHORT = 40
 """Words of a text in which a mode by itself is about music, and of a longer one it may be a figure of speech."""

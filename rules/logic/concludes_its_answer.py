@@ -12,7 +12,7 @@ from mgrd.answers import conclusion, is_correct
 from mgrd.choices import exact, options_of
 from mgrd.numerals import as_number, with_digits
 from mgrd.rulebook import Trace, example
-from mgrd.stances import HEDGED, NAMED, STATED, own_words, revised, sentences, stances, tells_of_others
+from mgrd.stances import HEDGED, NAMED, STATED, folded, own_words, revised, sentences, stances, tells_of_others
 
 _DRAWN = re.compile(
     r"\b(?:so|therefore|thus|hence|overall|which (?:is|makes|means)|must|has to|only|left|settles|conclu\w+)\b"
@@ -89,7 +89,7 @@ def _drawn(trace: Trace) -> tuple[str, str] | None:
     if len(last) != 1 or last[0].kind != NAMED or HEDGED.search(said[-1]):
         return None
     one, sentence = last[0], said[-1]
-    at = sentence.casefold().rfind(one.choice.casefold().strip(" ."))
+    at = folded(sentence).rfind(folded(one.choice).strip(" ."))
     before, after = sentence[:at], sentence[at + len(one.choice.strip(" .")) :]
     if at >= 0 and _POINTS.search(sentence) and not _CONTRAST.search(sentence):
         return one.choice, sentence[:80]

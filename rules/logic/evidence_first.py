@@ -9,7 +9,7 @@ import re
 
 from mgrd.choices import TRIM, exact, key_of, options_of
 from mgrd.rulebook import Trace, example
-from mgrd.stances import REVISION, STATED, sentences, stances
+from mgrd.stances import REVISION, STATED, folded, sentences, stances
 
 _PREAMBLE = re.compile(
     r"\W*(?:okay|ok|alright|sure|hmm|let me|let's|let us|i need to|we need to|i have to|i must|i should|we have to"
@@ -56,11 +56,8 @@ def _states(trace: Trace, place: int) -> bool:
     sentence = sentences(trace.think)[place].strip(TRIM + "#")
     for one in stances(trace.think, choices):
         if one.place == place and one.kind == STATED and key_of(one.choice) == answered:
-            before = (
-                sentence[: sentence.casefold().rfind(one.choice.casefold().strip(TRIM))]
-                if one.choice.casefold().strip(TRIM) in sentence.casefold()
-                else sentence
-            )
+            at = folded(sentence).rfind(folded(one.choice).strip(TRIM))
+            before = sentence[:at] if at >= 0 else sentence
             if _REASON_AFTER.search(sentence[len(before) :]):
                 return False
             return not (found := _REASON_BEFORE.search(before)) or (found.start() == 0 and len(before) < 30)

@@ -38,7 +38,7 @@ _SAYS = re.compile(
     r"|always|strong|wide|heavy|long|typical"
     r"|the|much|most|remarkably|noticeably|unusually|full|pure|purely|rather|exceptionally|perfectly|young|old|adult"
     r"|middle-aged|completely|nearly|almost|tone|voice|key|recording)\s+){0,3}"
-    rf"(?P<attribute>{_LATIN})(?![\w-])(?!\s+(?:to|for|enough|than|when|as|then|or|but|frequenc|range|part|string"
+    rf"(?P<attribute>(?a:{_LATIN}))(?![\w-])(?!\s+(?:to|for|enough|than|when|as|then|or|but|frequenc|range|part|string"
     rf"|register)\b)",
     re.IGNORECASE,
 )
@@ -139,7 +139,7 @@ def _statements(sentence: str) -> Iterator[tuple[str, int, int, bool, str]]:
     """What a sentence says: subject and scale, the scale's place, which side of it, whether it holds, the words."""
     for pattern in (_SAYS,) if sentence.isascii() else (_SAYS, _SAYS_HAN):
         for match in islice(pattern.finditer(sentence), 20):
-            pair, side = _SIDES[match["attribute"].casefold()]
+            pair, side = _SIDES[match["attribute"].casefold()]  # matched as ASCII: `thİn` folds to no word of it
             words = match[0].strip(" ,;:，")
             denied = bool(match["not"] or match["never"]) or " no " in words
             yield f"{_subject(match['subject'])} {pair}", pair, side, not denied, words
