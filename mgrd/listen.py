@@ -14,8 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from mgrd import folders, tables
 from mgrd.errors import InputError, MisusedError, Stopped
 from mgrd.progress import Story, stop
@@ -87,12 +85,7 @@ def _is_made_by_mgrd(path: Path) -> bool:
     if path.is_dir():
         rounds = (path / f"round-{number:02d}" for number in folders.rounds_of(path))
         return any((folder / "traces").is_dir() for folder in (path, *rounds))
-    if path.suffix != ".parquet":
-        return False
-    try:
-        return tables.TRACES.keys() <= pl.read_parquet_schema(path).keys()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{path}: cannot be read as Parquet; is it whole?") from error
+    return path.suffix == ".parquet" and tables.holds_traces(path)
 
 
 def _add_traces(found: Found, path: Path, audio_root: Path | None, audio_out: Path) -> None:

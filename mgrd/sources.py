@@ -54,7 +54,7 @@ def open_traces(path: Path, audio_root: Path | None = None, *, audio_out: Path) 
     A foreign file is checked whole: InputError names the lines that are wrong before any clip is touched. The clips
     that are embedded in it are written to `audio_out`.
     """
-    if path.is_dir() or (path.suffix == ".parquet" and _is_ours(path)):
+    if path.is_dir() or (path.suffix == ".parquet" and tables.holds_traces(path)):
         return _generated(path, audio_root)
     return _foreign(path, audio_root, audio_out)
 
@@ -72,13 +72,6 @@ def noted_audio(folder: Path, entry: Mapping[str, Any]) -> tuple[Path | None, Pa
     here = folder.resolve()
     base = Path(os.path.normpath(here / entry["audio_root"])) if "audio_root" in entry else None
     return base, Path(os.path.normpath(here / entry.get("audio_out", "audio")))
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        return tables.TRACES.keys() <= pl.read_parquet_schema(path).keys()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{path}: cannot be read as Parquet; is it whole?") from error
 
 
 def _generated(path: Path, audio_root: Path | None) -> Source:

@@ -186,6 +186,15 @@ def read_table(path: Path, schema: Mapping[str, pl.DataType], columns: Sequence[
     return pl.DataFrame(schema=wanted)
 
 
+def holds_traces(path: Path) -> bool:
+    """Whether a Parquet file has the columns of TRACES; raises InputError for one that cannot be read."""
+    try:
+        # a path may hold [ ]
+        return TRACES.keys() <= set(pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema())
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{path}: cannot be read as Parquet; is it whole?") from error
+
+
 def iter_parts(
     path: Path, schema: Mapping[str, pl.DataType], columns: Sequence[str] | None = None
 ) -> Iterator[pl.DataFrame]:

@@ -10,6 +10,8 @@ import pytest
 
 from mgrd import tables
 from mgrd.errors import InputError, MgrdError
+from mgrd.listen import find
+from mgrd.sources import open_traces
 
 ROW = {"trace_id": "q.1.0", "question_id": "q", "kept": True, "why": "ok", "majority": None, "vote_share": None}
 
@@ -98,3 +100,12 @@ def test_a_disk_that_tells_only_at_the_end_that_it_is_full_is_heard(tmp_path, mo
     with pytest.raises(MgrdError, match=r"x\.json: cannot be written \(No space left on device\)"):
         tables.write_json({"a": 2}, tmp_path / "x.json")
     assert [path.read_text() for path in tmp_path.iterdir()] == ['{\n  "a": 1\n}\n']
+
+
+def test_a_path_with_brackets_is_a_path_and_no_pattern(tmp_path):
+    path = tmp_path / "[round-1]" / "part-000000.parquet"
+    tables.write_table([], path, tables.TRACES)
+
+    assert tables.holds_traces(path)
+    assert open_traces(path, audio_out=tmp_path / "audio").base == path.parent
+    assert find([path], tmp_path / "audio").clips == {}

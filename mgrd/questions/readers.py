@@ -187,9 +187,9 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes | str]]:
 
 def _parquet(path: Path, wanted: Collection[str], columns: set[str]) -> Iterator[tuple[int, Row]]:
     try:
-        names = pl.read_parquet_schema(path).keys()
+        table = pl.scan_parquet(path, glob=False, hive_partitioning=False)  # a path may hold [ ]
+        names = table.collect_schema().names()
         columns.update(names)
-        table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
         height = table.select(pl.len()).collect().item()
         table = table.select([name for name in names if name in wanted])
         for start in range(0, height, _BATCH_ROWS):
