@@ -256,8 +256,8 @@ def test_a_letter_whose_small_form_is_two_moves_no_place_of_a_sentence():
     assert concludes(trace(said, "sad", choices=["calm", "sad"])) is None
 
 
-WORDS = """the voice is thİn thın low. high? calm, sad. answer so “ ” ( ) İ ß ſ ﬁ ！ ？ 。 声音 很高 ， 答案是 平静 <think>
-    </think> { " : 3 \\boxed minor C not no never wait option A B""".split()  # noqa: SIM905  (a list of words to read)
+WORDS = """the voice is thİn thın low. high? calm, sad. answer so “ ” ( ) İ ß ſ ﬁ ！ ？ 。 声音 很高 ， 答案是 平静
+    <think> </think> { " : 3 \\boxed minor C not no never wait option A B""".split()  # noqa: SIM905  (a list of words)
 
 
 @settings(max_examples=60, deadline=None)
