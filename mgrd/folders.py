@@ -72,17 +72,22 @@ def open_stage(
     if present and before is None and not overwrite:
         raise SettingsError(f"{present[0]} exists, but {out / MANIFEST} does not say how it was made; {_WAY_OUT}")
     if present and before is not None and not overwrite:
-        differing = ", ".join(
-            f"{key} {_change(before.get(key), now.get(key))}"
-            for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key)
-        )
         way_out = _WAY_OUT + (", or --recheck to judge again" if stage == "filter" else "")
-        raise SettingsError(f"{out} was made under other settings ({differing}); {way_out}")
+        raise SettingsError(f"{out} was made under other settings ({differing(before, now)}); {way_out}")
     for path in present:
         set_aside(path, story or Story())
     tables.write_json(manifest | {stage: entry}, out / MANIFEST)
     return False
+
+
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The settings of two identities that differ, each with both values; empty when none does."""
+    now = _plain(now)
+    return ", ".join(
+        f"{key} {_change(before.get(key), now.get(key))}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    )
 
 
 _WAY_OUT = "give another -o, or --overwrite to set the old work aside"

@@ -13,9 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 HEARTBEAT_S = 30.0
+WIDE = 132
+"""Columns of a terminal that has room for a bar beside what `tell` says."""
 
 
 class _Stderr(Console):
@@ -48,16 +59,15 @@ class Story:
             stderr.print(text, markup=False)
 
     @contextmanager
-    def steps(self, what: str, total: int, unit: str = "") -> Iterator[Steps]:
-        """Progress over `total` steps: `with story.steps("Sampling", n) as done: done(1)`."""
+    def steps(self, what: str, total: int, unit: str = "", tell: Callable[[], str] | None = None) -> Iterator[Steps]:
+        """Progress over `total` steps: `with story.steps("Sampling", n) as done: done(1)`.
+
+        `tell` says what there is to say of it, in place of steps per second and the time left.
+        """
         if stderr.is_terminal and not self.quiet:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(),
-            )
+            told = [_Live(tell)] if tell else [TextColumn("{task.fields[rate]}"), TimeRemainingColumn()]
+            room = [BarColumn()] if tell is None or stderr.width >= WIDE else []
+            columns = (TextColumn("{task.description}"), *room, MofNCompleteColumn(), *told)
             with Progress(*columns, console=stderr, transient=True) as bar:
                 task = bar.add_task(what, total=total, rate="")
 
@@ -66,7 +76,19 @@ class Story:
 
                 yield Steps(total, unit, draw)
         else:
-            yield Steps(total, unit, _Heartbeat(what, total, self, time.monotonic()))
+            yield Steps(total, unit, _Heartbeat(what, total, self, tell, time.monotonic()))
+
+
+class _Live(ProgressColumn):
+    """Text that is asked for whenever the bar is drawn."""
+
+    def __init__(self, tell: Callable[[], str]) -> None:
+        super().__init__()
+        self.tell = tell
+
+    def render(self, task: Task) -> Text:
+        """What there is to say now, whatever the bar's own task says."""
+        return Text(self.tell())
 
 
 class Steps:
@@ -90,12 +112,13 @@ class _Heartbeat:
     what: str
     total: int
     story: Story
+    tell: Callable[[], str] | None
     since: float
 
     def __call__(self, done: int, rate: str) -> None:
         if time.monotonic() - self.since >= HEARTBEAT_S and done < self.total:
             self.since = time.monotonic()
-            self.story.note(f"{self.what}: {done:,} of {self.total:,}, {rate}")
+            self.story.note(f"{self.what}: {done:,} of {self.total:,}, {self.tell() if self.tell else rate}")
 
 
 class StopFlag:

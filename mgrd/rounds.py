@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 import mgrd
-from mgrd import evaluate, folders, tables
+from mgrd import evaluate, folders, tables, yields
 from mgrd.children import Children
 from mgrd.claims import calibration
 from mgrd.config import STAGES, Config, check_flags, flags, read_config
@@ -254,6 +254,7 @@ def _metrics(number: int, here: Path, out: Path) -> dict[str, Any]:
         "model": str(model.relative_to(out)) if model.exists() else None,
         "eval": tables.read_json(held_out) if held_out.exists() else None,
         "filter": evaluate.metrics(judged) | {"survivors": _survivors(here)} if number else None,
+        "cost": yields.cost(judged, _survivors(here), here) if number else None,
         "stages": {stage: _speed(stage, record, here) for stage, record in mine.items()},
     }
 

@@ -24,6 +24,12 @@ Asked = Annotated[
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object (docs/formats.md).")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Set work made under other settings aside as .old-N.")]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Print the first prompt, and what there is to do; load no weights and write nothing."
+    ),
+]
 AudioRoot = Annotated[
     Path | None, typer.Option("--audio-root", help="Folder that audio paths are relative to.", show_default=False)
 ]

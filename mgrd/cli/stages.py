@@ -13,6 +13,7 @@ from mgrd.cli.parameters import (
     Asked,
     AudioRoot,
     CheckOptions,
+    DryRun,
     Json,
     Measurements,
     Out,
@@ -33,6 +34,7 @@ def generate_command(
     options: opts.Generate,
     round_number: Annotated[int, typer.Option("--round", help="Number of the round, part of every seed.", min=0)] = 0,
     audio_root: AudioRoot = None,
+    dry_run: DryRun = False,
     overwrite: Overwrite = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -41,8 +43,20 @@ def generate_command(
 
     Example: mgrd generate questions.jsonl -m MODEL -o run/round-01 -k 8
     """
-    from mgrd.generate import generate
+    from mgrd.generate import estimate, generate
 
+    if dry_run:
+        found = estimate.dry_run(
+            questions,
+            out,
+            asked(model, options),
+            options,
+            round_number=round_number,
+            audio_root=audio_root,
+            story=open_story(quiet),
+        )
+        answer(found, json_, estimate.dry_lines(found))
+        return
     result = generate(
         questions,
         out,
@@ -55,7 +69,8 @@ def generate_command(
     )
     failures = [f"  failed {count}: {reason}" for reason, count in result["failures"].items()]
     made = f"{result['samples']:,} samples of {result['questions']:,} questions, {result['made']:,} of them new"
-    answer(result, json_, [f"{made}: {out / 'traces'}", *failures])
+    whole = estimate.whole_lines(result["whole"]) if "whole" in result else []
+    answer(result, json_, [f"{made}: {out / 'traces'}", *failures, *whole])
 
 
 @command("filter")
@@ -94,6 +109,7 @@ def filter_command(
         return
     if traces is None or out is None:
         raise MisusedError("give TRACES and -o DIR, or --compare A B")
+    from mgrd import tables, yields
     from mgrd.filter import filter_traces
     from mgrd.selection import select
 
@@ -111,6 +127,10 @@ def filter_command(
     lines = [f"{count:>8,}  {name}" for name, count in result["objections"].items()]
     lines += [f"{count:>8,}  passed, not kept: {step.replace('_', ' ')}" for step, count in result["left_out"].items()]
     lines.append(f"{result['survivors']:,} of {result['traces']:,} traces survive, {result['passed']:,} passed: {out}")
+    result["cost"] = yields.cost(out / "judged", result["survivors"], traces)
+    tables.write_json(result["cost"], out / "judged" / yields.COST)
+    if said := yields.line(result["cost"]):
+        lines.append(f"A survivor cost: {said}")
     answer(result, json_, lines)
     if not result["survivors"]:
         raise typer.Exit(EXIT_NOTHING_SURVIVED)
@@ -172,6 +192,7 @@ def eval_command(
     check_option: CheckOptions = [],  # noqa: B006  (typer copies it)
     audio_root: AudioRoot = None,
     measurements: Measurements = None,
+    dry_run: DryRun = False,
     overwrite: Overwrite = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -182,10 +203,14 @@ def eval_command(
     """
     from mgrd import evaluate, tables
     from mgrd.filter import filter_traces
-    from mgrd.generate import generate
+    from mgrd.generate import estimate, generate
 
     story = open_story(quiet)
     out = out or evaluate.default_folder(questions, model)
+    if dry_run:
+        plan = estimate.dry_run(questions, out, asked(model, options), options, audio_root=audio_root, story=story)
+        answer(plan, json_, estimate.dry_lines(plan))
+        return
     made = generate(
         questions,
         out,
@@ -228,7 +253,7 @@ def run_command(
 
     Example: mgrd run examples/quickstart/config.toml -o run --rounds 2
     """
-    from mgrd import evaluate
+    from mgrd import evaluate, yields
     from mgrd.rounds import nothing_survived, run
 
     result = run(
@@ -244,5 +269,7 @@ def run_command(
         answer({"rounds": result}, True, [])
     else:
         evaluate.print_rounds(result)
+        for line in yields.round_lines(result):
+            typer.echo(line)
     if nothing_survived(result):
         raise typer.Exit(EXIT_NOTHING_SURVIVED)

@@ -65,8 +65,21 @@ class Completion:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What an engine is busy with, in samples."""
+
+    running: int = 0
+    waiting: int = 0
+    """Admitted, and not started yet."""
+
+
 class Engine(Protocol):
-    """One loaded model that can be sampled from."""
+    """One loaded model that can be sampled from.
+
+    An engine may also have `load: Load`, kept as things are while it samples, and `gpus: int`, how many it uses; what
+    it lacks is not told (`load_of`, `gpus_of`).
+    """
 
     name: str
     sr: int
@@ -81,6 +94,18 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the model."""
         ...
+
+
+def load_of(engine: Engine) -> Load | None:
+    """What an engine is busy with; None when it does not say."""
+    found: Load | None = getattr(engine, "load", None)
+    return found
+
+
+def gpus_of(engine: Engine) -> int | None:
+    """How many GPUs of this machine an engine uses; None when it cannot know, as a server's client."""
+    found: int | None = getattr(engine, "gpus", None)
+    return found
 
 
 NAMES = ("transformers", "vllm", "server")

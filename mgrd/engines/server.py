@@ -21,7 +21,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mgrd.engines import Completion, Request, Sampling, messages
+from mgrd.engines import Completion, Load, Request, Sampling, messages
 from mgrd.engines.endpoint import Busy, Endpoint, Failed, Refused, address
 from mgrd.errors import MgrdError, Stopped
 from mgrd.progress import stop
@@ -85,6 +85,7 @@ class ServerEngine:
         self.endpoint = Endpoint(address(url), timeout_s)
         self.unknown: set[str] = set()
         """Optional fields that the endpoint does not take."""
+        self.load = Load()
         self.several = True
         """Whether one request may ask for several samples."""
         self._loop = asyncio.new_event_loop()
@@ -121,10 +122,14 @@ class ServerEngine:
                     self._loop.call_soon_threadsafe(flight.admit, waiting.popleft())
                 if not admitted:
                     return
-                if (completion := flight.next(0.2)) is not None:
+                completion = flight.next(0.2)
+                running = min(admitted, self.concurrency - flight.free)
+                self.load = Load(running, admitted - running)
+                if completion is not None:
                     admitted -= 1
                     yield completion
         finally:
+            self.load = Load()
             self.run(flight.cancel())
         while (completion := flight.next(0)) is not None:  # it had ended before the signal
             yield completion

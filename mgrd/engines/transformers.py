@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mgrd.engines import Completion, Request, Sampling
+from mgrd.engines import Completion, Load, Request, Sampling
 from mgrd.engines.chat import render_chat, sampling_rate, window_s
 from mgrd.progress import stop
 
@@ -39,6 +39,8 @@ class TransformersEngine:
         load = load_audio_lm if hears else load_any_lm
         self.model, self.processor = load(model, "auto" if self.device == "cuda" else torch.float32)
         self.model = self.model.to(self.device).eval()
+        self.gpus = int(self.device == "cuda")
+        self.load = Load()
         self.batch = batch
         self.sr = sampling_rate(self.processor)
         self.window_s = window_s(self.processor)
@@ -55,6 +57,7 @@ class TransformersEngine:
         queue = iter(requests)
         while group := list(itertools.islice(queue, self.batch)):
             yield from self._sample_group(group, sampling)
+        self.load = Load()
 
     def close(self) -> None:
         """Free the model."""
@@ -76,6 +79,7 @@ class TransformersEngine:
             return
         # One row a sample, each a copy of its question's row.
         wanted = [(request, index, *one) for index, request in enumerate(group) for one in request.seeds.items()]
+        self.load = Load(running=len(wanted))
         rows = torch.tensor([index for _, index, _, _ in wanted], device=self.device)
         with torch.inference_mode():
             cache.batch_select_indices(rows)

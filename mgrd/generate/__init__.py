@@ -14,15 +14,16 @@ from typing import Any
 
 import polars as pl
 
-from mgrd import engines, folders, prompts, tables, traces
+from mgrd import folders, prompts, tables, traces
 from mgrd.engines import Completion, Engine, Request, Sampling
-from mgrd.errors import InputError, MgrdError, MisusedError, Stopped
+from mgrd.errors import InputError, MgrdError, Stopped
+from mgrd.generate import costs, estimate
 from mgrd.generate.clips import ChangedClipError, Clips, swaps
-from mgrd.generate.job import Job, Wanted
+from mgrd.generate.job import Job, Wanted, check_engine
 from mgrd.generate.ledger import Ledger
 from mgrd.options import Generate, mapping
 from mgrd.progress import Story, stop
-from mgrd.questions import audio_base, fingerprint, read_questions
+from mgrd.questions import audio_base, count_questions, fingerprint, read_questions
 from mgrd.sources import audio_notes
 
 
@@ -42,14 +43,13 @@ def generate(
 
     `model` is a folder, or the name of a server's. `only_these` makes the questions part of the identity: figures over
     the folder are figures over them.
-    Returns counts: questions, samples, made (by this call), failed, tokens, seconds. Raises Stopped after SIGTERM, with
-    everything so far saved, and MgrdError when more than `max_failed` of the samples failed.
+    Returns counts: questions, samples, made (by this call), failed, tokens, seconds; under `limit` also whole, what all
+    questions would take (mgrd.generate.estimate). Raises Stopped after SIGTERM, with everything so far saved, and
+    MgrdError when more than `max_failed` of the samples failed.
     """
     story = story or Story()
     started = time.monotonic()
-    engines.check_server(options.engine, options.url)
-    if options.preset and options.engine != "server":
-        raise MisusedError(f"--preset {options.preset}: goes with --engine server")
+    check_engine(options)
     folders.keep(out)  # before embedded clips are written to it
     names = mapping(options.map)
     asked = read_questions(
@@ -70,17 +70,23 @@ def generate(
     total = sum(len(seeds) for _, seeds in wanted)
     if total:
         story.note(f"{total:,} samples of {len(wanted):,} questions to make, {ledger.count:,} already there")
+        loading = time.monotonic()
         engine = job.open_engine()
+        meter = costs.Meter(total, engine)
+        account = costs.Account(job.folder / costs.METRICS, meter, started, meter.began - loading)
         try:
             swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
-            _sample(job, engine, wanted, Clips(job, engine, dict(ledger.shas), swapped), story)
+            _sample(job, engine, wanted, Clips(job, engine, dict(ledger.shas), swapped), account, story)
         finally:
             engine.close()
     made = tables.read_table(job.folder, tables.TRACES, ["error", "completion_tokens"])
-    return _summary(made, asked.height, total, time.monotonic() - started, options)
+    result = _summary(made, asked.height, total, time.monotonic() - started, options)
+    if options.limit is not None:
+        result["whole"] = estimate.whole(job, asked, count_questions(questions, names))
+    return result
 
 
-def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, story: Story) -> None:
+def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, account: costs.Account, story: Story) -> None:
     """Feed the engine lazily and write what comes back, a part at a time."""
     options = job.options
     by_id = {row["id"]: row for row, _ in wanted}
@@ -107,12 +113,14 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, story: Story
         yield from _drain(failed)
 
     with (
-        story.steps("Sampling", sum(len(seeds) for _, seeds in wanted), "samples") as step,
+        account,
+        story.steps("Sampling", account.meter.samples, tell=account.meter.text) as step,
         tables.Parts(job.folder, tables.TRACES) as parts,
     ):
         for completion in completions():
             row = by_id[completion.key]
             parts.add(_trace(job, engine.name, completion, row, clips.shas))
+            account.add(completion)
             step()
     if stop:
         raise Stopped(

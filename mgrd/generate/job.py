@@ -11,6 +11,7 @@ import polars as pl
 
 from mgrd import engines, prompts, tables
 from mgrd.engines import Engine
+from mgrd.errors import MisusedError
 from mgrd.generate.ledger import Ledger
 from mgrd.options import Generate, identity
 from mgrd.questions import fingerprint
@@ -20,6 +21,13 @@ def sample_seed(seed: int, round_number: int, question_id: str, sample: int) -> 
     """hash32(run seed, round, question id) + sample, modulo 2**32."""
     digest = hashlib.blake2b(f"{seed}\n{round_number}\n{question_id}".encode(), digest_size=4).digest()
     return (int.from_bytes(digest) + sample) % 2**32
+
+
+def check_engine(options: Generate) -> None:
+    """Raise MisusedError for options that do not go with the engine."""
+    engines.check_server(options.engine, options.url)
+    if options.preset and options.engine != "server":
+        raise MisusedError(f"--preset {options.preset}: goes with --engine server")
 
 
 Wanted = list[tuple[dict[str, Any], dict[int, int]]]

@@ -82,6 +82,12 @@ def read_questions(
     return pl.DataFrame([row for _, row in rows], schema=QUESTIONS, orient="row")
 
 
+def count_questions(source: str, mapping: Mapping[str, str] | None = None) -> int:
+    """How many rows a source has, good or not; no clip that is embedded is read where the source allows it."""
+    column = (mapping or {}).get("question", "question")
+    return sum(1 for _ in open_source(source, {column, *columns()} - {"audio"}).rows)
+
+
 def audio_base(source: str, audio_root: Path | None = None) -> Path:
     """The folder that a source's audio paths are relative to: `audio_root`, else the source's own folder.
 

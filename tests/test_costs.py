@@ -1,0 +1,441 @@
+"""What sampling costs: told while it goes on, summed over restarts, estimated before, held against the survivors."""
+
+import json
+import time
+from collections import deque
+
+import numpy as np
+import polars as pl
+import pytest
+import served
+import soundfile as sf
+import tiny_model
+from hypothesis import given
+from hypothesis import strategies as st
+from judged_rows import trace, write
+
+from mgrd import engines, tables, yields
+from mgrd.engines import Completion, Load, Request, Sampling
+from mgrd.engines.server import ServerEngine
+from mgrd.errors import MisusedError
+from mgrd.generate import costs, estimate, generate
+from mgrd.generate.costs import Account, Meter, lasting
+from mgrd.generate.estimate import sized
+from mgrd.options import Generate
+from mgrd.progress import Story
+
+QUIET = Story(quiet=True)
+
+
+class Clock:
+    """A clock that tests move by hand."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class CountingEngine:
+    """Answers each sample with `tokens` tokens, a second later; dies after `budget` samples."""
+
+    name, sr, window_s = "fake", 16000, 5.0
+    load = Load(3, 4)
+
+    def __init__(self, clock, budget=None, tokens=lambda sample: 10):
+        self.clock, self.budget, self.tokens = clock, budget, tokens
+
+    def sample(self, requests, _sampling):
+        for request in requests:
+            for sample, seed in request.seeds.items():
+                if self.budget == 0:
+                    raise KeyboardInterrupt
+                self.budget = None if self.budget is None else self.budget - 1
+                self.clock.now += 1.0
+                made = self.tokens(sample)
+                yield Completion(request.key, sample, seed, "<think>x</think>yes", "stop", 50, made, -1.0, (1.0,))
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(costs.time, "monotonic", clock)
+    return clock
+
+
+def write_questions(folder, names):
+    rows = [
+        {"id": name, "audio": f"{name}.wav", "question": f"Is {name} loud?", "choices": ["yes", "no"]} for name in names
+    ]
+    (folder / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Four questions about clips of 1, 2, 3 and 4 s, and an empty model folder."""
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    for seconds, name in enumerate("abcd", 1):
+        sf.write(tmp_path / f"{name}.wav", tiny_model.tone(seconds, 220), 16000)
+    write_questions(tmp_path, "abcd")
+    return tmp_path
+
+
+@pytest.fixture
+def job(home, monkeypatch, clock):
+    """`job(engine)` generates, on the test's clock."""
+
+    def job(engine=None, **options):
+        def opened(*_, **__):
+            clock.now += 5.0  # to load
+            return engine or CountingEngine(clock)
+
+        monkeypatch.setattr(engines, "open_engine", opened)
+        settings = Generate(**{"samples": 2, "engine": "transformers"} | options)
+        return generate(str(home / "questions.jsonl"), home / "out", home / "model", settings, story=QUIET)
+
+    job.metrics = lambda: tables.read_json(home / "out" / "traces" / "metrics.json")
+    return job
+
+
+def completed(tokens):
+    return Completion("a", 0, 0, "", "stop", 5, tokens)
+
+
+def test_tokens_per_second_now_are_those_of_the_last_half_minute_and_overall_those_of_the_call(clock):
+    meter = Meter(1000, CountingEngine(clock))
+    for second in range(200):
+        clock.now += 1.0
+        meter.add(completed(10 if second < 185 else 40))
+    assert (meter.now, meter.overall, meter.left_s) == (25.0, (185 * 10 + 15 * 40) / 200, 800.0)
+    assert meter.text() == "25 tok/s (12 overall), 3 running, 4 waiting, 13 min left"
+
+
+def test_a_batch_that_takes_minutes_is_no_burst(clock):
+    meter = Meter(1000, object())
+    for _ in range(5):
+        clock.now += 100.0
+        for _ in range(16):
+            clock.now += 0.001
+            meter.add(completed(100))
+    assert meter.now == pytest.approx(16, rel=0.01)
+    assert meter.text() == "16 tok/s (16 overall), 96 min left"
+
+
+def test_before_the_first_sample_nobody_knows_how_long_it_takes(clock):
+    assert Meter(8, object()).text() == "0 tok/s (0 overall)"
+
+
+def test_a_meter_keeps_few_marks_however_many_samples_come(clock):
+    meter = Meter(10**6, object())
+    for _ in range(100_000):
+        clock.now += 0.001
+        meter.add(completed(7))
+    assert isinstance(meter._marks, deque)
+    assert len(meter._marks) < 130
+    assert meter.now == pytest.approx(7000, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (99.4, "99 s"),
+        (99.6, "2 min"),
+        (5939, "99 min"),
+        (7200, "2 h 0 min"),
+        (12000, "3 h 20 min"),
+        (187200, "52 h 0 min"),
+        (864000, "10 d 0 h"),
+    ],
+)
+def test_a_time_is_told_in_two_units_at_most(seconds, text):
+    assert lasting(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (98_400, "98.4 kB"),
+        (99_500, "100 kB"),
+        (999_400, "999 kB"),
+        (999_600, "1.0 MB"),
+        (3.25e9, "3.2 GB"),
+        (5e15, "5000 TB"),
+    ],
+)
+def test_a_size_is_told_in_powers_of_a_thousand(count, text):
+    assert sized(count) == text
+
+
+@given(st.floats(0, 1e16), st.floats(0, 1e9))
+def test_any_size_and_any_time_is_short(count, seconds):
+    assert len(sized(count)) <= 9
+    assert len(lasting(seconds)) <= 12
+
+
+def test_metrics_lie_beside_the_parts_and_seconds_are_summed_over_restarts(job, clock):
+    with pytest.raises(KeyboardInterrupt):
+        job(CountingEngine(clock, budget=3))
+    assert job.metrics()["samples"] == 3
+    job(CountingEngine(clock, tokens=lambda sample: 30))
+
+    assert job.metrics() == {
+        "samples": 8,
+        "finish_reasons": {"stop": 8},
+        "failures": {},
+        "audio_s": 4.0,
+        "prompt_tokens": 400,
+        "completion_tokens": 180,
+        "sampled_tokens": 180.0,
+        "tokens_per_s": 22.5,
+        "calls": 2,
+        "engine_start_s": 10.0,
+        "sampling_s": 8.0,
+        "wall_s": 18.0,
+        "gpu_s": 0.0,
+        "gpus": None,
+        "gpu": None,
+    }
+
+
+def test_a_job_with_nothing_to_do_leaves_its_metrics_alone(job, home):
+    job()
+    before = (home / "out" / "traces" / "metrics.json").read_bytes()
+    job()
+    assert (home / "out" / "traces" / "metrics.json").read_bytes() == before
+
+
+def test_gpu_seconds_are_wall_seconds_times_gpus(job, clock, monkeypatch):
+    monkeypatch.setattr(costs, "gpu_name", lambda: "A GPU")
+    engine = CountingEngine(clock)
+    engine.gpus = 4
+    job(engine)
+    found = job.metrics()
+    assert [found[name] for name in ("wall_s", "gpu_s", "gpus", "gpu")] == [13.0, 52.0, 4, "A GPU"]
+
+
+def test_failures_are_counted_by_reason_without_the_names_of_what_failed(job, home):
+    sf.write(home / "b.wav", np.zeros(16000), 16000)
+    sf.write(home / "c.wav", np.zeros(16000), 16000)
+    job(max_failed=1.0)
+    assert job.metrics()["failures"] == {"every sample is zero, there is nothing to hear": 4}
+    assert job.metrics()["finish_reasons"] == {"error": 4, "stop": 4}
+
+
+def test_rare_reasons_of_failure_are_counted_together(tmp_path):
+    rows = [trace("q", n, error=f"q: reason {n:02d}", finish_reason="error") for n in range(30)]
+    tables.write_table(rows, tmp_path / "part-000000.parquet", tables.TRACES)
+    failures = costs.counted(tmp_path)["failures"]
+    assert (len(failures), failures["reason 00"], failures["others"]) == (21, 1, 10)
+
+
+def test_metrics_are_written_every_half_minute_and_counting_takes_a_hundredth_of_the_time(tmp_path, monkeypatch, clock):
+    written = []
+
+    def counting(_folder):
+        clock.now += 2.0
+        written.append(clock.now)
+        return {}
+
+    monkeypatch.setattr(costs, "counted", counting)
+    account = Account(tmp_path / "metrics.json", Meter(1000, object()), began=0.0, engine_start_s=0.0)
+    for _ in range(600):
+        clock.now += 1.0
+        account.add(completed(1))
+    assert written == [32.0, 234.0, 436.0]
+
+
+def test_an_engine_of_this_machine_and_a_server_say_what_they_are_busy_with(tmp_path):
+    clip = tiny_model.tone(0.5, 220)
+    requests = [Request(f"q{n}", "Is it loud?", [clip], ["x"], {0: 5 * n, 1: 5 * n + 1}) for n in range(6)]
+
+    def slow(body, number):
+        time.sleep(0.05)
+        return served.polite(body, number)
+
+    with served.Served(slow) as server:
+        engine = ServerEngine("m", url=server.url, concurrency=4)
+        told = [engine.load for _ in engine.sample(iter(requests), Sampling())]
+        engine.close()
+    assert max(load.running for load in told) == 4
+    assert max(load.running + load.waiting for load in told) in (8, 9)  # twice what is in flight, by whole requests
+    assert (engine.load, engines.gpus_of(engine)) == (Load(), None)
+
+    here = engines.open_engine("transformers", tiny_model.build(tmp_path / "m"), batch=3)
+    told = [here.load for _ in here.sample(iter(requests), Sampling(max_tokens=4))]
+    assert (told, here.load) == ([Load(running=6)] * 12, Load())
+
+
+def dry(home, model="model", **options):
+    settings = Generate(**{"samples": 2, "engine": "transformers", "max_tokens": 100} | options)
+    return estimate.dry_run(str(home / "questions.jsonl"), home / "out", home / model, settings, story=QUIET)
+
+
+def tree(folder):
+    return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_a_dry_run_says_what_there_is_to_do_and_writes_nothing(home):
+    tiny_model.build(home / "model")
+    (home / "model" / "model.safetensors").write_bytes(b"no weights are read")
+    before = tree(home)
+
+    found = dry(home)
+
+    assert tree(home) == before
+    size = sum((home / f"{name}.wav").stat().st_size for name in "abcd")
+    assert found.pop("prompt").startswith(
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+        "Audio 1: <|audio_bos|><|AUDIO|><|audio_eos|>\nIs a loud?\n(A) yes\n(B) no\n"
+    )
+    assert found.pop("prompt_tokens") > 4 * 100
+    assert found == {
+        "engine": "transformers",
+        "questions": 4,
+        "samples": 8,
+        "there": 0,
+        "missing": 8,
+        "clips": 4,
+        "audio_bytes": size,
+        "audio_s": 10.0,
+        "longest_s": 4.0,
+        "too_long": 0,
+        "unreadable": {},
+        "completion_tokens_most": 800,
+        "completion_tokens_expected": None,
+        "differs": None,
+    }
+
+
+def test_the_tokens_of_a_dry_run_are_those_that_the_engine_is_given(home):
+    tiny_model.build(home / "model")
+    found = dry(home)
+    settings = Generate(samples=1, engine="transformers", max_tokens=4)
+    generate(str(home / "questions.jsonl"), home / "out", home / "model", settings, story=QUIET)
+    rows = tables.read_table(home / "out" / "traces", tables.TRACES)
+    assert found["prompt_tokens"] == rows["prompt_tokens"].sum()
+    mean = rows["completion_tokens"].mean()
+    later = dry(home)
+    assert (later["there"], later["missing"], later["differs"]) == (4, 4, "max_tokens 4 -> 100")
+    assert later["completion_tokens_expected"] == round(4 * mean)
+
+
+def test_a_dry_run_names_clips_that_will_fail(home):
+    tiny_model.build(home / "model")
+    sf.write(home / "b.wav", tiny_model.tone(21, 220), 16000)
+    (home / "c.wav").write_bytes(b"no audio at all")
+    found = dry(home)
+    assert (found["too_long"], list(found["unreadable"].values()), found["longest_s"]) == (1, [1], 21.0)
+    assert next(iter(found["unreadable"])).startswith("is not audio that libsndfile reads")
+    lines = estimate.dry_lines(found)
+    assert "               1  clips are longer than the model hears: their questions will fail" in lines
+
+
+def test_a_dry_run_for_a_server_shows_the_request_with_its_audio_cut_and_asks_nobody(home):
+    found = dry(home, engine="server", url="http://localhost:9/v1", preset="step-audio-r1")
+    body = found["prompt"]
+    assert body["messages"][0]["content"][0]["input_audio"] == {
+        "data": "UklGRiR9AABXQVZFZm10IBAAAAABAAEA... (42,728 characters)",
+        "format": "wav",
+    }
+    assert (body["n"], body["messages"][1]["content"], found["prompt_tokens"]) == (2, "<think>\n", None)
+    assert not (home / "out").exists()
+    with pytest.raises(MisusedError, match="say where it is"):
+        dry(home, engine="server")
+
+
+def test_a_dry_run_writes_no_clip_that_is_embedded(home):
+    row = {"id": "e", "audio": {"bytes": (home / "a.wav").read_bytes()}, "question": "Loud?"}
+    pl.DataFrame([row]).write_parquet(home / "questions.parquet")
+    settings = Generate(engine="server", url="http://localhost:9/v1")
+    before = tree(home)
+    found = estimate.dry_run(str(home / "questions.parquet"), home / "out", "served", settings, story=QUIET)
+    assert (found["clips"], found["audio_s"], tree(home) == before) == (1, 1.0, True)
+
+
+def test_a_limited_run_says_what_all_questions_take(job, home):
+    found = job(limit=2)["whole"]
+    parts = sum(path.stat().st_size for path in (home / "out" / "traces").glob("part-*"))
+    assert found == {
+        "questions": 4,
+        "from_questions": 2,
+        "samples": 8,
+        "tokens": 80,
+        "tokens_per_s": 10.0,
+        "hours": round((5 + 8) / 3600, 4),
+        "gpu_hours": None,
+        "disk_bytes": 2 * parts,
+        "intervals": {"tokens": [80, 80], "hours": [0.0036, 0.0036], "disk_bytes": [2 * parts] * 2},
+        "assumes": list(estimate.ASSUMES),
+    }
+    assert estimate.whole_lines(found)[0] == (
+        "All 4 questions (8 samples), from 2: 13 s (13 s to 13 s); 80 tokens (80 to 80); "
+        f"{sized(2 * parts)} ({sized(2 * parts)} to {sized(2 * parts)})"
+    )
+    assert "whole" not in job()
+
+
+def test_one_question_tells_no_interval_and_all_questions_leave_none():
+    assert estimate._predicted(np.array([7.0]), 10) == (70.0, None)
+    assert estimate._predicted(np.array([3.0, 5.0]), 2) == (8.0, 0.0)
+    assert estimate._predicted(np.array([]), 10) == (0.0, None)
+
+
+def test_the_interval_holds_the_truth_95_times_in_100():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(1000):
+        every = rng.gamma(9.0, 100.0, size=100)
+        told, half = estimate._predicted(every[:20], 100)
+        hits += abs(told - every.sum()) <= half
+    assert 930 <= hits <= 970
+
+
+def judged(folder):
+    return write(
+        folder,
+        [
+            trace("q1", 0, completion_tokens=100),
+            trace("q1", 1, completion_tokens=50, objections=["logic.fluent", "acoustic.cites_sound"]),
+        ],
+        [
+            trace("q2", 0, completion_tokens=30, objections=["logic.fluent", ("logic", "fluent", "again")]),
+            trace("q2", 1, completion_tokens=None, objections=["generate.failed"]),
+        ],
+    )
+
+
+def test_a_survivors_cost_is_all_tokens_and_all_seconds_and_objections_waste_what_they_object_to(tmp_path):
+    traces = tmp_path / "traces"
+    for writer, seconds in (("", 900.0), ("-1", 2700.0)):
+        tables.write_json({"wall_s": seconds, "gpu_s": 2 * seconds}, traces / f"metrics{writer}.json")
+    found = yields.cost(judged(tmp_path), 1, tmp_path)
+    assert found == {
+        "tokens": 180,
+        "tokens_per_survivor": 180.0,
+        "wasted_tokens": {"acoustic.cites_sound": 50, "generate.failed": 0, "logic.fluent": 80},
+        "accepted_per_hour": 1.0,
+        "accepted_per_gpu_hour": 0.5,
+    }
+    assert yields.line(found) == "180 tokens each, 1.0 an hour, 0.5 a GPU hour"
+
+
+def test_traces_made_elsewhere_have_no_hours_and_no_survivors_have_no_cost(tmp_path):
+    (tmp_path / "theirs.jsonl").write_text("{}")
+    tables.write_json({"wall_s": 5.0}, tmp_path / "metrics.json")  # whatever it is
+    found = yields.cost(judged(tmp_path), 0, tmp_path / "theirs.jsonl")
+    assert [found[name] for name in ("tokens_per_survivor", "accepted_per_hour", "accepted_per_gpu_hour")] == [None] * 3
+    assert yields.line(found) is None
+
+
+def test_rounds_tell_what_a_survivor_cost():
+    cost = {"tokens_per_survivor": 412.25, "accepted_per_hour": 96.14, "accepted_per_gpu_hour": None}
+    rows = [{"round": 0, "filter": None, "cost": None}, {"round": 1, "filter": {"survivors": 1031}, "cost": cost}]
+    assert yields.round_lines(rows) == ["Round 1: 1,031 survivors, 412 tokens each, 96.1 an hour"]
