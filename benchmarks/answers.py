@@ -28,11 +28,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import binomtest
-
 sys.path.insert(0, str(Path(__file__).parent))
 
-from page import check_data, show, write_section
+from page import check_data, folder, share, show, write_section
 
 from mgrd.answers import is_correct, resolve
 from mgrd.choices import has_doubt, key_of
@@ -205,8 +203,8 @@ def forms_table(counts: dict[str, Count], show: bool) -> list[str]:
 
 def _row(name: str, one: Count) -> str:
     return (
-        f"| {name.replace('|', '/')} | {one.gold} | {share(one.right, one.gold)} | {one.wrong} | {one.counted} "
-        f"| {share(one.theirs, one.gold)} | {one.theirs_counted} |"
+        f"| {name.replace('|', '/')} | {one.gold} | {share(one.right, one.gold, 2)} | {one.wrong} | {one.counted} "
+        f"| {share(one.theirs, one.gold, 2)} | {one.theirs_counted} |"
     )
 
 
@@ -258,7 +256,7 @@ def predictions(data: Path, show: bool) -> list[str]:
     models = len({row["model"] for row in rows})
     return [
         f"{len(rows)} predictions of {models} models; resolved as the reader reads them: {agreed} of "
-        f"{len(rows) - unread}, {share(agreed, len(rows) - unread)}.",
+        f"{len(rows) - unread}, {share(agreed, len(rows) - unread, 2)}.",
         "Rows where the reader, mgrd, the published verdict and `--matcher mmau` are not of one mind: "
         f"{len(disputed)}.",
         *(["", *disputed] if disputed else []),
@@ -284,8 +282,8 @@ def traces(data: Path, show: bool) -> list[str]:
             print(row["id"], row["predicted"], row["trace"][-200:], row["choices"], last, sep="\n  ", file=sys.stderr)
     return [
         f"{len(rows)} traces. `correct` reproduced from the answer in their header: "
-        f"{share(counts['header'], len(rows))}; from the last line of their text alone: "
-        f"{share(counts['text'], len(rows))}.",
+        f"{share(counts['header'], len(rows), 2)}; from the last line of their text alone: "
+        f"{share(counts['text'], len(rows), 2)}.",
         f"Header and last line name different choices in {len(differing)}: {_names(differing)}.",
         f"The last line names no choice in {len(unread)}: {_names(unread)}.",
     ]
@@ -319,24 +317,14 @@ def read(file: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
-def share(part: int, whole: int) -> str:
-    """A share in percent with its 95 % interval (Wilson)."""
-    if not whole:
-        return "-"
-    low, high = binomtest(part, whole).proportion_ci(method="wilson")
-    return f"{100 * part / whole:.2f} % ({100 * low:.1f} to {100 * high:.1f})"
-
-
 def main() -> None:
     """Run the tests and print the page's sections."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with mmau_questions.jsonl, mmau_predictions.jsonl, ...")
+    parser.add_argument("--data", type=folder, help="folder with mmau_questions.jsonl, mmau_predictions.jsonl, ...")
     parser.add_argument("--show", action="store_true", help="every failure on stderr")
     parser.add_argument("--write", action="store_true", help="write the sections to docs/answers.md")
     parser.add_argument("--json", action="store_true", help="print one JSON object (docs/formats.md)")
     given = parser.parse_args()
-    if given.data is not None and not given.data.is_dir():
-        parser.error(f"--data {given.data}: no such folder")
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/answers.md is what is written")
     if given.data is not None:

@@ -29,12 +29,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import binomtest
-
 sys.path.insert(0, str(Path(__file__).parent))
 
 import planted
-from page import check_data, show, write_section
+from page import check_data, folder, share, show, write_section
 
 from mgrd.audio.load import clip_of
 from mgrd.audio.measure import Measurements, measure
@@ -363,14 +361,6 @@ def rows(file: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
-def share(part: int, whole: int) -> str:
-    """A share in percent with its 95 % interval (Wilson)."""
-    if not whole:
-        return "-"
-    low, high = binomtest(part, whole).proportion_ci(method="wilson")
-    return f"{100 * part / whole:.1f} % ({100 * low:.0f} to {100 * high:.0f})"
-
-
 NEEDED = {
     "extraction": ("taltech_traces.jsonl", "step_audio_r1/traces.jsonl"),
     "planted": ("emodb", "fsdd"),
@@ -383,7 +373,7 @@ NEEDED = {
 def main() -> None:
     """Run the tests and print the page's sections."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with emodb/, fsdd/, taltech_traces.jsonl, ...")
+    parser.add_argument("--data", type=folder, help="folder with emodb/, fsdd/, taltech_traces.jsonl, ...")
     parser.add_argument("--half", choices=("open", "extra"), default="open", help="of the sentences to develop on")
     parser.add_argument("--final", action="store_true", help="the sentences that development does not look at")
     parser.add_argument("--only", choices=("extraction", "planted", "texts", "speed"), help="one of the tests")
@@ -391,8 +381,6 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the sections to docs/grounding.md")
     parser.add_argument("--json", action="store_true", help="print one object: sections by name (docs/formats.md)")
     given = parser.parse_args()
-    if given.data is not None and not given.data.is_dir():
-        parser.error(f"--data {given.data}: no such folder")
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/grounding.md is what is written")
     if given.show and given.final:

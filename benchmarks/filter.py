@@ -6,8 +6,10 @@
 
 *Short*: 100,000 traces of about 300 tokens. *Long*: 10,000 of about 3,000. Both are 8 samples a question over 5,000
 clips, every fourth question in Chinese, and both also at a tenth of the traces, on one process and on two. A trace is
-sentences drawn from a list: what the clip sounds like (right and wrong), what was said, doubts and revisions, so that
-every step of judging has work to do. The clips' measurements lie in the cache: sixteen synthetic clips of 10 s are
+sentences drawn from parts (sentences.toml): what the clip sounds like, what was said, what follows, with about as many
+claims for its words as published traces of agents have (67 in 1,000). A tenth says something that a check objects to,
+a fifth answers wrong, most pass. Claims are drawn at random and so often wrong: true_to_waveform looks, and is left
+out of what objects. The clips' measurements lie in the cache: sixteen synthetic clips of 10 s are
 measured and stand for all 5,000 sounds.
 
 Seconds are those of the whole command, its start and selection included; CPU seconds, of all its processes together,
@@ -21,9 +23,11 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import resource
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +41,7 @@ from page import show, write_section
 from times import watched, where
 
 from mgrd import tables
-from mgrd.audio.cache import MEASUREMENTS, to_row
+from mgrd.audio.cache import MEASUREMENTS, SAVE_EVERY, measure_files, to_row
 from mgrd.audio.load import clip_of, survey
 from mgrd.audio.measure import Measurements, measure
 
@@ -48,55 +52,13 @@ KINDS = {"short": (100_000, 300), "long": (10_000, 3_000)}
 WORDS_A_TOKEN, SIGNS_A_TOKEN = 0.75, 1.3
 """Of English words and of Chinese characters, about."""
 
-EN = [
-    "I listen to the {part} of the clip, from {s} seconds on.",
-    "The pitch is {low}, around {hz} Hz, which is where a voice of this kind usually sits.",
-    "The pitch {rises} by {db} semitones towards the end of the {part}.",
-    "The voice is {quiet} and stays about {db} dB below the peak.",
-    "The speaker talks {slow}, at about {rate} syllables per second.",
-    "There is a pause of about {s} seconds after the {nth} phrase.",
-    "Then I hear {count} {events} between {s} and {t} seconds.",
-    "The background is {quiet} after {t} seconds, with no {event} that I could name.",
-    'The speaker says "{said}" at {s} seconds and then stops.',
-    "Wait, actually the {part} sounds {low}er than I first thought, nearer {hz} Hz, so I listen again.",
-    "If it were {other}, I would expect {hz} Hz and {rate} syllables per second, and that is not what I hear.",
-    "A {event} would usually sound {bright} and end within {s} seconds.",
-    "The timbre is {bright} from {s} to {t} seconds, perhaps because of the room.",
-    "Of the choices, {choice} fits the {part} at {s} seconds and {other} does not fit the {nth} phrase.",
-    "The tempo is about {bpm} beats per minute in the {part}.",
-    "The question asks about the {nth} phrase, so the {part} up to {t} seconds matters most.",
-]
-ZH = [
-    "我先听这段音频的{part}，从{s}秒开始。",
-    "音调{low}，大约{hz}赫兹，这类声音通常就在这个范围。",
-    "到{part}，音调逐渐{rises}了大约{db}个半音。",
-    "声音{quiet}，比峰值低大约{db}分贝。",
-    "说话的人语速{slow}，每秒大约{rate}个音节。",
-    "第{nth}句之后有大约{s}秒的停顿。",
-    "在{s}秒到{t}秒之间我听到{count}次{events}。",
-    "{t}秒以后背景{quiet}，没有我能说出名字的{event}。",
-    "说话的人在{s}秒说“{said}”，然后停下来。",
-    "等等，其实{part}听起来比我刚才想的更{low}，接近{hz}赫兹，我再听一遍。",
-    "如果是{other}，音调应该在{hz}赫兹，每秒{rate}个音节，但我听到的不是这样。",
-    "从{s}秒到{t}秒音色{bright}，也许是因为房间。",
-    "在这些选项里，{choice}符合{part}的{s}秒处，而{other}不符合第{nth}句。",
-]
-SLOTS: dict[str, dict[str, list[str]]] = {
-    "en": {
-        "part": ["first part", "middle", "second half", "last part", "beginning", "end"],
-        "low": ["low", "high"], "rises": ["rises", "falls"], "quiet": ["quiet", "loud", "steady"],
-        "slow": ["slowly", "fast"], "bright": ["bright", "dark", "thin", "warm"],
-        "nth": ["first", "second", "third", "fourth", "last"], "count": ["two", "three", "four"],
-        "events": ["knocks", "beeps", "claps", "steps"], "event": ["knock", "door", "bell", "siren", "engine"],
-        "said": ["the old window", "come in now", "nobody knows that", "we should leave early"],
-    },
-    "zh": {
-        "part": ["开头", "中间", "后半段", "结尾"], "low": ["低", "高"], "rises": ["上升", "下降"],
-        "quiet": ["很轻", "很响", "平稳"], "slow": ["很慢", "很快"], "bright": ["明亮", "低沉", "单薄", "温暖"],
-        "nth": ["一", "二", "三", "四"], "count": ["两", "三", "四"], "events": ["敲门声", "提示音", "掌声"],
-        "event": ["门声", "铃声", "警报", "引擎声"], "said": ["旧窗户", "现在进来", "谁也不知道", "我们早点走"],
-    },
-}  # fmt: skip
+SENTENCES = tomllib.loads((Path(__file__).parent / "sentences.toml").read_text(encoding="utf-8"))
+WRONG, FAULTY = 0.2, 0.1
+"""Shares of traces with a wrong answer, and with something that another rule objects to."""
+
+TIMES = {"s": (0.2, 5), "t": (5, 9.8)}
+"""Slots of a time, in seconds."""
+_SLOT = re.compile(r"\{(\w+)\}")
 ASKED = {
     "en": ("Is the speaker calm or excited?", ["calm", "excited"]),
     "zh": ("说话的人是平静还是激动？", ["平静", "激动"]),
@@ -116,7 +78,10 @@ def clips(folder: Path) -> list[str]:
         soundfile.write(folder / name, rng.uniform(-0.5, 0.5, SR // 40), SR)
         base: Measurements = bases[i % len(bases)]
         rows.append(to_row(replace(base, audio_sha=survey(folder / name).sha)))
-    tables.write_table(rows, folder / "measurements.parquet", MEASUREMENTS)
+    for at in range(0, CLIPS, SAVE_EVERY):  # as measuring saves them: what is read at a time depends on it
+        part = folder / "measurements.parts" / f"part-{at:06d}.parquet"
+        tables.write_table(rows[at : at + SAVE_EVERY], part, MEASUREMENTS)
+    assert not [*measure_files([], folder / "measurements.parquet")]  # appends what was saved
     return names
 
 
@@ -138,8 +103,8 @@ def traces(names: Sequence[str], count: int, tokens: int) -> Iterator[dict[str, 
         language = "zh" if question % 4 == 3 else "en"
         asked, choices = ASKED[language]
         gold = choices[question % 2]
-        answer = gold if rng.random() < 0.7 else choices[1 - question % 2]
-        think = _think(rng, language, answer, choices, tokens)
+        answer = choices[1 - question % 2] if rng.random() < WRONG else gold
+        think = _think(rng, language, answer, tokens)
         yield dict.fromkeys(tables.TRACES) | {
             "trace_id": f"q{question:06d}.1.{sample}",
             "question_id": f"q{question:06d}",
@@ -161,20 +126,33 @@ def traces(names: Sequence[str], count: int, tokens: int) -> Iterator[dict[str, 
         }
 
 
-def _think(rng: random.Random, language: str, answer: str, choices: Sequence[str], tokens: int) -> str:
-    slots = SLOTS[language]
-    templates, space = (EN, " ") if language == "en" else (ZH, "")
+def _think(rng: random.Random, language: str, answer: str, tokens: int) -> str:
+    """A sound text of about so many tokens, or one with a fault in its middle."""
+    parts, space = SENTENCES[language], " " if language == "en" else ""
     least = tokens * (WORDS_A_TOKEN if language == "en" else SIGNS_A_TOKEN)
-    made, size = [], 0
+    kept = {name: value for some in parts["kept"] for name, value in rng.choice(some).items()} | {"choice": answer}
+
+    def value(slot: re.Match[str]) -> str:
+        if slot[1] in TIMES:
+            return f"{rng.uniform(*TIMES[slot[1]]):.1f}"
+        return str(kept.get(slot[1]) or rng.choice(parts[slot[1]]))
+
+    def drawn(form: str) -> str:
+        """The form with its slots filled, and those of what fills them."""
+        while "{" in form:
+            form = _SLOT.sub(value, form)
+        return form
+
+    made: list[str] = []
+    size = 0
     while size < least:
-        values = {name: rng.choice(words) for name, words in slots.items()}
-        values |= {"hz": rng.randint(80, 420), "db": rng.randint(3, 30), "rate": f"{rng.uniform(2, 8):.1f}"}
-        values |= {"s": f"{rng.uniform(0.2, 5):.1f}", "t": f"{rng.uniform(5, 10):.1f}", "bpm": rng.randint(60, 180)}
-        values |= {"choice": answer, "other": choices[1 - choices.index(answer)]}
-        made.append(rng.choice(templates).format(**values))
-        size += len(made[-1].split()) if language == "en" else len(made[-1])
-    made.append(f"So the answer is {answer}." if language == "en" else f"所以答案是{answer}。")
-    return space.join(made)
+        sentence = drawn(rng.choice(parts["form"]))
+        made.append(sentence[:1].upper() + sentence[1:])
+        size += len(sentence.split()) if language == "en" else len(sentence)
+    if rng.random() < FAULTY:
+        fault = rng.choice(parts["fault"])
+        made.insert(len(made) // 2, space.join([fault["text"]] * fault["times"]))
+    return space.join([*made, drawn(rng.choice(parts["last"]))])
 
 
 def lay_out(folder: Path, names: Sequence[str], count: int, tokens: int) -> None:

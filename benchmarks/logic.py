@@ -27,7 +27,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from page import show, write_section
+from page import folder, show, write_section
 
 from mgrd.answers import resolve
 from mgrd.rulebook import Check, Trace, judge, load, verified_claims
@@ -148,13 +148,11 @@ def cost(checks: list[Check], data: Path) -> list[str]:
 def main() -> None:
     """Print the tables, or write them into docs/logic.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with taltech_traces.jsonl and mmar_human.jsonl")
+    parser.add_argument("--data", type=folder, help="folder with taltech_traces.jsonl and mmar_human.jsonl")
     parser.add_argument("--list", action="store_true", help="print what sound traces are objected to, and flaws missed")
     parser.add_argument("--write", action="store_true", help="update docs/logic.md")
     parser.add_argument("--json", action="store_true", help="print one JSON object (docs/formats.md)")
     args = parser.parse_args()
-    if args.data is not None and not args.data.is_dir():
-        parser.error(f"--data {args.data}: no such folder")
     checks = [check for check in load() if check.rule == "logic"]
     passed = ["| sound traces | objected to | of | by |", "|---|---|---|---|"]
     for name, traces in sound(args.data):

@@ -33,7 +33,7 @@ from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from page import check_data, show, write_section
+from page import check_data, folder, show, write_section
 
 from mgrd.audio import frames, measure
 from mgrd.audio.load import Clip, clip_of, load
@@ -217,12 +217,10 @@ def _cpu_s(work: Callable[[], object]) -> float:
 def main() -> None:
     """Measure, print, and with --write update the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with emodb/ and fsdd/")
+    parser.add_argument("--data", type=folder, help="folder with emodb/ and fsdd/")
     parser.add_argument("--write", action="store_true", help="update docs/grounding.md")
     parser.add_argument("--json", action="store_true", help="print one object: sections by name (docs/formats.md)")
     given = parser.parse_args()
-    if given.data is not None and not given.data.is_dir():
-        parser.error(f"--data {given.data}: no such folder")
     if given.write and not PAGE.exists():
         parser.error("--write needs a checkout: its docs/grounding.md is what is written")
     if given.data is not None:

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentTypeError
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+
+from scipy.stats import binomtest
+
+
+def folder(given: str) -> Path:
+    """What `--data` names, as an argument's type: without such a folder the command line is wrong."""
+    if not Path(given).is_dir():
+        raise ArgumentTypeError(f"{given}: no such folder")
+    return Path(given)
 
 
 def check_data(data: Path, names: Iterable[str]) -> None:
@@ -18,6 +28,14 @@ def check_data(data: Path, names: Iterable[str]) -> None:
             there, what = any(path.glob("*.wav")), "no such folder of WAV files"
         if not there:
             raise SystemExit(f"Error: {path}: {what}; --data names the folder that holds it")
+
+
+def share(part: int, whole: int, places: int = 1) -> str:
+    """A share in percent with its 95 % interval (Wilson), which has a place less."""
+    if not whole:
+        return "-"
+    low, high = binomtest(part, whole).proportion_ci(method="wilson")
+    return f"{100 * part / whole:.{places}f} % ({100 * low:.{places - 1}f} to {100 * high:.{places - 1}f})"
 
 
 def show(sections: Mapping[str, Sequence[str]], *, as_json: bool) -> None:

@@ -351,18 +351,26 @@ def _parts_heard(
     out: Path,
 ) -> _Parts:
     """The parts to judge, each with the measurements of its own clips and what models said of its traces."""
+    frames = ((name, frame) for name, frame in source.frames() if name in todo)
+    while some := deque(islice(frames, PARTS_HEARD)):
+        yield from _together(some, sounds, table, asked, out)
+
+
+def _together(
+    some: deque[tuple[str, pl.DataFrame]], sounds: Sounds, table: Path, asked: Asked | None, out: Path
+) -> _Parts:
+    """What one pass over the table serves; each part is let go once it is taken, the rest at the end."""
     from mgrd.audio.cache import read_cache
 
-    frames = ((name, frame) for name, frame in source.frames() if name in todo)
-    while some := list(islice(frames, PARTS_HEARD)):
-        shas = {sound for _, frame in some for clip in _clips(frame) if isinstance(sound := sounds[clip], str)}
-        readings = read_cache(table, shas)
-        saids = asked([frame for _, frame in some]) if asked else [NOTHING for _ in some]
-        for (name, frame), said in zip(some, saids, strict=True):
-            told = {clip: sounds[clip] for clip in _clips(frame)}
-            heard: Heard = {c: readings[s] if isinstance(s, str) else str(s) for c, s in told.items()}
-            consult.keep(said, out, name)
-            yield name, frame, heard, said
+    shas = {sound for _, frame in some for clip in _clips(frame) if isinstance(sound := sounds[clip], str)}
+    readings = read_cache(table, shas)
+    saids = deque(asked([frame for _, frame in some]) if asked else [NOTHING for _ in some])
+    while some:
+        (name, frame), said = some.popleft(), saids.popleft()
+        told = {clip: sounds[clip] for clip in _clips(frame)}
+        heard: Heard = {c: readings[s] if isinstance(s, str) else str(s) for c, s in told.items()}
+        consult.keep(said, out, name)
+        yield name, frame, heard, said
 
 
 def _judge_parts(

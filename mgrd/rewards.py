@@ -2,7 +2,8 @@
 
 `published` is 0.8 for a right answer and 0.2 for reasoning that is there (Step-Audio-R1, arXiv 2511.15848, section 4.3,
 equation 7). `grounded` gives the 0.2 only for reasoning to which no acoustic and no logic check objects, so that a
-fluent text about words earns what no text earns. Nothing is asked of a model. A sample whose answer nobody knows, or
+fluent text about words earns what no text earns. Nothing is asked of a model. What is right is mgrd.answers' to say: a
+public benchmark's blind spots (`--matcher`) would be learned as answers. A sample whose answer nobody knows, or
 whose clip cannot be read, has no reward: None for TRL, which leaves it out; 0 and `rated` 0 for verl.
 
 Knows nothing about trainers: examples/rewards shows how each is given these functions.

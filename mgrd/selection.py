@@ -52,7 +52,9 @@ def select(judged: Path, out: Path, options: Select, *, majority: bool = False) 
     made = _decide(traces, options)
     if options.per_task is not None:
         _balance(traces.rows, made, options.per_task)
-    rows = traces.rows.with_columns(pl.Series("kept", made.kept), pl.Series("left", made.why, dtype=pl.String))
+    rows, objections = traces.rows.select("row", "trace_id", "question_id", "passed", "why"), traces.objections
+    del traces  # its sketches are most of what is held
+    rows = rows.with_columns(pl.Series("kept", made.kept), pl.Series("left", made.why, dtype=pl.String))
     rows = rows.with_columns(why=pl.when("kept").then(None).otherwise(pl.coalesce("left", "why")))
     outcomes = _outcomes(rows, made.outcomes)
     votes = outcomes.select("question_id", "majority", "vote_share")
@@ -69,7 +71,7 @@ def select(judged: Path, out: Path, options: Select, *, majority: bool = False) 
         **{name: counted[name] for name in ("too_easy", "too_hard", "no_majority")},
         "without_survivors": outcomes.filter(pl.col("survivors") == 0).height,
         "left_out": {name: made.left_out[name] for name in LEFT_OUT if made.left_out[name]},
-        "objections": dict(sorted(traces.objections.items(), key=lambda item: (-item[1], item[0]))),
+        "objections": dict(sorted(objections.items(), key=lambda item: (-item[1], item[0]))),
     }
 
 
