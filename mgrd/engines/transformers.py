@@ -112,8 +112,10 @@ class TransformersEngine:
     def _prefill(self, group: list[Request], sampling: Sampling) -> tuple[Any, Any]:
         """The prompts' tokens, and their key-value cache less the last token: `generate` starts from that one.
 
-        Raises ValueError for a prompt that holds the model's special tokens, or that leaves no room for `max_tokens`.
+        Raises ValueError for a prompt that holds the model's special tokens, that leaves no room for `max_tokens`, or
+        that does not hold all of its clips.
         """
+        from mgrd.engines.placeholders import audio_token, check_audio
         from mgrd.engines.window import short_window
 
         for request in group:
@@ -129,6 +131,9 @@ class TransformersEngine:
                 return_tensors="pt",
                 **({"audio": clips, "audio_kwargs": audio_kwargs} if clips else {}),  # a prompt may be text alone
             ).to(self.device)
+            if clips:
+                lengths = [list(map(len, request.clips)) for request in group]
+                check_audio(inputs, lengths, audio_token(self.model), self.processor.feature_extractor)
             positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
             prompt_tokens = int(positions.max()) + 1
             if prompt_tokens + sampling.max_tokens > self.positions:

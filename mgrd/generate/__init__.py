@@ -17,6 +17,7 @@ import polars as pl
 from mgrd import engines, folders, prompts, tables, traces
 from mgrd.engines import Completion, Engine, Request, Sampling
 from mgrd.errors import InputError, MgrdError, MisusedError, Stopped
+from mgrd.generate import hearing
 from mgrd.generate.clips import ChangedClipError, Clips, swaps
 from mgrd.generate.job import Job, Wanted
 from mgrd.generate.ledger import Ledger
@@ -73,7 +74,9 @@ def generate(
         engine = job.open_engine()
         try:
             swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
-            _sample(job, engine, wanted, Clips(job, engine, dict(ledger.shas), swapped), story)
+            clips = Clips(job, engine, dict(ledger.shas), swapped)
+            hearing.check(job, engine, wanted, clips, story)
+            _sample(job, engine, wanted, clips, story)
         finally:
             engine.close()
     made = tables.read_table(job.folder, tables.TRACES, ["error", "completion_tokens"])
@@ -85,6 +88,10 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, story: Story
     options = job.options
     by_id = {row["id"]: row for row, _ in wanted}
     failed: list[Completion] = []
+    given_s: dict[str, float] = {}
+    """Seconds of sound that each question's model is given."""
+    texts: dict[str, str] = {}
+    """The user's turns that are not the prompt alone."""
 
     def requests() -> Iterator[Request]:
         for row, seeds in wanted:
@@ -97,13 +104,16 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, story: Story
                     raise
                 failed.extend(_failure(row["id"], sample, seed, str(error)) for sample, seed in seeds.items())
                 continue
+            given_s[row["id"]] = heard.samples / engine.sr
             text = prompts.render(options.prompt, row["question"], row["choices"])
-            yield Request(row["id"], text, heard, [clips.shas[path] for path in row["audio"]], seeds)
+            if max(heard.parts) > 1:
+                text = texts[row["id"]] = prompts.in_parts(text, heard.parts)
+            yield Request(row["id"], text, heard.clips, heard.ids, seeds)
 
     def completions() -> Iterator[Completion]:
         for completion in engine.sample(requests(), Sampling(options.temperature, options.top_p, options.max_tokens)):
             yield from _drain(failed)
-            yield completion
+            yield hearing.all_heard(completion, given_s[completion.key])
         yield from _drain(failed)
 
     with (
@@ -112,7 +122,7 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, story: Story
     ):
         for completion in completions():
             row = by_id[completion.key]
-            parts.add(_trace(job, engine.name, completion, row, clips.shas))
+            parts.add(_trace(job, engine.name, completion, row, clips.shas, texts.get(row["id"])))
             step()
     if stop:
         raise Stopped(
@@ -129,7 +139,9 @@ def _failure(key: str, sample: int, seed: int, reason: str) -> Completion:
     return Completion(key=key, sample=sample, seed=seed, text="", finish_reason="error", error=reason)
 
 
-def _trace(job: Job, engine: str, completion: Completion, row: dict[str, Any], shas: dict[str, str]) -> dict[str, Any]:
+def _trace(
+    job: Job, engine: str, completion: Completion, row: dict[str, Any], shas: dict[str, str], text: str | None
+) -> dict[str, Any]:
     think, response = traces.split(completion.text)
     return {
         "trace_id": f"{row['id']}.{job.round_number}.{completion.sample}",
@@ -146,7 +158,7 @@ def _trace(job: Job, engine: str, completion: Completion, row: dict[str, Any], s
         "model": str(job.model),
         "engine": engine,
         "control": job.options.control,
-        "prompt": prompts.render(job.options.prompt, row["question"], row["choices"]),
+        "prompt": text or prompts.render(job.options.prompt, row["question"], row["choices"]),
         "completion": completion.text,
         "think": think,
         "response": response,
