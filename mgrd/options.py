@@ -43,6 +43,14 @@ class Generate:
         float, Opt("Nucleus: least probable tokens beyond this mass are not drawn.", min=0.01, max=1, identity=True)
     ] = 1.0
     max_tokens: Annotated[int, Opt("Longest completion, in tokens.", min=1, identity=True)] = 1024
+    think_budget: Annotated[
+        int | None,
+        Opt(
+            "End the reasoning after this many tokens, then have it answered; --max-tokens bounds both.",
+            min=1,
+            identity=True,
+        ),
+    ] = None
     seed: Annotated[int, Opt("Seed of the job; every sample's own seed comes from it.", min=0, identity=True)] = 0
     limit: Annotated[int | None, Opt("Ask only the first N questions.", min=1)] = None
     engine: Annotated[

@@ -51,6 +51,14 @@ def generate(
     engines.check_server(options.engine, options.url)
     if options.preset and options.engine != "server":
         raise MisusedError(f"--preset {options.preset}: goes with --engine server")
+    if options.think_budget is not None and (options.engine or engines.default_engine()) == "vllm":
+        raise MisusedError(
+            "--think-budget: not with --engine vllm; use --engine transformers, or server with vllm serve"
+        )
+    if options.think_budget is not None and options.think_budget >= options.max_tokens:
+        raise MisusedError(
+            f"--think-budget {options.think_budget}: leaves nothing of --max-tokens {options.max_tokens} to answer with"
+        )
     folders.keep(out)  # before embedded clips are written to it
     names = mapping(options.map)
     asked = read_questions(
@@ -111,7 +119,8 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, story: Story
             yield Request(row["id"], text, heard.clips, heard.ids, seeds)
 
     def completions() -> Iterator[Completion]:
-        for completion in engine.sample(requests(), Sampling(options.temperature, options.top_p, options.max_tokens)):
+        sampling = Sampling(options.temperature, options.top_p, options.max_tokens, options.think_budget)
+        for completion in engine.sample(requests(), sampling):
             yield from _drain(failed)
             yield hearing.all_heard(completion, given_s[completion.key])
         yield from _drain(failed)
@@ -169,6 +178,7 @@ def _trace(
         "logprob": completion.logprob,
         "seed": completion.seed,
         "heard_s": list(completion.heard_s),
+        "think_forced": completion.think_forced,
     }
 
 
