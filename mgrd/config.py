@@ -38,6 +38,7 @@ HOW_IT_RUNS = {
     "preset",
     "audio_part",
     "window",
+    "no_canary",
     "concurrency",
     "timeout",
     "batch",

@@ -43,6 +43,14 @@ class Generate:
         float, Opt("Nucleus: least probable tokens beyond this mass are not drawn.", min=0.01, max=1, identity=True)
     ] = 1.0
     max_tokens: Annotated[int, Opt("Longest completion, in tokens.", min=1, identity=True)] = 1024
+    think_budget: Annotated[
+        int | None,
+        Opt(
+            "End the reasoning after this many tokens, then have it answered; --max-tokens bounds both.",
+            min=1,
+            identity=True,
+        ),
+    ] = None
     seed: Annotated[int, Opt("Seed of the job; every sample's own seed comes from it.", min=0, identity=True)] = 0
     limit: Annotated[int | None, Opt("Ask only the first N questions.", min=1)] = None
     engine: Annotated[
@@ -60,6 +68,16 @@ class Generate:
     window: Annotated[
         float, Opt("Longest clip, in seconds, that a server's model hears whole; longer ones are refused.", min=0.1)
     ] = 30.0
+    long_clips: Annotated[
+        Literal["refuse", "chunk"],
+        Opt(
+            "A clip longer than the model hears: a failed sample that names it, or given in consecutive parts.",
+            identity=True,
+        ),
+    ] = "refuse"
+    no_canary: Annotated[
+        bool, Opt("Do not ask the model about two clips before the job to see that it hears them.")
+    ] = False
     concurrency: Annotated[int, Opt("Samples in flight at a server.", min=1, max=4096)] = 64
     timeout: Annotated[float, Opt("Longest that a server may take to answer, in seconds.", min=0.1)] = 1200.0
     prompt: Annotated[str, Opt("grounded, plain, or a text file with {question}.", identity=True)] = "grounded"

@@ -20,6 +20,9 @@ GROUNDED = (
 """Invites the model to cite what it hears, as the paper's sampling prompt does (section 4.2, whose words are not
 published)."""
 
+CANARY = "Describe in one sentence what you hear in this audio."
+"""Asked about two clips before a job, to see that the model hears them."""
+
 
 EXTRACT = """\
 Below is a text in which someone reasons about a sound recording. List every phrase of it that says how the recording \
@@ -145,6 +148,16 @@ def render(style: str, question: str, choices: Sequence[str] | None) -> str:
     return re.sub(
         r"\{(question|choices)\}", lambda hole: question if hole[1] == "question" else options, template(style)
     )
+
+
+def in_parts(text: str, parts: Sequence[int]) -> str:
+    """The user's turn where clips are given in several consecutive parts each: says so, and is `text` where none is."""
+    told = [
+        f"{'The recording' if len(parts) == 1 else f'Recording {number}'} is given in {count} consecutive parts."
+        for number, count in enumerate(parts, 1)
+        if count > 1
+    ]
+    return "\n".join([" ".join(told), text]) if told else text
 
 
 def _lettered(choices: Sequence[str] | None) -> list[str]:

@@ -53,7 +53,11 @@ TRACES: dict[str, pl.DataType] = {
     "logprob": pl.Float64(),
     "seed": pl.UInt32(),
     "heard_s": pl.List(pl.Float32),
+    "think_forced": pl.Boolean(),
 }
+
+LATER = {"think_forced"}
+"""Columns that tables of earlier versions lack; they are read as null."""
 
 OBJECTIONS = pl.List(pl.Struct({"rule": pl.String, "check": pl.String, "reason": pl.String}))
 
@@ -190,7 +194,7 @@ def holds_traces(path: Path) -> bool:
     """Whether a Parquet file has the columns of TRACES; raises InputError for one that cannot be read."""
     try:
         # a path may hold [ ]
-        return TRACES.keys() <= set(pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema())
+        return TRACES.keys() - LATER <= set(pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema())
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(f"{path}: cannot be read as Parquet; is it whole?") from error
 
@@ -204,7 +208,7 @@ def iter_parts(
     names = list(columns or schema)
     for part in parts(path):
         try:
-            table = pl.scan_parquet(part, glob=False, hive_partitioning=False)  # a path may hold [ ]
+            table = _scan(part, schema)
             present = table.collect_schema()
             if missing := [name for name in names if name not in present]:
                 raise InputError(f"{part}: is not the expected table, it has no column {', '.join(missing)}")
@@ -214,6 +218,12 @@ def iter_parts(
                 f"{part}: cannot be read as Parquet ({_first_line(error)}); remove it and rerun"
             ) from error
         yield frame
+
+
+def _scan(part: Path, schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    table = pl.scan_parquet(part, glob=False, hive_partitioning=False)  # a path may hold [ ]
+    lacking = (LATER & schema.keys()) - set(table.collect_schema())
+    return table.with_columns(pl.lit(None, dtype=schema[name]).alias(name) for name in sorted(lacking))
 
 
 ROW_GROUP = 256
@@ -226,10 +236,10 @@ def write_rows_of(table: Path, trace_ids: pl.Series, path: Path, schema: Mapping
     The bytes depend on the rows alone, not on the parts that they lie in.
     """
     found = parts(table)
-    rows = pl.scan_parquet(found, glob=False, hive_partitioning=False) if found else pl.LazyFrame(schema=dict(schema))
+    rows = [_scan(part, schema).select(schema.keys()) for part in found] or [pl.LazyFrame(schema=dict(schema))]
     wanted = trace_ids.to_frame("trace_id").lazy()
     with atomic(path) as partial:
-        rows.select(schema.keys()).join(wanted, on="trace_id", how="semi", maintain_order="left").sink_parquet(
+        pl.concat(rows).join(wanted, on="trace_id", how="semi", maintain_order="left").sink_parquet(
             partial, compression="zstd", compression_level=3, row_group_size=ROW_GROUP
         )
 

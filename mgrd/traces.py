@@ -10,6 +10,7 @@ import re
 # Step-Audio-R1 writes <|THINK_START|> and <|THINK_END|> where others write <think> and </think>
 # (vllm-omni's StepAudioReasoningParser); Audio-Reasoner's CoTA uses capitals.
 _START = re.compile(r"\s*(?:<think>|<\|THINK_START\|>)", re.IGNORECASE)
+_OPENING = re.compile(r"<think>|<\|THINK_START\|>", re.IGNORECASE)
 _END = re.compile(r"</think>|<\|THINK_END\|>", re.IGNORECASE)
 
 
@@ -32,7 +33,23 @@ def join(think: str, response: str) -> str:
     return f"<think>\n{think}\n</think>\n{response}"
 
 
+def is_thinking(completion: str) -> bool:
+    """Whether the think block has not ended (with `split`, all of it is think)."""
+    return _END.search(completion) is None
+
+
+def begins(text: str) -> bool:
+    """Whether a text begins with a think block's opening tag."""
+    return _START.match(text) is not None
+
+
+def closing(begun: str) -> str:
+    """What ends the think block of a text (a prompt, or a completion), in the form of the tag that began it."""
+    tags = _OPENING.findall(begun)
+    return "\n<|THINK_END|>\n" if tags and tags[-1].startswith("<|") else "\n</think>\n"
+
+
 def blocks(completion: str) -> tuple[int, int]:
     """How many opening and closing think tags a completion has."""
-    opening = len(re.findall(r"<think>|<\|THINK_START\|>", completion, re.IGNORECASE))
+    opening = len(_OPENING.findall(completion))
     return opening, len(_END.findall(completion))

@@ -22,7 +22,7 @@ from mgrd.evaluate import default_folder
 
 
 class FakeEngine:
-    """Answers every question with the same words."""
+    """Answers every question with the same words, as sure of them as its clips are loud."""
 
     name, sr, window_s = "fake", 16000, 30.0
 
@@ -30,7 +30,8 @@ class FakeEngine:
         for request in requests:
             for sample, seed in request.seeds.items():
                 text = "<think>The pitch is low, it hums.</think>low"
-                yield Completion(request.key, sample, seed, text, "stop", 5, 4, -1.5, (1.0,))
+                logprob = -1.5 - sum(float(np.abs(clip).mean()) for clip in request.clips)
+                yield Completion(request.key, sample, seed, text, "stop", 5, 4, logprob, (1.0,))
 
     def close(self):
         pass

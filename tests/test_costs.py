@@ -53,7 +53,8 @@ class CountingEngine:
                 self.budget = None if self.budget is None else self.budget - 1
                 self.clock.now += 1.0
                 made = self.tokens(sample)
-                yield Completion(request.key, sample, seed, "<think>x</think>yes", "stop", 50, made, -1.0, (1.0,))
+                heard_s = tuple(len(clip) / self.sr for clip in request.clips)
+                yield Completion(request.key, sample, seed, "<think>x</think>yes", "stop", 50, made, -1.0, heard_s)
 
     def close(self):
         pass
@@ -94,7 +95,7 @@ def job(home, monkeypatch, clock):
             return engine or CountingEngine(clock)
 
         monkeypatch.setattr(engines, "open_engine", opened)
-        settings = Generate(**{"samples": 2, "engine": "transformers"} | options)
+        settings = Generate(**{"samples": 2, "engine": "transformers", "no_canary": True} | options)
         return generate(str(home / "questions.jsonl"), home / "out", home / "model", settings, story=QUIET)
 
     job.metrics = lambda: tables.read_json(home / "out" / "traces" / "metrics.json")
@@ -190,7 +191,7 @@ def test_metrics_lie_beside_the_parts_and_seconds_are_summed_over_restarts(job, 
         "samples": 8,
         "finish_reasons": {"stop": 8},
         "failures": {},
-        "audio_s": 4.0,
+        "audio_s": 10.0,
         "prompt_tokens": 400,
         "completion_tokens": 180,
         "sampled_tokens": 180.0,

@@ -57,7 +57,7 @@ def job(tmp_path, monkeypatch):
         engine = engine or FakeEngine()
         monkeypatch.setattr(engines, "open_engine", lambda *_, **__: engine)
         flags = {key: options.pop(key) for key in ("overwrite", "audio_root", "only_these") if key in options}
-        settings = Generate(samples=2, engine="transformers", **options)
+        settings = Generate(**{"samples": 2, "engine": "transformers", "no_canary": True} | options)
         questions = str(tmp_path / "questions.jsonl")
         return generate(questions, tmp_path / "out", tmp_path / "model", settings, story=QUIET, **flags)
 

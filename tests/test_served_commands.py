@@ -68,6 +68,7 @@ def test_generate_writes_what_a_server_samples_under_the_name_that_it_serves(run
 
 def test_a_job_goes_on_at_another_address_and_its_samples_are_there_once(run, asked, tmp_path):
     out, command = tmp_path / "out", ("generate", asked, "-m", "m", "-o", tmp_path / "out", "--engine", "server")
+    command += ("--no-canary",)
     with Served(lambda body, n: polite(body, n) if n < 3 else error(502, "bad gateway")) as served:
 
         def dying(body, number):
@@ -111,8 +112,8 @@ def test_a_clip_beyond_the_window_is_refused_and_not_sent(run, asked, tmp_path):
     failed = table(tmp_path / "out").filter(pl.col("error").is_not_null())
     assert failed["question_id"].to_list() == ["q4", "q5", "q6"]
     assert failed["error"][0] == (
-        "4.wav: 0.4 s is longer than the 0.35 s this model hears; cut it, it is never cut silently, "
-        "or say how much it hears with --window"
+        "4.wav: 0.4 s is longer than the 0.35 s this model hears; cut it, or give it in parts with --long-clips "
+        "chunk, or say how much it hears with --window"
     )
     assert max(sum(clips_of(body)) for body in served.bodies) == 0.3
 

@@ -27,6 +27,8 @@ class Sampling:
     temperature: float = 1.0
     top_p: float = 1.0
     max_tokens: int = 1024
+    think_budget: int | None = None
+    """Tokens after which a reasoning that has not ended is ended for the model, which then answers."""
     schema: Mapping[str, Any] | None = None
     """JSON schema of the completion. An engine that cannot hold a model to it ignores it: the caller checks."""
 
@@ -63,6 +65,9 @@ class Completion:
     heard_s: tuple[float, ...] = ()
     """Seconds of each clip that the model was given."""
     error: str | None = None
+    think_forced: bool | None = None
+    """Whether `Sampling.think_budget` ended the reasoning, by tokens that `logprob` leaves out; None where there
+    is no budget."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,10 +87,18 @@ def wav(samples: NDArray[np.float32]) -> bytes:
 
 
 def body(
-    model: str, text: str, audio: Sequence[dict[str, Any]], preset: Preset, sampling: Sampling, seed: int, n: int
+    model: str,
+    text: str,
+    audio: Sequence[dict[str, Any]],
+    preset: Preset,
+    sampling: Sampling,
+    seed: int,
+    n: int,
+    begun: str = "",
 ) -> dict[str, Any]:
     """What is posted to ask for `n` samples; with several, sample i is drawn with seed + i (vLLM does so).
 
+    `begun` is what of a sample is there already: it goes on from there.
     What the question leaves open a server takes from the model's own generation_config.json: nothing is left open.
     """
     messages: list[dict[str, Any]] = [
@@ -111,8 +119,9 @@ def body(
     }
     if n > 1:
         made["n"] = n
-    if preset.prefill is not None:
-        messages.append({"role": "assistant", "content": preset.prefill, "eot": False})
+    if preset.prefill is not None or begun:
+        turn = {"role": "assistant", "content": (preset.prefill or "") + begun}
+        messages.append(turn if preset.prefill is None else turn | {"eot": False})
         made |= {"continue_final_message": True, "add_generation_prompt": False}
     if preset.stop_token_ids:
         made["stop_token_ids"] = list(preset.stop_token_ids)

@@ -9,6 +9,7 @@ words. Knows nothing about HTTP (mgrd.engines.endpoint) or what a request looks 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import logging
 import queue
@@ -21,6 +22,7 @@ from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mgrd import traces
 from mgrd.engines import Completion, Load, Request, Sampling, messages
 from mgrd.engines.endpoint import Busy, Endpoint, Failed, Refused, address
 from mgrd.errors import MgrdError, Stopped
@@ -56,6 +58,10 @@ class _Job:
     slow: int = 0
     without: set[str] = field(default_factory=set)
     """Optional fields that it is sent without, beyond those that no request is sent with."""
+    begun: messages.Choice | None = None
+    """With a think budget, what its only sample begins with."""
+    forced: bool = False
+    """Whether the budget ended that reasoning."""
 
 
 class ServerEngine:
@@ -242,7 +248,7 @@ class _Flight:
         n, (_, seed) = len(job.samples), job.samples[0]
         if n > 1 and not self.engine.several:
             return self._one_by_one(job, job.samples)
-        made = messages.body(self.engine.model, job.request.text, job.audio, self.engine.preset, self.sampling, seed, n)
+        made = self._body(job, seed, n)
         unknown = self.engine.unknown | job.without
         sent = {name: value for name, value in made.items() if name not in unknown}
         if "max_tokens" in unknown:  # OpenAI's newer models take it under another name alone
@@ -265,6 +271,18 @@ class _Flight:
             return await self._failed(job, str(error), slow=False)
         return self._answered(job, choices, prompt_tokens)
 
+    def _body(self, job: _Job, seed: int, n: int) -> dict[str, Any]:
+        """With a think budget, first as much as the budget; then, where that was not all, the rest of each sample."""
+        sampling, begun = self.sampling, ""
+        if sampling.think_budget and job.begun is None:
+            sampling = dataclasses.replace(sampling, max_tokens=sampling.think_budget)
+        elif job.begun is not None:
+            left = max(1, sampling.max_tokens - max(job.begun.tokens, sampling.think_budget or 0))
+            sampling, begun = dataclasses.replace(sampling, max_tokens=left), job.begun.text
+            seed = (seed + 2**31) % 2**32  # not once more the numbers that its beginning was drawn with
+        preset = self.engine.preset
+        return messages.body(self.engine.model, job.request.text, job.audio, preset, sampling, seed, n, begun)
+
     def _answered(self, job: _Job, choices: list[messages.Choice], prompt_tokens: int) -> None:
         self.given_up = 0
         self.engine.unknown |= job.without
@@ -274,7 +292,11 @@ class _Flight:
             self.engine.several, choices = False, choices[:1]
             self._one_by_one(job, job.samples[1:])
         heard_s = tuple(len(clip) / self.engine.sr for clip in job.request.clips)
-        for (sample, seed), choice in zip(job.samples, choices, strict=False):
+        for (sample, seed), part in zip(job.samples, choices, strict=False):
+            if self.sampling.think_budget and job.begun is None and part.finish_reason == "length":
+                self._go_on(job, (sample, seed), part)
+                continue
+            choice = part if job.begun is None else self._joined(job.begun, part)
             self._done.put(
                 Completion(
                     key=job.request.key,
@@ -287,11 +309,39 @@ class _Flight:
                     logprob=choice.logprob,
                     heard_s=heard_s,
                     error=choice.error,
+                    think_forced=job.forced if self.sampling.think_budget else None,
                 )
             )
 
+    def _go_on(self, job: _Job, sample: tuple[int, int], part: messages.Choice) -> None:
+        """Ask for the rest of a sample; first its reasoning is ended, if it has not ended by itself."""
+        forced = traces.is_thinking(part.text)
+        ending = traces.closing((self.engine.preset.prefill or "") + part.text) if forced else ""
+        begun = dataclasses.replace(part, text=part.text + ending)
+        self.waiting.appendleft(_Job(job.request, job.audio, [sample], begun=begun, forced=forced))
+
+    def _joined(self, begun: messages.Choice, rest: messages.Choice) -> messages.Choice:
+        """A sample of its two parts; MgrdError when the second is another beginning."""
+        if traces.begins(rest.text):
+            raise self._cannot_go_on("it begins to think anew")
+        known = begun.logprob is not None and rest.logprob is not None
+        return dataclasses.replace(
+            rest,
+            text=begun.text + rest.text,
+            tokens=begun.tokens + rest.tokens,
+            logprob=(begun.logprob or 0.0) + (rest.logprob or 0.0) if known else None,
+        )
+
+    def _cannot_go_on(self, reason: str) -> MgrdError:
+        return MgrdError(
+            f"{self.engine.endpoint.base}: does not go on with an answer that is begun ({reason}), as --think-budget "
+            "needs (continue_final_message); sample without it, or from a server that does, such as vLLM"
+        )
+
     def _refused(self, job: _Job, sent: dict[str, Any], reason: str) -> None:
         """Ask without what the endpoint names and does not take; else the samples have failed."""
+        if job.begun is not None and re.search(r"\b(continue_final_message|add_generation_prompt)\b", reason):
+            raise self._cannot_go_on(reason)
         named = {name for name in messages.OPTIONAL if name in sent and re.search(rf"\b{name}\b", reason)}
         if "max_tokens" in sent and "max_completion_tokens" in reason:
             named.add("max_tokens")

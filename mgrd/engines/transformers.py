@@ -8,14 +8,16 @@ nothing of throughput: a batch ends when its longest sample ends (vLLM admits co
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mgrd import traces
 from mgrd.engines import Completion, Load, Request, Sampling
-from mgrd.engines.chat import render_chat, sampling_rate, window_s
+from mgrd.engines.chat import opens_think, render_chat, sampling_rate, window_s
 from mgrd.progress import stop
 
 if TYPE_CHECKING:
@@ -83,7 +85,8 @@ class TransformersEngine:
         rows = torch.tensor([index for _, index, _, _ in wanted], device=self.device)
         with torch.inference_mode():
             cache.batch_select_indices(rows)
-            draw = _Draw([seed for *_, seed in wanted], sampling, self.stops)
+            closes = [self._closing(request) for request, *_ in wanted] if sampling.think_budget else []
+            draw = _Draw([seed for *_, seed in wanted], sampling, self.stops, closes)
             prompt_width = inputs["input_ids"].shape[1]
             tokens = self.model.generate(
                 input_ids=inputs["input_ids"][rows],
@@ -111,13 +114,30 @@ class TransformersEngine:
                 completion_tokens=length,
                 logprob=float(draw.logprob[row]),
                 heard_s=tuple(len(clip) / self.sr for clip in request.clips),
+                think_forced=bool(draw.forced[row]) if sampling.think_budget else None,
             )
+
+    def _closing(self, request: Request) -> Callable[[list[int]], list[int]]:
+        """For the tokens that a sample begins with, those that end its reasoning; none where it has ended."""
+        tokenizer = self.processor.tokenizer
+        prompt = render_chat(self.processor, request.text, len(request.clips))
+        opened = prompt if opens_think(prompt) else ""
+
+        def close(tokens: list[int]) -> list[int]:
+            text = tokenizer.decode(tokens, skip_special_tokens=False)
+            if not traces.is_thinking(text):
+                return []
+            return list(tokenizer.encode(traces.closing(opened + text), add_special_tokens=False))
+
+        return close
 
     def _prefill(self, group: list[Request], sampling: Sampling) -> tuple[Any, Any]:
         """The prompts' tokens, and their key-value cache less the last token: `generate` starts from that one.
 
-        Raises ValueError for a prompt that holds the model's special tokens, or that leaves no room for `max_tokens`.
+        Raises ValueError for a prompt that holds the model's special tokens, that leaves no room for `max_tokens`, or
+        that does not hold all of its clips.
         """
+        from mgrd.engines.placeholders import audio_token, check_audio
         from mgrd.engines.window import short_window
 
         for request in group:
@@ -133,6 +153,9 @@ class TransformersEngine:
                 return_tensors="pt",
                 **({"audio": clips, "audio_kwargs": audio_kwargs} if clips else {}),  # a prompt may be text alone
             ).to(self.device)
+            if clips:
+                lengths = [list(map(len, request.clips)) for request in group]
+                check_audio(inputs, lengths, audio_token(self.model), self.processor.feature_extractor)
             positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
             prompt_tokens = int(positions.max()) + 1
             if prompt_tokens + sampling.max_tokens > self.positions:
@@ -159,24 +182,46 @@ def _told_to_stop(tokens: torch.Tensor, _scores: torch.Tensor, **_: Any) -> torc
 class _Draw:
     """Draws each row's next token with the row's own random numbers; a transformers logits processor."""
 
-    def __init__(self, seeds: list[int], sampling: Sampling, stops: set[int]) -> None:
+    def __init__(
+        self,
+        seeds: list[int],
+        sampling: Sampling,
+        stops: set[int],
+        closes: Sequence[Callable[[list[int]], list[int]]] = (),
+    ) -> None:
+        """`closes`, one a row: the tokens that follow those of a whole think budget; none where it needs no ending."""
         self.seeds = np.array(seeds, dtype=np.int64)
         self.sampling = sampling
         self.stops = list(stops)
         self.step = 0
         self.done = np.zeros(len(seeds), dtype=bool)
         self.logprob = np.zeros(len(seeds))
+        self.closes = closes
+        self.forced: list[list[int]] = [[] for _ in seeds]
+        """Per row, the tokens that end its reasoning."""
 
-    def __call__(self, _tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def __call__(self, tokens: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         import torch
 
         logprobs = torch.log_softmax(scores.float(), dim=-1)
         chosen = (logprobs if self.sampling.temperature == 0 else self._noisy(logprobs)).argmax(-1)
         picked = logprobs.gather(-1, chosen[:, None])[:, 0].cpu().numpy()
+        if self.closes:
+            self._force(tokens, chosen, picked)
         self.logprob += np.where(self.done, 0.0, picked)
         self.done |= np.isin(chosen.cpu().numpy(), self.stops)
         self.step += 1
         return torch.full_like(scores, -torch.inf).scatter(-1, chosen[:, None], 0.0)
+
+    def _force(self, tokens: torch.Tensor, chosen: torch.Tensor, picked: NDArray[np.float32]) -> None:
+        """Put the ends of reasonings, from the budget on, in the place of what was drawn."""
+        budget = self.sampling.think_budget or 0
+        if self.step == budget:
+            for row, close in enumerate(self.closes):
+                self.forced[row] = [] if self.done[row] else close(tokens[row, -budget:].tolist())
+        for row, ending in enumerate(self.forced):
+            if 0 <= self.step - budget < len(ending):
+                chosen[row], picked[row] = ending[self.step - budget], 0.0
 
     def _noisy(self, logprobs: torch.Tensor) -> torch.Tensor:
         """Scores whose largest is a sample: Gumbel-max, because it hardly ever turns on the last bits of a score."""

@@ -17,7 +17,7 @@ import polars as pl
 from mgrd import folders, prompts, tables, traces
 from mgrd.engines import Completion, Engine, Request, Sampling
 from mgrd.errors import InputError, MgrdError, Stopped
-from mgrd.generate import costs, estimate
+from mgrd.generate import costs, estimate, hearing
 from mgrd.generate.clips import ChangedClipError, Clips, swaps
 from mgrd.generate.job import Job, Wanted, check_engine
 from mgrd.generate.ledger import Ledger
@@ -76,7 +76,9 @@ def generate(
         account = costs.Account(job.folder / costs.METRICS, meter, started, meter.began - loading)
         try:
             swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
-            _sample(job, engine, wanted, Clips(job, engine, dict(ledger.shas), swapped), account, story)
+            clips = Clips(job, engine, dict(ledger.shas), swapped)
+            hearing.check(job, engine, wanted, clips, story)
+            _sample(job, engine, wanted, clips, account, story)
         finally:
             engine.close()
     made = tables.read_table(job.folder, tables.TRACES, ["error", "completion_tokens"])
@@ -91,6 +93,10 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, account: cos
     options = job.options
     by_id = {row["id"]: row for row, _ in wanted}
     failed: list[Completion] = []
+    given_s: dict[str, float] = {}
+    """Seconds of sound that each question's model is given."""
+    texts: dict[str, str] = {}
+    """The user's turns that are not the prompt alone."""
 
     def requests() -> Iterator[Request]:
         for row, seeds in wanted:
@@ -103,13 +109,17 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, account: cos
                     raise
                 failed.extend(_failure(row["id"], sample, seed, str(error)) for sample, seed in seeds.items())
                 continue
+            given_s[row["id"]] = heard.samples / engine.sr
             text = prompts.render(options.prompt, row["question"], row["choices"])
-            yield Request(row["id"], text, heard, [clips.shas[path] for path in row["audio"]], seeds)
+            if max(heard.parts) > 1:
+                text = texts[row["id"]] = prompts.in_parts(text, heard.parts)
+            yield Request(row["id"], text, heard.clips, heard.ids, seeds)
 
     def completions() -> Iterator[Completion]:
-        for completion in engine.sample(requests(), Sampling(options.temperature, options.top_p, options.max_tokens)):
+        sampling = Sampling(options.temperature, options.top_p, options.max_tokens, options.think_budget)
+        for completion in engine.sample(requests(), sampling):
             yield from _drain(failed)
-            yield completion
+            yield hearing.all_heard(completion, given_s[completion.key])
         yield from _drain(failed)
 
     with (
@@ -119,7 +129,7 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, account: cos
     ):
         for completion in completions():
             row = by_id[completion.key]
-            parts.add(_trace(job, engine.name, completion, row, clips.shas))
+            parts.add(_trace(job, engine.name, completion, row, clips.shas, texts.get(row["id"])))
             account.add(completion)
             step()
     if stop:
@@ -137,7 +147,9 @@ def _failure(key: str, sample: int, seed: int, reason: str) -> Completion:
     return Completion(key=key, sample=sample, seed=seed, text="", finish_reason="error", error=reason)
 
 
-def _trace(job: Job, engine: str, completion: Completion, row: dict[str, Any], shas: dict[str, str]) -> dict[str, Any]:
+def _trace(
+    job: Job, engine: str, completion: Completion, row: dict[str, Any], shas: dict[str, str], text: str | None
+) -> dict[str, Any]:
     think, response = traces.split(completion.text)
     return {
         "trace_id": f"{row['id']}.{job.round_number}.{completion.sample}",
@@ -154,7 +166,7 @@ def _trace(job: Job, engine: str, completion: Completion, row: dict[str, Any], s
         "model": str(job.model),
         "engine": engine,
         "control": job.options.control,
-        "prompt": prompts.render(job.options.prompt, row["question"], row["choices"]),
+        "prompt": text or prompts.render(job.options.prompt, row["question"], row["choices"]),
         "completion": completion.text,
         "think": think,
         "response": response,
@@ -165,6 +177,7 @@ def _trace(job: Job, engine: str, completion: Completion, row: dict[str, Any], s
         "logprob": completion.logprob,
         "seed": completion.seed,
         "heard_s": list(completion.heard_s),
+        "think_forced": completion.think_forced,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,23 @@ class ChangedClipError(InputError):
     """A clip's samples are not those that an earlier call heard."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a question's model is given to hear."""
+
+    clips: list[NDArray[np.float32]]
+    """Mono at the engine's rate, none longer than its window: whole clips, or their consecutive parts."""
+    ids: list[str]
+    """A name for the content of each, that no other content has."""
+    parts: list[int]
+    """How many of them each of the question's clips became."""
+
+    @property
+    def samples(self) -> int:
+        """Of all of them together."""
+        return sum(map(len, self.clips))
+
+
 @dataclass
 class Clips:
     """Decodes the clips of a question, as the engine and the control want them."""
@@ -31,28 +49,45 @@ class Clips:
     """Content hashes by path as given: those of earlier calls, and what this one decodes."""
     swapped: dict[str, list[str]]
 
-    def of(self, row: dict[str, Any]) -> list[NDArray[np.float32]]:
-        """Mono clips at the engine's rate; raises InputError for one that cannot be heard whole."""
+    def of(self, row: dict[str, Any]) -> Heard:
+        """What is heard of a question under the job's control; raises InputError where that is not all of it."""
+        control = self.job.options.control
         clips = [self._decode(path) for path in row["audio"]]
-        if self.job.options.control is None:
+        if control is None:
             for path, clip in zip(row["audio"], clips, strict=True):
                 if not np.any(clip.samples):
                     raise InputError(f"{path}: every sample is zero, there is nothing to hear")
-        if self.job.options.control == "swap":
+        if control == "swap":
             clips = [self._decode(path) for path in self.swapped[row["id"]]]
         heard = [clip.mono(self.engine.sr) for clip in clips]
-        if self.job.options.control in ("silence", "noise"):
-            heard = [control_clip(self.job.options.control, clip, row["id"]) for clip in heard]
-        return heard
+        ids = [clip.sha for clip in clips]
+        if control in ("silence", "noise"):
+            heard = [control_clip(control, clip, row["id"]) for clip in heard]
+            ids = [f"{control}-{row['id']}-{sha}" for sha in ids]
+        return in_parts(heard, ids, self._longest)
+
+    def sound(self, path: str) -> NDArray[np.float32]:
+        """A clip under no control, or the first of its parts; raises InputError as `of` does."""
+        clip = self._decode(path)
+        return in_parts([clip.mono(self.engine.sr)], [clip.sha], self._longest).clips[0]
+
+    @property
+    def _longest(self) -> int | None:
+        """The most samples of a part, where long clips are cut into parts."""
+        return round(self.engine.window_s * self.engine.sr) if self._cuts else None
+
+    @property
+    def _cuts(self) -> bool:
+        return self.job.options.long_clips == "chunk" and math.isfinite(self.engine.window_s)
 
     def _decode(self, path: str) -> Clip:
         source = resolve_audio(path, self.job.base, self.job.out / "audio")
         duration_s, _, _ = probe(source, path)
-        if duration_s > self.engine.window_s:
+        if duration_s > self.engine.window_s and not self._cuts:
             more = ", or say how much it hears with --window" if self.job.options.engine == "server" else ""
             raise InputError(
                 f"{path}: {duration_s:.1f} s is longer than the {self.engine.window_s:g} s this model hears; "
-                f"cut it, it is never cut silently{more}"
+                f"cut it, or give it in parts with --long-clips chunk{more}"
             )
         clip = load(source, path)
         before = self.shas.setdefault(path, clip.sha)
@@ -62,6 +97,21 @@ class Clips:
                 "or --overwrite to sample everything again"
             )
         return clip
+
+
+def in_parts(clips: list[NDArray[np.float32]], ids: list[str], longest: int | None) -> Heard:
+    """Clips cut into as few consecutive parts as are no longer than `longest` samples; equal parts, none too short.
+
+    None cuts nothing.
+    """
+    counts = [math.ceil(len(clip) / longest) if longest else 1 for clip in clips]
+    cut = [part for clip, count in zip(clips, counts, strict=True) for part in np.array_split(clip, count)]
+    names = [
+        f"{name}.{number}/{count}" if count > 1 else name
+        for name, count in zip(ids, counts, strict=True)
+        for number in range(1, count + 1)
+    ]
+    return Heard(cut, names, counts)
 
 
 def swaps(rows: list[dict[str, Any]]) -> dict[str, list[str]]:

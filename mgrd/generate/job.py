@@ -28,6 +28,14 @@ def check_engine(options: Generate) -> None:
     engines.check_server(options.engine, options.url)
     if options.preset and options.engine != "server":
         raise MisusedError(f"--preset {options.preset}: goes with --engine server")
+    if options.think_budget is not None and (options.engine or engines.default_engine()) == "vllm":
+        raise MisusedError(
+            "--think-budget: not with --engine vllm; use --engine transformers, or server with vllm serve"
+        )
+    if options.think_budget is not None and options.think_budget >= options.max_tokens:
+        raise MisusedError(
+            f"--think-budget {options.think_budget}: leaves nothing of --max-tokens {options.max_tokens} to answer with"
+        )
 
 
 Wanted = list[tuple[dict[str, Any], dict[int, int]]]
