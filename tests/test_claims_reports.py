@@ -26,6 +26,8 @@ def found(think: str) -> list[tuple[str, str, int]]:
         ("The wolf howl lifts, then slides all the way down.", ("pitch.contour", "slides all the way down", 1)),
         ("Her voice sounds amiable.", ("voice.quality", "voice sounds amiable", 1)),
         ("He speaks amiably throughout.", ("voice.quality", "speaks amiably", 1)),
+        ("背景里有音乐。", ("source.presence", "有音乐", 1)),
+        ("嗓音很响亮。", ("loudness.level", "嗓音很响亮", 1)),
     ],
 )
 def test_the_shape_of_a_phrase_makes_a_claim(think: str, claim: tuple[str, str, int]) -> None:

@@ -222,7 +222,8 @@ _CHINESE_LEAK = re.compile(
     r"|参考)?答案(?:是|为|就是|选|[“\"])|加粗的?(?:选项|答案|那个|部分)|标(?:记|注|成|示)[为了成]*[“\"]?正确"
     r"|(?:选项|答案|(?-i:[A-H]))[^。,，;；\n]{0,12}(?:加粗|打勾|打了勾|星号|高亮|下划线|标红|对勾|画了圈|后面写着)"
     r"|gold_?\w*[\"”]?\s*(?:[=:为是]|字段)"
-    r"|(?:元数据|文件名|标签|提示词?|系统提示|数据集|样本|记录|标注|字段|题干|题目|答案栏|JSON|json)(?:里|中|信息"
+    r"|(?:元数据|文件名|标签|提示词?|系统提示|数据集|样本|(?<!文字|转写|转录|通话|语音)记录|标注|字段|题干|题目"
+    r"|答案栏|JSON|json)(?:里|中|信息"
     r"|文件|字段|上|末尾|后面|结果|本身|已经|的|文本|answer"
     r"|[_\w]{0,12})*(?:显示|写|标|包含|给出|注明|注着|说明了?答案|附|带|有答案|泄露|透露|告诉)"
     r"|(?:倒推|反推|倒着推|逆推|凑出?)[^。\n]{0,20}(?:理由|推理|过程|答案|依据)|(?:能|可以|要|去)(?:推|得|导|引)(?:到"
@@ -359,6 +360,7 @@ KEEP = [
     example("The melody is marked by runs of the right hand.", response="A piano."),
     example("She marks every beat with her foot, which gives the right tempo.", response="<RESPONSE>march</RESPONSE>"),
     example("正确的节奏很稳定，所以是进行曲。", response='{"answer": "进行曲"}'),
+    example("文字记录给出了说话人的话，但声音很低，所以是男性。", response="男性"),
 ]
 DROP = [
     example("In the question option B is in bold and has a tick, which gives it away.", response="B"),
