@@ -51,6 +51,7 @@ HOW_IT_RUNS = {
     "extractor_url",
     "workers",
     "accumulate",
+    "gradient_checkpointing",
     "save_steps",
 }
 """Options that may change between two calls of the same run; all others, and the questions, are its identity."""
@@ -65,6 +66,7 @@ _PATHS = (
     ("filter", "extractor_model"),
     ("filter", "blind"),
     ("filter", "judge"),
+    ("distill", "replay"),
     ("eval", "prompt"),
     ("eval", "questions"),
 )

@@ -162,11 +162,39 @@ class Select:
 class Distill:
     """Options of `mgrd distill`, and the table [distill]."""
 
-    epochs: Annotated[float, Opt("Passes over the survivors.", min=0.01)] = 3.0
+    objective: Annotated[Literal["sft"], Opt("sft: to write what the survivors say.")] = "sft"
+    replay: Annotated[
+        str | None,
+        Opt("JSONL of messages, or question, completion, trained on beside the survivors, or alone: a cold start."),
+    ] = None
+    replay_ratio: Annotated[
+        float | None,
+        Opt("Replayed rows that reason, per survivor; default: 1, without survivors all.", min=0, max=1000),
+    ] = None
+    empty_think_ratio: Annotated[
+        float | None,
+        Opt(
+            "Replayed rows that only answer (empty think block), per survivor, or without any per row that reasons; "
+            "default: 0.1, without survivors all.",
+            min=0,
+            max=1000,
+        ),
+    ] = None
+    epochs: Annotated[float, Opt("Passes over what is trained on.", min=0.01)] = 3.0
     lr: Annotated[float, Opt("Peak learning rate.", min=1e-9, max=1)] = 1e-5
     batch_size: Annotated[int, Opt("Traces per optimizer step and process.", min=1)] = 16
     accumulate: Annotated[int, Opt("Micro-batches that a step's traces are split into.", min=1)] = 1
+    max_length: Annotated[
+        int | None, Opt("Leave out, never cut, what has more tokens; default: as many as the model takes.", min=1)
+    ] = None
     lora: Annotated[int | None, Opt("Rank of LoRA adapters on the language model; merged at the end.", min=1)] = None
+    gradient_checkpointing: Annotated[bool, Opt("Compute activations twice instead of keeping them.")] = False
+    held_out_share: Annotated[
+        float, Opt("Share of the questions that are held out; their loss is taken after every epoch.", min=0, max=0.9)
+    ] = 0.0
+    patience: Annotated[
+        int | None, Opt("Stop after N epochs without a lower held-out loss, and keep the best epoch's weights.", min=1)
+    ] = None
     train_prompt: Annotated[
         Literal["plain", "same"], Opt("Prompt to train on: plain, or the one that was sampled with.")
     ] = "plain"

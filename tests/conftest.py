@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from distilling import clips, model, survivors  # noqa: F401  (fixtures of every test that trains)
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 

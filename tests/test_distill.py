@@ -9,15 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import tiny_model
+from distilling import FAST, QUIET, run, trace, weights
 
 from mgrd import progress, tables
 from mgrd.engines.chat import render_chat
 from mgrd.engines.models import load_audio_lm, model_fingerprint, tensor_names
 from mgrd.engines.window import short_window, window_samples
 from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError, Stopped
-from mgrd.options import Distill
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -25,62 +24,9 @@ pytest.importorskip("transformers")
 from mgrd.distill import distill  # noqa: E402
 from mgrd.distill.batches import IGNORED, collate, epoch_order  # noqa: E402
 from mgrd.distill.examples import Ears, encode  # noqa: E402
+from mgrd.distill.lessons import of_survivors  # noqa: E402
 from mgrd.distill.survivors import content_hash, read  # noqa: E402
 from mgrd.distill.training import check_frozen, prepare, token_loss  # noqa: E402
-
-QUIET = progress.Story(quiet=True)
-FAST = Distill(epochs=2, lr=1e-2, batch_size=4)
-
-
-@pytest.fixture(scope="session")
-def model(tmp_path_factory):
-    return tiny_model.build(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture(scope="session")
-def clips(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clips")
-    for hz in (220, 440):
-        soundfile.write(folder / f"{hz}.wav", tiny_model.tone(1 + hz / 1000, hz), tiny_model.SR)
-    soundfile.write(folder / "long.wav", tiny_model.tone(tiny_model.WINDOW_S + 1, 220), tiny_model.SR)
-    return folder
-
-
-def trace(number, **columns):
-    hz = (220, 440)[number % 2]
-    return {
-        "trace_id": f"q{number}.0.0",
-        "audio": [f"{hz}.wav"],
-        "audio_sha": [None],
-        "question": "High or low?",
-        "choices": ["high", "low"],
-        "think": f"It is near {hz} Hz" + ", steady" * (number % 4),
-        "response": "high" if hz == 440 else "low",
-        "passed": True,
-    } | columns
-
-
-@pytest.fixture
-def survivors(tmp_path, clips):
-    """Write traces as a filtered folder that knows where its audio is."""
-
-    def write(*rows, name="round"):
-        rows = rows or [trace(number) for number in range(10)]
-        tables.write_table(list(rows), tmp_path / name / "survivors.parquet", tables.JUDGED)
-        tables.write_json({"generate": {"audio_root": str(clips)}}, tmp_path / name / "manifest.json")
-        return tmp_path / name
-
-    return write
-
-
-def run(folder, model, out, options=FAST, **more):
-    return distill([folder], model, out, options, story=QUIET, **more)
-
-
-def weights(folder):
-    from safetensors.torch import load_file
-
-    return load_file(folder / "model.safetensors")
 
 
 def test_distill_lowers_the_loss_and_leaves_the_audio_side_as_it_was(survivors, model, tmp_path):
@@ -126,11 +72,11 @@ def test_weights_keep_the_number_format_of_their_base(survivors, model, tmp_path
 
 
 def test_labels_are_the_target_and_eos_and_nothing_else(survivors, model):
-    rows = read([survivors(trace(0), trace(3))], None)
+    lessons = of_survivors(read([survivors(trace(0), trace(3))], None), "plain")
     loaded, processor = load_audio_lm(model, torch.float32)
     ears = Ears(processor, None)
 
-    examples, left_out = encode(rows, loaded, ears, "plain", QUIET)
+    examples, left_out = encode(lessons, loaded, ears, None, QUIET)
     batch = collate(examples, ears)
 
     assert left_out == []
@@ -157,21 +103,21 @@ def test_labels_are_the_target_and_eos_and_nothing_else(survivors, model):
 
 
 def test_a_template_that_opens_the_think_block_is_not_answered_with_a_second_tag(survivors, model):
-    rows = read([survivors(trace(0))], None)
+    lessons = of_survivors(read([survivors(trace(0))], None), "plain")
     loaded, processor = load_audio_lm(model, torch.float32)
     processor.chat_template = processor.chat_template.replace("assistant\n", "assistant\n<think>\n")
 
-    (example,), _ = encode(rows, loaded, Ears(processor, None), "plain", QUIET)
+    (example,), _ = encode(lessons, loaded, Ears(processor, None), None, QUIET)
 
     assert example.prompt.endswith("<think>\n")
     assert processor.tokenizer.decode(example.target_ids) == "It is near 220 Hz\n</think>\nlow<|im_end|>"
 
 
 def test_the_prompt_that_was_sampled_with_can_be_kept(survivors, model):
-    rows = read([survivors(trace(0, prompt="Say it."))], None)
+    lessons = of_survivors(read([survivors(trace(0, prompt="Say it."))], None), "same")
     loaded, processor = load_audio_lm(model, torch.float32)
 
-    (example,), _ = encode(rows, loaded, Ears(processor, None), "same", QUIET)
+    (example,), _ = encode(lessons, loaded, Ears(processor, None), None, QUIET)
 
     assert example.prompt == render_chat(processor, "Say it.", 1)
 
@@ -424,13 +370,13 @@ def test_each_epoch_is_trained_in_its_own_order(survivors, model, tmp_path, monk
 
 
 def test_features_are_computed_once_a_clip_and_again_when_the_cache_was_full(survivors, model, monkeypatch):
-    rows = read([survivors()], None)
+    lessons = of_survivors(read([survivors()], None), "plain")
     loaded, processor = load_audio_lm(model, torch.float32)
     ears, calls = Ears(processor, None), []
     hear = ears.hear
     monkeypatch.setattr(ears, "hear", lambda *given: calls.append(given) or hear(*given))
 
-    examples, _ = encode(rows, loaded, ears, "plain", QUIET)
+    examples, _ = encode(lessons, loaded, ears, None, QUIET)
     for _ in range(3):
         collate(examples, ears)
     assert len(calls) == 2

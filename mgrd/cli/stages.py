@@ -140,8 +140,9 @@ def filter_command(
 def distill_command(
     *,
     survivors: Annotated[
-        list[Path], typer.Argument(help="Folders that filter wrote; several are trained on together.")
-    ],
+        list[Path] | None,
+        typer.Argument(help="Folders that filter wrote; several are trained on together. None: --replay alone."),
+    ] = None,
     model: Annotated[
         Path | None, typer.Option("--model", "-m", help="Folder of the model to train.", show_default=False)
     ] = None,
@@ -157,7 +158,13 @@ def distill_command(
 
     Example: mgrd distill run/round-01 -m MODEL -o run/round-01
     """
-    folders = [existing(path, "folder") for path in survivors]
+    from mgrd.distill import processes
+
+    folders = [existing(path, "folder") for path in survivors or []]
+    if not folders and (options.replay is None or exporting.export is not None):
+        raise MisusedError("give folders that filter wrote, or --replay FILE to train on that alone")
+    if options.replay is not None:
+        existing(Path(options.replay), "replay file")
     more: Any = {"audio_root": audio_root, "overwrite": overwrite, "story": open_story(quiet)}
     if exporting.export is not None:
         if model is not None:
@@ -175,8 +182,9 @@ def distill_command(
 
         written = out / "model"
         result = distill(folders, existing(model, "model folder"), out, options, **more)
-    lines = [f"{key:>24}  {value}" for key, value in result.items()]
-    answer(result, json_, [*lines, f"{'written to':>24}  {written}"])
+    if processes.is_first():
+        lines = [f"{key:>24}  {value}" for key, value in result.items()]
+        answer(result, json_, [*lines, f"{'written to':>24}  {written}"])
 
 
 @command("eval")

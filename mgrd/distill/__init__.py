@@ -1,19 +1,24 @@
-"""Stage 3: fine-tune a model on the traces that survived.
+"""Stage 3: fine-tune a model on the traces that survived, beside replayed data, or on such data alone.
 
-Everything that can be wrong with the survivors is found before the first step. A stopped job goes on from its last
+Everything that can be wrong with what is trained on is found before the first step. A stopped job goes on from its last
 checkpoint; the model appears whole or not at all. Knows nothing about rules or about how traces were sampled.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mgrd import folders, tables
+from mgrd.distill import lessons, processes
+from mgrd.distill.lessons import Lesson
+from mgrd.distill.replay import read_replay, taken
 from mgrd.distill.survivors import content_hash, read
 from mgrd.errors import MgrdError, MisusedError
 from mgrd.options import Distill
@@ -22,8 +27,8 @@ from mgrd.progress import Story
 FIGURES = "distill.json"
 """What a finished job reports, with the loss of every step and the traces it left out."""
 
-_HOW = ("accumulate", "save_steps")
-"""Options that say how a job runs, not what it makes."""
+_HOW = ("accumulate", "gradient_checkpointing", "save_steps", "replay")
+"""Options that say how a job runs, not what it makes; what is replayed is known by its content."""
 
 TOLD = 5
 """Traces that are named on stderr when they are left out; the others are in FIGURES."""
@@ -41,78 +46,111 @@ def distill(
 ) -> dict[str, Any]:
     """Train `model` on the survivors in each of `survivors` (a filtered folder or its table) and write `out/model`.
 
-    Returns figures: traces, left_out, steps, epochs, loss_first and loss_last (mean per target token over the first and
-    the last tenth of the steps), target_tokens (per epoch), padding (share of the tokens computed), parameters,
-    trainable, precision, seconds. A model that is there already, made of the same, is not made again.
+    `options.replay` is trained on beside them, or alone. Every process of a launcher calls this; the first one writes.
+    Returns figures: traces (of all sources), replayed, empty_think, held_out, left_out, steps, epochs, loss_first and
+    loss_last (mean per target token over the first and the last tenth of the steps), loss_held_out (of the weights that
+    were kept; null without), target_tokens (per epoch), padding (share of the tokens computed), parameters, trainable,
+    precision, seconds. A model that is there already, made of the same, is not made again.
     Raises MgrdError when there is nothing to train on, InputError for a trace or a model folder that is not as it
     should be, and Stopped after SIGTERM or KeyboardInterrupt after Ctrl-C, with a checkpoint saved.
     """
-    story = story or Story()
+    story = story if story and processes.is_first() else Story(quiet=not processes.is_first())
     if options.batch_size % options.accumulate:
         raise MisusedError(f"--accumulate {options.accumulate}: must divide --batch-size {options.batch_size}")
+    if options.patience is not None and not options.held_out_share:
+        raise MisusedError(f"--patience {options.patience}: needs --held-out-share, there is no held-out loss")
     from mgrd.engines.models import check_model_folder, model_fingerprint
 
-    rows = read(survivors, audio_root)
+    processes.join()
+    rows = read(survivors, audio_root) if survivors else []
+    replayed = read_replay(Path(options.replay), audio_root) if options.replay else []
     if not (out / "model").is_dir():
         check_model_folder(model)  # before anything is written
     identity = {name: value for name, value in asdict(options).items() if name not in _HOW}
     identity |= {"model": model_fingerprint(model), "survivors": content_hash(rows)}
-    folders.open_stage(out, "distill", identity, overwrite=overwrite, story=story)
+    identity |= {"replay": lessons.content_hash(replayed)} if replayed else {}
+    if processes.is_first():
+        folders.open_stage(out, "distill", identity, overwrite=overwrite, story=story)
+    processes.wait()
     if (out / "model").is_dir():
         story.note(f"{out / 'model'} is complete")
         return _figures(out)
-    return _train(rows, model, out, options, story)
+    chosen = taken(replayed, len(rows), options)
+    if replayed:
+        story.note(_told_replay(replayed, chosen))
+    return _train([*lessons.of_survivors(rows, options.train_prompt), *chosen], model, out, options, story)
 
 
-def _train(rows: list[dict[str, Any]], base: Path, out: Path, options: Distill, story: Story) -> dict[str, Any]:
+def _told_replay(replayed: Sequence[Lesson], chosen: Sequence[Lesson]) -> str:
+    counts = [
+        f"{sum(one.source == source for one in chosen):,} of {sum(one.source == source for one in replayed):,} {what}"
+        for source, what in (("replay", "rows that reason"), ("empty-think", "rows with an empty think block"))
+    ]
+    return f"Replaying {' and '.join(counts)}"
+
+
+def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: Story) -> dict[str, Any]:
     import torch
     from transformers import set_seed
 
+    from mgrd.distill import checks, saving, training
     from mgrd.distill import examples as ex
-    from mgrd.distill import saving, training
-    from mgrd.distill.batches import padding
+    from mgrd.distill.batches import held_out, padding
     from mgrd.engines.models import load_audio_lm
     from mgrd.engines.window import short_window
 
     started = time.monotonic()
     set_seed(options.seed)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     # Full training needs fp32 weights under bf16 autocast; frozen ones may be bf16, which halves a 7B model's memory.
-    dtype = torch.bfloat16 if options.lora and device == "cuda" and training.precision() == "bf16" else torch.float32
-    model, processor = load_audio_lm(base, dtype)
-    kept, left_out, longest_s = ex.hearable(rows, processor)
+    half = options.lora and torch.cuda.is_available() and training.precision() == "bf16"
+    model, processor = load_audio_lm(base, torch.bfloat16 if half else torch.float32)
+    kept, left_out, longest_s = ex.hearable(given, processor)
     with short_window(model, processor, longest_s) as padded:
         ears = ex.Ears(processor, padded)
-        examples, too_long = ex.encode(kept, model, ears, options.train_prompt, story)
+        examples, too_long = ex.encode(kept, model, ears, options.max_length, story)
         left_out = sorted(left_out + too_long, key=lambda one: one.trace_id)
         for one in left_out[:TOLD]:
-            story.note(f"trace {one.trace_id} is left out: {one.why}")
+            story.note(f"{one.trace_id} is left out: {one.why}")
         if not examples:
-            raise MgrdError(f"no survivors to distill: all {len(rows)} are too long, e.g. {left_out[0].why}")
+            raise MgrdError(f"no survivors to distill: all {len(given)} are too long, e.g. {left_out[0].why}")
         story.note(f"Distilling {len(examples):,} traces, {len(left_out):,} left out as too long")
+        learned, aside = held_out(examples, options.held_out_share, options.seed)
         model = training.prepare(model.to(device), options)
         training.try_longest(model, examples, ears)
-        trained = training.train(model, examples, ears, options, out / "checkpoints", story)
+        found = [*checks.report(examples, left_out, model, processor), *checks.parameters(model)]
+        for row in found:
+            story.note(f"  {row['check']:<46} {row['found']}")
+        trained = training.train(model, learned, aside, ears, options, out / "checkpoints", story)
     tenth = max(1, len(trained.losses) // 10)
+    sources = Counter(lesson.source for lesson in given)
     figures = {
-        "traces": len(examples),
+        "traces": len(learned),
+        "replayed": sources["replay"],
+        "empty_think": sources["empty-think"],
+        "held_out": len(aside),
         "left_out": len(left_out),
         "steps": len(trained.losses),
         "epochs": options.epochs,
         "loss_first": round(sum(trained.losses[:tenth]) / tenth, 4),
         "loss_last": round(sum(trained.losses[-tenth:]) / tenth, 4),
-        "target_tokens": sum(len(example.target_ids) for example in examples),
-        "padding": round(padding([example.length for example in examples], options), 4),
+        "loss_held_out": round(trained.loss_held_out, 4) if trained.loss_held_out is not None else None,
+        "target_tokens": sum(len(example.target_ids) for example in learned),
+        "padding": round(padding([example.length for example in learned], options, processes.count()), 4),
         "parameters": trained.parameters,
         "trainable": trained.trainable,
         "precision": training.precision(),
         "seconds": round(time.monotonic() - started, 1),
         "losses": trained.losses,
+        "losses_held_out": trained.held_out,
+        "checks": found,
         "left_out_traces": [asdict(one) for one in left_out],
     }
-    tables.write_json(figures, out / FIGURES)
-    saving.save_model(trained.model, base, out / "model")  # last, so a model that is there is finished
-    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    if processes.is_first():
+        tables.write_json(figures, out / FIGURES)
+        saving.save_model(trained.model, base, out / "model")  # last, so a model that is there is finished
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    processes.wait()
     return _figures(out)
 
 

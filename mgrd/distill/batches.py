@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,9 +28,10 @@ def collate(examples: Sequence[Example], ears: Ears) -> dict[str, Any]:
     for row, example in enumerate(examples):
         batch["input_ids"][row, : example.length] = torch.tensor(example.prompt_ids + example.target_ids)
         batch["attention_mask"][row, : example.length] = 1
-        batch["labels"][row, len(example.prompt_ids) : example.length] = torch.tensor(example.target_ids)
-    features = [ears.features(example.prompt, example.files) for example in examples]
-    for name in features[0]:
+        if example.learned:
+            batch["labels"][row, len(example.prompt_ids) : example.length] = torch.tensor(example.target_ids)
+    features = [ears.features(example.prompt, example.files) for example in examples if example.files]
+    for name in features[0] if features else ():
         batch[name] = _stacked([clips[name] for clips in features])
     return batch
 
@@ -65,9 +67,29 @@ def epoch_order(lengths: Sequence[int], batch: int, seed: int, epoch: int) -> It
     yield from flat[whole * batch :]
 
 
-def padding(lengths: Sequence[int], options: Distill) -> float:
+def filled(order: Sequence[int], lengths: Sequence[int], multiple: int) -> list[int]:
+    """An order made a multiple long with the shortest example, by an index that says it is not learned from.
+
+    That index is `len(lengths)` beyond the example's. Processes that train together need equally many whole batches.
+    """
+    shortest = min(range(len(lengths)), key=lambda index: lengths[index])
+    return [*order, *[len(lengths) + shortest] * (-len(order) % multiple)]
+
+
+def padding(lengths: Sequence[int], options: Distill, processes: int) -> float:
     """Share of the tokens computed in the first epoch that are padding."""
-    order = list(epoch_order(lengths, options.batch_size, options.seed, 0))
+    order = list(epoch_order(lengths, options.batch_size * processes, options.seed, 0))
     micro = options.batch_size // options.accumulate
     batches = [[lengths[i] for i in order[at : at + micro]] for at in range(0, len(order), micro)]
     return 1 - sum(lengths) / sum(max(batch) * len(batch) for batch in batches)
+
+
+def held_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
+    """Examples to train on, and those of about this share of the questions, to look at only.
+
+    A question goes with all of its traces: another trace of it would give away what is asked. At least one stays.
+    """
+    key = {one.group: hashlib.blake2b(f"{seed}\n{one.group}".encode()).digest() for one in examples}
+    groups = sorted(key, key=lambda name: key[name])
+    aside = {*groups[: min(round(len(groups) * share), len(groups) - 1)]}
+    return [one for one in examples if one.group not in aside], [one for one in examples if one.group in aside]

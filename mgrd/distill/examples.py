@@ -1,4 +1,4 @@
-"""Rows in, token sequences with their targets out.
+"""Lessons in, token sequences with their targets out.
 
 A prompt is tokenized by the model's own processor exactly as it is for sampling, and the target is appended to it, so
 what is learned follows from the lengths. Nothing is ever cut: what does not fit is left out and named.
@@ -6,6 +6,7 @@ what is learned follows from the lengths. Nothing is ever cut: what does not fit
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from mgrd.audio.load import load, probe
-from mgrd.distill.survivors import user_turn
-from mgrd.engines.chat import opens_think, render_chat, window_s
+from mgrd.distill import checks
+from mgrd.distill.lessons import Lesson, Turn, group
+from mgrd.engines.chat import opens_think, window_s
 from mgrd.errors import InputError, Stopped
 from mgrd.progress import Story, stop
-from mgrd.traces import join
 
 CACHED_BYTES = 2**30
 """Features kept in memory; a minute of 30 s clips with 128 mel bands takes 3 MB."""
@@ -25,13 +26,19 @@ CACHED_BYTES = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One trace to learn: the tokens of its prompt, audio placeholders expanded, and of its target, EOS included."""
+    """One lesson: the tokens of its prompt, audio placeholders expanded, and of its target, EOS included."""
 
     trace_id: str
     prompt: str
     files: tuple[Path, ...]
     prompt_ids: list[int]
     target_ids: list[int]
+    group: str
+    """What examples of the same question share."""
+    n_features: int | None
+    """What its clips' encoder makes of them; None where only the forward pass knows."""
+    learned: bool = True
+    """False where it only fills a batch, so that all processes have one."""
 
     @property
     def length(self) -> int:
@@ -47,22 +54,22 @@ class LeftOut:
     why: str
 
 
-def hearable(rows: Sequence[dict[str, Any]], processor: Any) -> tuple[list[dict[str, Any]], list[LeftOut], float]:
-    """The rows whose clips the model hears whole, the others, and the longest clip of the former in seconds."""
+def hearable(lessons: Sequence[Lesson], processor: Any) -> tuple[list[Lesson], list[LeftOut], float]:
+    """The lessons whose clips the model hears whole, the others, and the longest clip of the former in seconds."""
     window, longest_s = window_s(processor), 0.0
     kept, left_out = [], []
     lengths_s: dict[Path, float] = {}
-    for row in rows:
-        for file, name in zip(row["files"], row["audio"], strict=True):
+    for lesson in lessons:
+        for file, name in zip(lesson.files, lesson.names, strict=True):
             if file not in lengths_s:
                 lengths_s[file] = probe(file, name)[0]
-        row_s = max(lengths_s[file] for file in row["files"])
-        if row_s > window:
-            why = f"a clip of {row_s:.1f} s is longer than the {window:g} s that the model hears"
-            left_out.append(LeftOut(row["trace_id"], why))
+        lesson_s = max((lengths_s[file] for file in lesson.files), default=0.0)
+        if lesson_s > window:
+            why = f"a clip of {lesson_s:.1f} s is longer than the {window:g} s that the model hears"
+            left_out.append(LeftOut(lesson.lesson_id, why))
         else:
-            kept.append(row)
-            longest_s = max(longest_s, row_s)
+            kept.append(lesson)
+            longest_s = max(longest_s, lesson_s)
     return kept, left_out, longest_s
 
 
@@ -79,19 +86,19 @@ class Ears:
     def hear(self, prompt: str, files: tuple[Path, ...], shas: Sequence[str | None] | None = None) -> list[int]:
         """Token ids of a prompt, with as many audio tokens as its clips have features."""
         clips = []
-        for number, file in enumerate(files):
+        for file, sha in zip(files, shas or [None] * len(files), strict=True):
             clip = load(file)
-            if shas and shas[number] not in (None, clip.sha):
+            if sha not in (None, clip.sha):
                 raise InputError(f"{file}: the clip has changed since the trace was sampled; sample again")
             clips.append(clip.mono(self.sr))
         limit = self.padded or getattr(self.processor.feature_extractor, "n_samples", None)
-        if limit and max(map(len, clips)) > limit:
+        if limit and max(map(len, clips), default=0) > limit:
             raise InputError(f"{files[0]}: is longer than its header says; convert it to WAV or FLAC")
+        audio_kwargs = {"sampling_rate": self.sr} | ({"max_length": self.padded} if self.padded else {})
         inputs = self.processor(
             text=[prompt],
-            audio=clips,
-            audio_kwargs={"sampling_rate": self.sr} | ({"max_length": self.padded} if self.padded else {}),
             return_tensors="pt",
+            **({"audio": clips, "audio_kwargs": audio_kwargs} if clips else {}),  # a replayed row may be text alone
         )
         self._keep(files, {name: tensor for name, tensor in inputs.items() if name not in self.per_token})
         ids: list[int] = inputs["input_ids"][0].tolist()
@@ -117,30 +124,58 @@ def _nbytes(features: dict[str, Any]) -> int:
 
 
 def encode(
-    rows: Sequence[dict[str, Any]], model: Any, ears: Ears, train_prompt: str, story: Story
+    lessons: Sequence[Lesson], model: Any, ears: Ears, max_length: int | None, story: Story
 ) -> tuple[list[Example], list[LeftOut]]:
-    """Tokenize rows, and check every one of them; those with too many tokens for the model are left out."""
-    limit = max_tokens(model, ears.processor)
+    """Tokenize lessons, and check every one of them; those with more tokens than fit are left out.
+
+    What fits are `max_length` tokens, and no more than the model takes.
+    """
+    limit = min(max_tokens(model, ears.processor), max_length or sys.maxsize)
     examples, left_out = [], []
-    heard: dict[tuple[str, tuple[Path, ...]], list[int]] = {}
-    with story.steps("Reading survivors", len(rows), "traces") as step:
-        for row in rows:
+    heard: dict[tuple[str, tuple[Path, ...]], tuple[list[int], int | None]] = {}
+    with story.steps("Reading what to train on", len(lessons), "traces") as step:
+        for lesson in lessons:
             if stop:
                 raise Stopped(f"stopped by {stop.signal_name} before the first step; the same command starts again")
-            prompt = render_chat(ears.processor, user_turn(row, train_prompt), len(row["files"]))
-            files = tuple(row["files"])
-            if (prompt, files) not in heard:
-                heard[prompt, files] = ears.hear(prompt, files, row["audio_sha"])
-                _check_prompt(row["trace_id"], heard[prompt, files], ears.features(prompt, files), model)
-            target_ids = _target_ids(row, prompt, model, ears.processor)
-            example = Example(row["trace_id"], prompt, files, heard[prompt, files], target_ids)
+            prompt = render(ears.processor, lesson.turns)
+            if (prompt, lesson.files) not in heard:
+                ids = ears.hear(prompt, lesson.files, lesson.shas)
+                n_features = checks.check_prompt(lesson.where, ids, ears.features(prompt, lesson.files), model)
+                heard[prompt, lesson.files] = ids, n_features
+            prompt_ids, n_features = heard[prompt, lesson.files]
+            example = Example(
+                trace_id=lesson.lesson_id,
+                prompt=prompt,
+                files=lesson.files,
+                prompt_ids=prompt_ids,
+                target_ids=_target_ids(lesson, prompt, model, ears.processor),
+                group=group(lesson),
+                n_features=n_features,
+            )
             if example.length > limit:
-                why = f"its {example.length} tokens are more than the {limit} that the model takes"
+                who = "--max-length allows" if limit == max_length else "the model takes"
+                why = f"its {example.length} tokens are more than the {limit} that {who}"
                 left_out.append(LeftOut(example.trace_id, why))
             else:
                 examples.append(example)
             step()
     return examples, left_out
+
+
+def render(processor: Any, turns: Sequence[Turn]) -> str:
+    """The prompt up to the assistant's first token, as mgrd.engines.chat makes it of a question alone."""
+    prompt: str = processor.apply_chat_template(
+        [
+            {
+                "role": turn.role,
+                "content": [{"type": "audio", "audio": "clip"}] * turn.clips + [{"type": "text", "text": turn.text}],
+            }
+            for turn in turns
+        ],
+        add_generation_prompt=True,
+        tokenize=False,
+    )
+    return prompt
 
 
 def max_tokens(model: Any, processor: Any) -> int:
@@ -149,23 +184,15 @@ def max_tokens(model: Any, processor: Any) -> int:
     return int(min(limit for limit in (positions, processor.tokenizer.model_max_length) if limit))
 
 
-def _target_ids(row: dict[str, Any], prompt: str, model: Any, processor: Any) -> list[int]:
+def _target_ids(lesson: Lesson, prompt: str, model: Any, processor: Any) -> list[int]:
     """The target's tokens and EOS, checked: they decode to the letter, and hold no other special token."""
     tokenizer = processor.tokenizer
-    target = join(row["think"] or "", row["response"])
+    target = lesson.target
     if opens_think(prompt):  # the template has written the opening tag, with or without its line break
         target = target.removeprefix("<think>")
         target = target.removeprefix("\n") if prompt.endswith("\n") else target
     ids: list[int] = tokenizer(target, add_special_tokens=False)["input_ids"]
-    where = f"trace {row['trace_id']}"
-    if special := sorted(set(ids) & _forbidden(model, processor)):
-        raise InputError(f"{where} holds the special token {tokenizer.decode(special[:1])}; filter it out")
-    if (back := tokenizer.decode(ids, clean_up_tokenization_spaces=False)) != target:
-        at = next((n for n, (a, b) in enumerate(zip(back, target, strict=False)) if a != b), len(back))
-        raise InputError(
-            f"{where}: the tokenizer cannot write it to the letter ({target[at : at + 12]!r} comes back as "
-            f"{back[at : at + 12]!r}); filter it out"
-        )
+    checks.check_target(lesson.where, target, ids, model, tokenizer)
     return [*ids, end_of_turn(model, processor)]
 
 
@@ -179,26 +206,3 @@ def end_of_turn(model: Any, processor: Any) -> int:
             f"has {stops}); make the two agree"
         )
     return int(eos)
-
-
-def _forbidden(model: Any, processor: Any) -> set[int]:
-    """Special tokens that a target must not hold: all of them but think tags."""
-    tokenizer = processor.tokenizer
-    ids = {*tokenizer.all_special_ids, *_audio_tokens(model)}
-    return ids - {tokenizer.convert_tokens_to_ids(tag) for tag in ("<think>", "</think>")}
-
-
-def _audio_tokens(model: Any) -> set[int]:
-    names = ("audio_token_id", "audio_token_index")
-    return {token for name in names if isinstance(token := getattr(model.config, name, None), int)}
-
-
-def _check_prompt(trace_id: str, prompt_ids: list[int], features: dict[str, Any], model: Any) -> None:
-    """As many audio tokens as features, where the family says how many features a clip has."""
-    placeholders = sum(token in _audio_tokens(model) for token in prompt_ids)
-    encoder, mask = model.get_encoder(modality="audio"), features.get("feature_attention_mask")
-    if mask is None or not hasattr(encoder, "_get_feat_extract_output_lengths"):
-        return  # other families compare the two in their forward pass, which is tried before the first step
-    expected = int(encoder._get_feat_extract_output_lengths(mask.sum(-1))[1].sum())
-    if placeholders != expected or expected == 0:
-        raise InputError(f"trace {trace_id}: its prompt has {placeholders} audio tokens for {expected} features")

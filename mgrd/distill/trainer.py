@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mgrd.distill import processes
+from mgrd.distill.batches import IGNORED
 from mgrd.errors import MgrdError
 from mgrd.progress import Steps, stop
 
@@ -22,7 +24,6 @@ def trainer_class() -> type:
     """A Trainer that takes `order`: a function from the number of an epoch to its indices."""
     import torch
     from safetensors import SafetensorError
-    from safetensors.torch import load_file, save_file
     from transformers import Trainer
 
     class Order(torch.utils.data.Sampler[int]):  # type: ignore[misc]
@@ -48,7 +49,27 @@ def trainer_class() -> type:
             super().__init__(**settings)
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Order:
-            return Order(self.order, len(self.train_dataset))
+            return Order(self.order, len(self.order(0)))
+
+        def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+            """The loss per target token of what is held out, over all processes."""
+            micro, many = self.args.per_device_train_batch_size, processes.count()
+            mine = self.eval_dataset[processes.rank() :: many]  # sorted by length, so all have about the same work
+            summed = tokens = 0.0
+            self.model.eval()
+            for at in range(0, len(mine), micro):
+                batch = self._prepare_inputs(self.data_collator(mine[at : at + micro]))
+                labels = batch.pop("labels")
+                with torch.no_grad(), self.compute_loss_context_manager():
+                    targets = (labels[:, 1:] != IGNORED).sum().item()
+                    summed += self.compute_loss_func(self.model(**batch), labels).item() * targets
+                tokens += targets
+            self.model.train()
+            summed, tokens = processes.total([summed, tokens], self.args.device)
+            found = {"eval_loss": summed / tokens}
+            self.log(dict(found))
+            self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
+            return found
 
         def compute_loss(self, model: Any, *inputs: Any, **named: Any) -> Any:
             # Trainer puts the whole model in training mode; what is frozen must not drop out layers or units
@@ -64,39 +85,74 @@ def trainer_class() -> type:
                 ) from error
 
         def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-            folder = Path(output_dir or self.args.output_dir)
-            folder.mkdir(parents=True, exist_ok=True)
-            save_file({name: p.detach().contiguous() for name, p in _learned(self.model)}, folder / WEIGHTS)
+            save_learned(self.model, Path(output_dir or self.args.output_dir))
 
         def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-            saved, learned = load_file(Path(resume_from_checkpoint) / WEIGHTS), dict(_learned(self.model))
-            if saved.keys() != learned.keys():
-                raise MgrdError(f"{resume_from_checkpoint}: holds other weights than are trained; remove it and rerun")
-            with torch.no_grad():
-                for name, parameter in learned.items():
-                    parameter.copy_(saved[name])
+            load_learned(self.model, Path(resume_from_checkpoint))
 
     return SftTrainer
+
+
+def save_learned(model: Any, folder: Path) -> None:
+    """Write what is trained of a model to a folder, under the model's own names."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{WEIGHTS}.partial"
+    save_file({name: p.detach().contiguous() for name, p in _learned(model)}, partial)
+    partial.rename(folder / WEIGHTS)
+
+
+def load_learned(model: Any, folder: Path) -> None:
+    """Take over what `save_learned` wrote; MgrdError when other weights were trained."""
+    import torch
+    from safetensors.torch import load_file
+
+    saved, learned = load_file(folder / WEIGHTS), dict(_learned(model))
+    if saved.keys() != learned.keys():
+        raise MgrdError(f"{folder}: holds other weights than are trained; remove it and rerun")
+    with torch.no_grad():
+        for name, parameter in learned.items():
+            parameter.copy_(saved[name])
 
 
 def _learned(model: Any) -> list[tuple[str, Any]]:
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
+def held_out_losses(state: Any) -> list[float]:
+    """What a trainer's state says of the held-out loss, an evaluation after the other; survives a resume."""
+    return [entry["eval_loss"] for entry in state.log_history if "eval_loss" in entry]
+
+
 def watch_class() -> type:
-    """A callback that takes the `Steps` to count on; it looks at the stop flag after every step."""
+    """A callback that takes the `Steps` to count on, where the best weights go and how long to wait for better ones.
+
+    It looks at the stop flag after every step, and at the held-out loss after every evaluation.
+    """
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):  # type: ignore[misc]
         """Tells the progress, and ends the training with a checkpoint when the process is asked to stop."""
 
-        def __init__(self, step: Steps) -> None:
-            self.step = step
+        def __init__(self, step: Steps, best: Path, patience: int | None) -> None:
+            self.step, self.best, self.patience, self.told = step, best, patience, False
 
-        def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> None:
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.step(state.global_step - self.step.done)
-            if stop:
+            # a signal may reach one process alone, and all must stop at the same step
+            self.told = processes.total([float(bool(stop))], args.device)[0] > 0
+            if self.told:
                 control.should_save = control.should_training_stop = True
+
+        def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+            losses = held_out_losses(state)
+            if self.patience is None:
+                return
+            if losses[-1] == min(losses) and args.should_save:
+                save_learned(model, self.best)
+            if len(losses) - 1 - losses.index(min(losses)) >= self.patience:
+                control.should_training_stop = True
 
         def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **_: Any) -> None:
             if not math.isfinite((logs or {}).get("loss", 0.0)):

@@ -6,14 +6,15 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mgrd.distill.batches import IGNORED, collate, epoch_order
+from mgrd.distill import processes
+from mgrd.distill.batches import IGNORED, collate, epoch_order, filled
 from mgrd.distill.examples import Ears, Example
-from mgrd.distill.trainer import trainer_class, watch_class
+from mgrd.distill.trainer import held_out_losses, load_learned, trainer_class, watch_class
 from mgrd.errors import InputError, MgrdError, Stopped
 from mgrd.options import Distill
 from mgrd.progress import Story, stop
@@ -26,6 +27,8 @@ _LINEAR = r"(?:q_proj|k_proj|v_proj|o_proj|qkv_proj|gate_proj|up_proj|gate_up_pr
 WARMUP = 0.05
 """Share of the steps over which the learning rate rises; then it falls along a cosine to 0."""
 MAX_GRAD_NORM = 1.0
+BEST = "best"
+"""Folder of the weights with the lowest held-out loss, beside the checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,10 @@ class Trained:
     model: Any
     losses: list[float]
     """Of every step: cross entropy per target token, in nats."""
+    held_out: list[float]
+    """The same of what is held out, after every epoch."""
+    loss_held_out: float | None
+    """Of the weights that are kept."""
     parameters: int
     trainable: int
 
@@ -98,10 +105,19 @@ def token_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any
 
 
 def try_longest(model: Any, examples: Sequence[Example], ears: Ears) -> None:
-    """One forward pass over the longest example, so that what the model cannot take is said before training."""
+    """One forward pass over the longest example with audio and the longest without.
+
+    So that what the model cannot take is said before training, e.g. other than as many audio tokens as features.
+    """
+    for heard in (True, False):
+        those = [example for example in examples if bool(example.files) == heard]
+        if those:
+            _try(model, max(those, key=lambda example: example.length), ears)
+
+
+def _try(model: Any, example: Example, ears: Ears) -> None:
     import torch
 
-    example = max(examples, key=lambda example: example.length)
     batch = collate([example], ears)
     labels = batch.pop("labels")
     try:
@@ -113,8 +129,19 @@ def try_longest(model: Any, examples: Sequence[Example], ears: Ears) -> None:
         raise InputError(f"trace {example.trace_id}: its loss is {loss.item()}; are the model's weights damaged?")
 
 
-def train(model: Any, examples: Sequence[Example], ears: Ears, options: Distill, folder: Path, story: Story) -> Trained:
+def train(
+    model: Any,
+    examples: Sequence[Example],
+    aside: Sequence[Example],
+    ears: Ears,
+    options: Distill,
+    folder: Path,
+    story: Story,
+) -> Trained:
     """Train for `options.epochs`; checkpoints go to `folder`, and the last whole one there is gone on from.
+
+    `aside` is held out: its loss is taken after every epoch. With `options.patience` the weights of the best epoch are
+    the result, and that many epochs without a better one are the end.
 
     Raises Stopped after SIGTERM and KeyboardInterrupt after Ctrl-C, both with a checkpoint saved.
     """
@@ -141,14 +168,24 @@ def train(model: Any, examples: Sequence[Example], ears: Ears, options: Distill,
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
+        eval_strategy="epoch" if aside else "no",
+        gradient_checkpointing=options.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
     )
     arguments._n_gpu = min(arguments.n_gpu, 1)  # more in one process would be DataParallel, which splits the batches
-    batch = options.batch_size * arguments.world_size
+    batch = options.batch_size * processes.count()
+    lengths = [example.length for example in examples]
+    multiple = arguments.per_device_train_batch_size * processes.count() if processes.count() > 1 else 1
+
+    def order(epoch: int) -> list[int]:
+        return filled(list(epoch_order(lengths, batch, options.seed, epoch)), lengths, multiple)
+
     trainer = trainer_class()(
-        order=partial(epoch_order, [example.length for example in examples], batch, options.seed),
+        order=order,
         model=model,
         args=arguments,
-        train_dataset=list(examples),
+        train_dataset=[*examples, *[replace(example, learned=False) for example in examples]],
+        eval_dataset=sorted(aside, key=lambda example: example.length) or None,
         data_collator=partial(collate, ears=ears),
         compute_loss_func=token_loss,
     )
@@ -158,20 +195,28 @@ def train(model: Any, examples: Sequence[Example], ears: Ears, options: Distill,
         story.note(f"going on from {checkpoint.name}")
     steps = math.ceil(math.ceil(len(examples) / batch) * options.epochs)
     with story.steps("Training", steps, "steps") as step, stop.interruptible():
-        trainer.add_callback(watch_class()(step))
+        watch = watch_class()(step, folder / BEST, options.patience)
+        trainer.add_callback(watch)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except torch.OutOfMemoryError as error:
             more = f"raise --accumulate (now {options.accumulate})" + ("" if options.lora else ", or train with --lora")
             raise MgrdError(f"the GPU's memory does not hold a step; {more}") from error
-    if trainer.state.global_step < trainer.state.max_steps:
+    losses = held_out_losses(trainer.state)
+    if watch.told and trainer.state.global_step < trainer.state.max_steps:
         if stop.signal_name == "SIGINT":
             raise KeyboardInterrupt
         raise Stopped(
-            f"stopped by {stop.signal_name} at step {trainer.state.global_step} of {trainer.state.max_steps}; "
-            "a checkpoint is saved, the same command goes on"
+            f"stopped by {stop.signal_name or 'another process'} at step {trainer.state.global_step} of "
+            f"{trainer.state.max_steps}; a checkpoint is saved, the same command goes on"
         )
+    kept = (losses.index(min(losses)) if options.patience else len(losses) - 1) if losses else None
+    if kept is not None and kept != len(losses) - 1:
+        processes.wait()  # the first one writes it
+        load_learned(trainer.accelerator.unwrap_model(trainer.model), folder / BEST)
     return Trained(
+        held_out=losses,
+        loss_held_out=None if kept is None else losses[kept],
         model=trainer.accelerator.unwrap_model(trainer.model),
         losses=[entry["loss"] for entry in trainer.state.log_history if "loss" in entry],
         parameters=sum(parameter.numel() for parameter in model.parameters()),
