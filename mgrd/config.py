@@ -52,6 +52,7 @@ HOW_IT_RUNS = {
     "workers",
     "accumulate",
     "gradient_checkpointing",
+    "report_to",
     "save_steps",
 }
 """Options that may change between two calls of the same run; all others, and the questions, are its identity."""

@@ -31,7 +31,7 @@ LOCK = ".lock"
 PARTS = {
     "generate": ("traces",),
     "filter": ("judged", "selection.parquet", "outcomes.parquet", "survivors.parquet"),
-    "distill": ("model", "checkpoints", "distill.json"),
+    "distill": ("model", "checkpoints", "tensorboard", "distill.json"),
     "export": ("README.md", "audio", "data", "train.jsonl", "train.parquet", "dataset_info.json"),
     "eval": ("traces", "judged", "metrics.json"),
     "run": ("config.toml", "round-00", "round-01"),

@@ -195,6 +195,10 @@ class Distill:
     patience: Annotated[
         int | None, Opt("Stop after N epochs without a lower held-out loss, and keep the best epoch's weights.", min=1)
     ] = None
+    report_to: Annotated[
+        Literal["tensorboard", "wandb", "trackio", "mlflow", "none"] | None,
+        Opt("Where the curves go; default: OUT/tensorboard, where tensorboard is installed."),
+    ] = None
     train_prompt: Annotated[
         Literal["plain", "same"], Opt("Prompt to train on: plain, or the one that was sampled with.")
     ] = "plain"

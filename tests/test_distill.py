@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 from dataclasses import replace
@@ -481,3 +482,101 @@ def test_a_fingerprint_follows_the_content_not_the_place(model, tmp_path):
     assert model_fingerprint(copy) == model_fingerprint(model)
     (copy / "chat_template.jinja").write_text("other")
     assert model_fingerprint(copy) != model_fingerprint(model)
+
+
+def test_the_table_of_checks_is_counted_from_the_tokens_and_kept(survivors, model, tmp_path, capsys):
+    run(survivors(trace(0), trace(1), trace(2, think="so " * 400)), model, tmp_path / "out", story=progress.Story())
+
+    found = {
+        row["check"]: row["found"] for row in json.loads((tmp_path / "out" / "distill.json").read_text())["checks"]
+    }
+    assert found == {
+        "targets with exactly one think block": "2 of 2",
+        "targets that decode to the letter": "2 of 2",
+        "targets that end with EOS, which is learned": "2 of 2",
+        "targets without an audio placeholder": "2 of 2",
+        "audio tokens of the prompts": "33 for 33 features",
+        "cut inside of audio or think": "0; 1 left out whole",
+        "chat template, of a past turn's reasoning": "kept",
+        "trained of model.audio_tower": "0.00 M of 0.02 M",
+        "trained of model.multi_modal_projector": "0.00 M of 0.00 M",
+        "trained of model.language_model": "0.03 M of 0.03 M",
+        "trained of lm_head": "0.01 M of 0.01 M",
+    }
+    told = capsys.readouterr().err
+    assert "  targets with exactly one think block           2 of 2\n" in told
+    assert "The model loads and begins to answer trace q0.0.0: " in told
+
+
+def test_max_length_leaves_out_what_has_more_tokens(survivors, model, tmp_path):
+    folder = survivors(trace(0), trace(1, think="so " * 60))
+
+    figures = run(folder, model, tmp_path / "out", replace(FAST, max_length=200))
+
+    assert (figures["traces"], figures["left_out"]) == (1, 1)
+    (left_out,) = json.loads((tmp_path / "out" / "distill.json").read_text())["left_out_traces"]
+    assert re.fullmatch(r"its \d+ tokens are more than the 200 that --max-length allows", left_out["why"])
+
+
+def test_training_ends_when_the_held_out_loss_rises_and_keeps_the_best_epoch(survivors, model, tmp_path):
+    folder = survivors(*(trace(n, question=f"{n}: high or low?", think=f"{n * 7919}") for n in range(12)))
+    options = replace(FAST, lr=3e-2, epochs=12, held_out_share=0.3, patience=2)
+
+    figures = run(folder, model, tmp_path / "out", options)
+    losses = json.loads((tmp_path / "out" / "distill.json").read_text())["losses_held_out"]
+
+    best = losses.index(min(losses))
+    assert (figures["traces"], figures["held_out"]) == (8, 4)
+    assert len(losses) == best + 1 + 2 < 12
+    assert figures["loss_held_out"] == round(losses[best], 4)
+    assert figures["steps"] == 2 * len(losses)
+
+
+def test_patience_without_a_held_out_share_is_misused(survivors, model, tmp_path):
+    with pytest.raises(MisusedError, match="--patience 2: needs --held-out-share"):
+        run(survivors(), model, tmp_path / "out", replace(FAST, patience=2))
+
+
+def test_gradient_checkpointing_changes_no_loss(survivors, model, tmp_path):
+    run(survivors(), model, tmp_path / "kept")
+    run(survivors(), model, tmp_path / "again", replace(FAST, gradient_checkpointing=True))
+
+    kept, again = (json.loads((tmp_path / name / "distill.json").read_text())["losses"] for name in ("kept", "again"))
+    assert again == pytest.approx(kept, rel=1e-4)
+
+
+def test_curves_go_to_tensorboard_unless_told_otherwise(survivors, model, tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    run(survivors(), model, tmp_path / "out", replace(FAST, report_to="none"))
+    assert not (tmp_path / "out" / "tensorboard").exists()
+
+    run(survivors(), model, tmp_path / "told")
+    assert len(list((tmp_path / "told" / "tensorboard").glob("events*"))) == 1
+    with pytest.raises(MgrdError, match="--report-to trackio: it is not installed; pip install trackio"):
+        run(survivors(), model, tmp_path / "other", replace(FAST, report_to="trackio"))
+
+
+def test_a_model_that_does_not_answer_never_appears(survivors, model, tmp_path, monkeypatch):
+    from mgrd.engines.transformers import TransformersEngine
+
+    def broken(*_):
+        raise ValueError("no tokens came")
+
+    with monkeypatch.context() as patch, pytest.raises(MgrdError, match=r"does not answer \(.*no tokens came"):
+        patch.setattr(TransformersEngine, "_prefill", broken)
+        run(survivors(), model, tmp_path / "out")
+    assert not (tmp_path / "out" / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: set_type(folder, "ultravox"), "transformers does not know this model .*--export ms-swift"),
+        (lambda folder: set_type(folder, "qwen2"), "is no audio LM .*--export ms-swift"),
+        (lambda folder: set_type(folder, "qwen2_5_omni"), "save its thinker alone .*Qwen2_5OmniThinkerForCond.*swift"),
+    ],
+)
+def test_a_family_that_cannot_be_trained_says_what_to_use_instead(survivors, model, tmp_path, change, message):
+    with pytest.raises(InputError, match=message) as refused:
+        run(survivors(), changed_copy(model, tmp_path, change), tmp_path / "out")
+    assert "\n" not in str(refused.value)

@@ -12,11 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mgrd import folders, tables
-from mgrd.distill import lessons, processes
+from mgrd.distill import lessons, processes, tracking
 from mgrd.distill.lessons import Lesson
 from mgrd.distill.replay import read_replay, taken
 from mgrd.distill.survivors import content_hash, read
@@ -27,7 +28,7 @@ from mgrd.progress import Story
 FIGURES = "distill.json"
 """What a finished job reports, with the loss of every step and the traces it left out."""
 
-_HOW = ("accumulate", "gradient_checkpointing", "save_steps", "replay")
+_HOW = ("accumulate", "gradient_checkpointing", "report_to", "save_steps", "replay")
 """Options that say how a job runs, not what it makes; what is replayed is known by its content."""
 
 TOLD = 5
@@ -59,13 +60,15 @@ def distill(
         raise MisusedError(f"--accumulate {options.accumulate}: must divide --batch-size {options.batch_size}")
     if options.patience is not None and not options.held_out_share:
         raise MisusedError(f"--patience {options.patience}: needs --held-out-share, there is no held-out loss")
-    from mgrd.engines.models import check_model_folder, model_fingerprint
+    from mgrd.distill import loading
+    from mgrd.engines.models import model_fingerprint
 
+    tracking.check(options.report_to)
     processes.join()
     rows = read(survivors, audio_root) if survivors else []
     replayed = read_replay(Path(options.replay), audio_root) if options.replay else []
     if not (out / "model").is_dir():
-        check_model_folder(model)  # before anything is written
+        loading.check(model)  # before anything is written
     identity = {name: value for name, value in asdict(options).items() if name not in _HOW}
     identity |= {"model": model_fingerprint(model), "survivors": content_hash(rows)}
     identity |= {"replay": lessons.content_hash(replayed)} if replayed else {}
@@ -93,10 +96,9 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
     import torch
     from transformers import set_seed
 
-    from mgrd.distill import checks, saving, training
+    from mgrd.distill import checks, loading, saving, training
     from mgrd.distill import examples as ex
     from mgrd.distill.batches import held_out, padding
-    from mgrd.engines.models import load_audio_lm
     from mgrd.engines.window import short_window
 
     started = time.monotonic()
@@ -104,7 +106,7 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
     device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     # Full training needs fp32 weights under bf16 autocast; frozen ones may be bf16, which halves a 7B model's memory.
     half = options.lora and torch.cuda.is_available() and training.precision() == "bf16"
-    model, processor = load_audio_lm(base, torch.bfloat16 if half else torch.float32)
+    model, processor = loading.load(base, torch.bfloat16 if half else torch.float32)
     kept, left_out, longest_s = ex.hearable(given, processor)
     with short_window(model, processor, longest_s) as padded:
         ears = ex.Ears(processor, padded)
@@ -121,7 +123,7 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
         found = [*checks.report(examples, left_out, model, processor), *checks.parameters(model)]
         for row in found:
             story.note(f"  {row['check']:<46} {row['found']}")
-        trained = training.train(model, learned, aside, ears, options, out / "checkpoints", story)
+        trained = training.train(model, learned, aside, ears, options, out, story)
     tenth = max(1, len(trained.losses) // 10)
     sources = Counter(lesson.source for lesson in given)
     figures = {
@@ -148,7 +150,12 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
     }
     if processes.is_first():
         tables.write_json(figures, out / FIGURES)
-        saving.save_model(trained.model, base, out / "model")  # last, so a model that is there is finished
+        # last, so a model that is there is finished
+        first = min(examples, key=lambda one: (not one.files, one.length))
+        asked = next(one for one in kept if one.lesson_id == first.trace_id)
+        tokens = min(saving.TRIED_TOKENS, len(first.target_ids))
+        look = partial(saving.try_out, lesson=asked, max_tokens=tokens, story=story)
+        saving.save_model(trained.model, base, out / "model", look)
         shutil.rmtree(out / "checkpoints", ignore_errors=True)
     processes.wait()
     return _figures(out)

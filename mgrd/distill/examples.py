@@ -91,8 +91,8 @@ class Ears:
             if sha not in (None, clip.sha):
                 raise InputError(f"{file}: the clip has changed since the trace was sampled; sample again")
             clips.append(clip.mono(self.sr))
-        limit = self.padded or getattr(self.processor.feature_extractor, "n_samples", None)
-        if limit and max(map(len, clips), default=0) > limit:
+        limit = self.padded or window_s(self.processor) * self.sr
+        if max(map(len, clips), default=0) > limit:
             raise InputError(f"{files[0]}: is longer than its header says; convert it to WAV or FLAC")
         audio_kwargs = {"sampling_rate": self.sr} | ({"max_length": self.padded} if self.padded else {})
         inputs = self.processor(

@@ -6,20 +6,26 @@ Everything but the weights is that folder's, byte for byte, so what sampled from
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mgrd.distill.lessons import Lesson
 from mgrd.engines.models import INDEX, tensor_names, weight_files
 from mgrd.errors import MgrdError
+from mgrd.progress import Story
 
+TRIED_TOKENS = 16
+"""How far a new model is made to answer."""
 _TRAVELS = (".json", ".jinja", ".txt", ".model")
 """Suffixes of configs, tokenizer, processor and chat template; code and other weights stay behind."""
 
 
-def save_model(model: Any, base: Path, folder: Path) -> None:
+def save_model(model: Any, base: Path, folder: Path, look: Callable[[Path], None]) -> None:
     """Write `model`, which was loaded from `base`, to `folder`; adapters are merged into it before.
 
-    Weights keep the number format of `base`. Raises MgrdError when transformers names tensors otherwise than there.
+    Weights keep the number format of `base`. `look` is given the folder before it has its name, and may raise: then
+    there is no model. Raises MgrdError when transformers names tensors otherwise than `base`.
     """
     from safetensors import SafetensorError
     from transformers import GenerationConfig
@@ -42,7 +48,27 @@ def save_model(model: Any, base: Path, folder: Path) -> None:
     if names != wanted:
         example = min(names ^ wanted)
         raise MgrdError(f"{partial}: its tensors are not named as those of {base}, e.g. {example}; vLLM may refuse it")
+    model.to("cpu")  # room for the one that is looked at
+    look(partial)
     partial.rename(folder)
+
+
+def try_out(folder: Path, lesson: Lesson, max_tokens: int, story: Story) -> None:
+    """Load a model as the next round does and have it answer; MgrdError when it cannot.
+
+    Always in the transformers engine: vLLM may live in an environment of its own.
+    """
+    from mgrd.audio.load import load
+    from mgrd.engines import Request, Sampling, open_engine
+
+    engine = open_engine("transformers", folder)
+    clips = [load(file).mono(engine.sr) for file in lesson.files]
+    request = Request("the first question", lesson.turns[-1].text, clips, list(lesson.names), {0: 0})
+    (answer,) = engine.sample([request], Sampling(temperature=0, max_tokens=max_tokens))
+    engine.close()
+    if answer.error is not None:
+        raise MgrdError(f"{folder}: the trained model does not answer ({answer.error})")
+    story.note(f"The model loads and begins to answer {lesson.where}: {answer.text!r}")
 
 
 def _stored_dtype(base: Path) -> Any:

@@ -47,6 +47,7 @@ def trainer_class() -> type:
         def __init__(self, order: Any, **settings: Any) -> None:
             self.order = order
             super().__init__(**settings)
+            self.frozen = list(_frozen(self.model))
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Order:
             return Order(self.order, len(self.order(0)))
@@ -73,7 +74,8 @@ def trainer_class() -> type:
 
         def compute_loss(self, model: Any, *inputs: Any, **named: Any) -> Any:
             # Trainer puts the whole model in training mode; what is frozen must not drop out layers or units
-            self.accelerator.unwrap_model(model).get_encoder(modality="audio").eval()
+            for part in self.frozen:
+                part.eval()
             return super().compute_loss(model, *inputs, **named)
 
         def _save_checkpoint(self, *given: Any, **named: Any) -> None:
@@ -118,6 +120,16 @@ def load_learned(model: Any, folder: Path) -> None:
 
 def _learned(model: Any) -> list[tuple[str, Any]]:
     return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+
+
+def _frozen(module: Any) -> Iterator[Any]:
+    """The largest parts of a model that have parameters, none of which is trained."""
+    learned = [parameter.requires_grad for parameter in module.parameters()]
+    if learned and not any(learned):
+        yield module
+    elif learned:
+        for child in module.children():
+            yield from _frozen(child)
 
 
 def held_out_losses(state: Any) -> list[float]:

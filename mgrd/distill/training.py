@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mgrd.distill import processes
+from mgrd.distill import processes, tracking
 from mgrd.distill.batches import IGNORED, collate, epoch_order, filled
 from mgrd.distill.examples import Ears, Example
 from mgrd.distill.trainer import held_out_losses, load_learned, trainer_class, watch_class
@@ -71,12 +71,17 @@ def prepare(model: Any, options: Distill) -> Any:
         from peft import LoraConfig, get_peft_model
 
         torch.manual_seed(options.seed)  # adapters start from random numbers
-        target = rf"(?!.*{_NOT_LANGUAGE.pattern}){re.escape(prefix) + '.' if prefix else ''}(?:.*\.)?{_LINEAR}"
-        config = LoraConfig(r=options.lora, lora_alpha=2 * options.lora, target_modules=target, task_type="CAUSAL_LM")
-        try:
-            model = get_peft_model(model, config)
-        except ValueError as error:
-            raise InputError(f"--lora: the language model has no linear layers that mgrd knows ({error})") from error
+        pattern = re.compile(rf"{re.escape(prefix) + '.' if prefix else ''}(?:.*\.)?{_LINEAR}")
+        # Named one by one: of a pattern, peft would make one for the experts of a mixture, which get none.
+        targets = [
+            name
+            for name, module in model.named_modules()
+            if isinstance(module, torch.nn.Linear) and pattern.fullmatch(name) and not _NOT_LANGUAGE.search(name)
+        ]
+        if not targets:
+            raise InputError("--lora: the language model has no linear layers that mgrd knows; train without it")
+        config = LoraConfig(r=options.lora, lora_alpha=2 * options.lora, target_modules=targets, task_type="CAUSAL_LM")
+        model = get_peft_model(model, config)
     check_frozen(model)
     return model
 
@@ -135,10 +140,10 @@ def train(
     aside: Sequence[Example],
     ears: Ears,
     options: Distill,
-    folder: Path,
+    out: Path,
     story: Story,
 ) -> Trained:
-    """Train for `options.epochs`; checkpoints go to `folder`, and the last whole one there is gone on from.
+    """Train for `options.epochs`; checkpoints go to `out/checkpoints`, and the last whole one there is gone on from.
 
     `aside` is held out: its loss is taken after every epoch. With `options.patience` the weights of the best epoch are
     the result, and that many epochs without a better one are the end.
@@ -148,6 +153,7 @@ def train(
     import torch
     from transformers import PrinterCallback, TrainingArguments
 
+    folder = out / "checkpoints"
     arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=options.batch_size // options.accumulate,
@@ -164,7 +170,8 @@ def train(
         save_total_limit=1,
         logging_steps=1,
         logging_nan_inf_filter=False,  # would report the mean of earlier losses instead
-        report_to="none",
+        report_to=tracking.services(options.report_to),
+        run_name=f"mgrd distill {out.name}",
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
@@ -197,6 +204,8 @@ def train(
     with story.steps("Training", steps, "steps") as step, stop.interruptible():
         watch = watch_class()(step, folder / BEST, options.patience)
         trainer.add_callback(watch)
+        for callback in tracking.callbacks(options.report_to, out):
+            trainer.add_callback(callback)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except torch.OutOfMemoryError as error:

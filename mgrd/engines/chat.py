@@ -29,6 +29,8 @@ def sampling_rate(processor: Any) -> int:
 
 def window_s(processor: Any) -> float:
     """The longest clip that the feature extractor hears whole, in seconds; infinite when it has no fixed window."""
+    if hasattr(processor, "max_audio_len"):  # Audio Flamingo 3 hears one window of its extractor after the other
+        return float(processor.max_audio_len)
     extractor = processor.feature_extractor  # None for a text model
     samples = getattr(extractor, "n_samples", None)
     return samples / extractor.sampling_rate if samples else float("inf")

@@ -29,14 +29,16 @@ def load_audio_lm(path: Path, dtype: torch.dtype | Literal["auto"]) -> tuple[Any
     Raises InputError when the folder is missing, is no model, is no audio LM that transformers knows, or its weights
     are not safetensors, unreadable or incomplete.
     """
-    from transformers import AutoModelForMultimodalLM
+    from transformers import AutoModelForMultimodalLM, AutoModelForSeq2SeqLM
 
     quiet()
     config = check_model_folder(path)
     processor = load_processor(path)
-    if type(config) not in AutoModelForMultimodalLM._model_mapping:
-        raise InputError(f"{path}: model type {config.model_type} is no audio LM that mgrd can sample from or train")
-    return load_weights(AutoModelForMultimodalLM, path, config, dtype), processor
+    # transformers lists Audio Flamingo 3 under the latter alone
+    for kind in (AutoModelForMultimodalLM, AutoModelForSeq2SeqLM):
+        if type(config) in kind._model_mapping:
+            return load_weights(kind, path, config, dtype), processor
+    raise InputError(f"{path}: model type {config.model_type} is no audio LM that mgrd can sample from or train")
 
 
 def load_weights(kind: Any, path: Path, config: Any, dtype: torch.dtype | Literal["auto"]) -> Any:

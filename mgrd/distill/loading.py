@@ -1,0 +1,39 @@
+"""A model folder in, a model to train out; a folder that cannot be trained says so, and what to use instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mgrd.engines.models import check_model_folder, load_audio_lm
+from mgrd.errors import InputError
+
+ELSEWHERE = "; mgrd distill --export ms-swift writes the survivors for a trainer that may know it"
+
+
+def check(path: Path) -> None:
+    """Raise InputError for a folder that is no model to train, before anything is written."""
+    try:
+        config = check_model_folder(path)
+    except InputError as error:
+        raise _elsewhere(path, error) from error
+    if hasattr(config, "thinker_config"):
+        raise InputError(
+            f"{path}: model type {config.model_type} is a thinker and a talker; save its thinker alone "
+            f"(transformers, the class {type(config.thinker_config).__name__.removesuffix('Config')}"
+            f"ForConditionalGeneration) and train that" + ELSEWHERE
+        )
+
+
+def load(path: Path, dtype: Any) -> tuple[Any, Any]:
+    """Load (model, processor), on the CPU; InputError as in mgrd.engines.models."""
+    try:
+        return load_audio_lm(path, dtype)
+    except InputError as error:
+        raise _elsewhere(path, error) from error
+
+
+def _elsewhere(path: Path, error: InputError) -> InputError:
+    """The error, with another way where there is a model that only transformers or mgrd cannot take."""
+    whole = (path / "config.json").is_file()
+    return InputError(f"{error}{ELSEWHERE}") if whole else error
