@@ -11,6 +11,8 @@ from mgrd.options import Distill
 
 IGNORED = -100
 """The label of a token that is not learned."""
+JITTER = 0.05
+"""Share of its length by which an example may leave its place in the order."""
 
 
 def collate(examples: Sequence[Example], ears: Ears) -> dict[str, Any]:
@@ -51,16 +53,16 @@ def _stacked(tensors: Sequence[Any]) -> Any:
 def epoch_order(lengths: Sequence[int], batch: int, seed: int, epoch: int) -> Iterator[int]:
     """Indices of one epoch: batches of similar length in random order, the incomplete batch last.
 
-    Shuffled, cut into pools of up to 50 batches and at least 4 pools, sorted by length within each (as transformers'
-    LengthGroupedSampler does), and the batches shuffled. Depends on its arguments alone, so an epoch can be resumed.
+    Sorted by length, each first stretched by up to JITTER so that no epoch has another's batches, and the batches
+    shuffled. (Pools, as of transformers' LengthGroupedSampler, lose 17 to 20 % to padding on few examples.)
+    Depends on its arguments alone, so an epoch can be resumed.
     """
     import numpy as np
 
     rng = np.random.default_rng([seed, epoch])
-    shuffled = rng.permutation(len(lengths)).tolist()
-    pool = batch * max(1, min(len(lengths) // (batch * 4), 50))
-    pools = [sorted(shuffled[at : at + pool], key=lambda i: -lengths[i]) for at in range(0, len(shuffled), pool)]
-    flat = [index for pool_ in pools for index in pool_]
+    shuffled = rng.permutation(len(lengths)).tolist()  # those of equal length, too, meet others
+    stretched = np.asarray(lengths) * rng.uniform(1 - JITTER, 1 + JITTER, len(lengths))
+    flat = sorted(shuffled, key=lambda index: -stretched[index])
     whole = len(flat) // batch
     for number in rng.permutation(whole):
         yield from flat[number * batch : (number + 1) * batch]
