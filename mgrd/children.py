@@ -21,12 +21,13 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
-from mgrd import folders
+import mgrd
+from mgrd import locks
 from mgrd.errors import EXIT_INTERRUPTED, EXIT_NOTHING_SURVIVED, EXIT_RETRIABLE, MgrdError, Stopped
 from mgrd.progress import Story, stderr, stop
 
-LOCK_WAIT_S = 30.0
-"""How long a rerun waits for a stage that a killed run left behind: it was told to stop and is saving."""
+LOCK_WAIT_S = 60.0
+"""How long a rerun waits for a stage that a killed run left behind: it was told to stop, drains and saves."""
 
 _FORWARDED = {
     signal.SIGINT: signal.SIGINT,
@@ -58,7 +59,7 @@ class Children:
             if signal.getsignal(number) is not signal.SIG_IGN  # nohup
         }
         try:
-            self._lock = folders.lock(self.folder, LOCK_WAIT_S, self.story, self.check)
+            self._lock = locks.lock(self.folder, LOCK_WAIT_S, self.story, self.check)
         except BaseException:
             self._restore_signals()
             raise
@@ -66,7 +67,7 @@ class Children:
 
     def __exit__(self, *_: object) -> None:
         self._restore_signals()
-        folders.release(self._lock)
+        locks.release(self._lock)
 
     def _restore_signals(self) -> None:
         for number, handler in self._before.items():
@@ -132,6 +133,15 @@ class Children:
         self.received = signal.Signals(number)
         if self.child is not None:
             self.child.send_signal(_FORWARDED[self.received])
+
+
+def mgrd_command(python: str) -> list[str]:
+    """How `mgrd` is called with an interpreter; its arguments follow.
+
+    `-P` keeps a user's folder from shadowing packages, but for a checkout that is run from its own folder.
+    """
+    dash_p = [] if Path(mgrd.__file__).parents[1] == Path.cwd() else ["-P"]
+    return [python, *dash_p, "-m", "mgrd"]
 
 
 class _PassedOn:

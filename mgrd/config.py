@@ -42,6 +42,8 @@ HOW_IT_RUNS = {
     "concurrency",
     "timeout",
     "batch",
+    "data_parallel",
+    "grace",
     "max_failed",
     "retry_failed",
     "recheck",
@@ -118,6 +120,10 @@ def read_config(path: Path) -> Config:
             raise MisusedError(
                 f"{path}: [{table}] engine = 'server': a server does not sample from what a round has trained; "
                 f"sample with mgrd {table} --engine server, and judge that"
+            )
+        if parsed[table].shard is not None:
+            raise MisusedError(
+                f"{path}: [{table}] shard: a round needs all samples; use data_parallel, or mgrd {table} --shard"
             )
         engines.check_server(parsed[table].engine, parsed[table].url)
     base = path.absolute().parent

@@ -6,28 +6,21 @@ line (how it came to be). Work under another identity is refused, never mixed; `
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import errno
-import fcntl
 import json
-import os
 import platform
 import re
 import shlex
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from mgrd import tables
-from mgrd.errors import InputError, MgrdError, SettingsError
+from mgrd import locks, tables
+from mgrd.errors import InputError, SettingsError
 from mgrd.progress import Story
 
 MANIFEST = "manifest.json"
-LOCK = ".lock"
 PARTS = {
     "generate": ("traces",),
     "filter": ("judged", "selection.parquet", "outcomes.parquet", "survivors.parquet"),
@@ -60,7 +53,7 @@ def open_stage(
     MgrdError when another mgrd works there.
     """
     if stage != "run":
-        keep(out)
+        locks.keep(out)
     manifest = read_manifest(out)
     before = manifest.get(stage, {}).get("identity")
     now = _plain(identity)
@@ -93,92 +86,10 @@ def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 _WAY_OUT = "give another -o, or --overwrite to set the old work aside"
 
 
-_kept: dict[Path, IO[str]] = {}
-"""The locks that this process keeps, by folder."""
-
-
-def keep(folder: Path) -> None:
-    """Lock `folder` until this process ends, also against the next stage of the same process: once is enough."""
-    if folder.resolve() not in _kept:
-        _kept[folder.resolve()] = lock(folder)
-        atexit.register(release, _kept[folder.resolve()])
-
-
-def lock(
-    folder: Path,
-    wait_s: float = 0.0,
-    story: Story | None = None,
-    check: Callable[[], object] | None = None,
-) -> IO[str]:
-    """Make `folder` and lock it against every other mgrd; it is free when the file is closed by all who inherited it.
-
-    Waits up to `wait_s` for the other, calling `check` meanwhile. Raises MgrdError when the other is still there.
-    """
-    path = folder.absolute() / LOCK
-    while True:
-        made = [one for one in path.parents if not one.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = path.open("w")
-        except FileNotFoundError:  # another one has just released the folder that it had made
-            continue
-        try:
-            _take(handle, folder, wait_s, story or Story(), check)
-        except BaseException:
-            handle.close()
-            raise
-        if _is_at(handle, path):
-            _made[path] = made
-            return handle
-        handle.close()
-
-
-def release(handle: IO[str]) -> None:
-    """Free a locked folder; where nothing was written, what `lock` made goes: a refused command leaves no trace."""
-    path = Path(handle.name)
-    with contextlib.suppress(OSError):  # it may be gone, or another's
-        if [one.name for one in path.parent.iterdir()] == [LOCK]:
-            path.unlink()
-            for folder in _made.get(path, []):
-                folder.rmdir()
-    handle.close()
-
-
-_made: dict[Path, list[Path]] = {}
-"""The folders that had to be made for a lock, innermost first."""
-
-
-def _is_at(handle: IO[str], path: Path) -> bool:
-    """Whether the open file is still what `path` names: its last owner may have removed it."""
-    try:
-        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _take(handle: IO[str], folder: Path, wait_s: float, story: Story, check: Callable[[], object] | None) -> None:
-    since = time.monotonic()
-    told = False
-    while True:
-        try:
-            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() - since >= wait_s:
-                raise MgrdError(f"{folder}: another mgrd works in this folder; wait for it or stop it") from None
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            return story.note(f"{folder}: its file system has no locks; start no second mgrd in it")
-        if not told:
-            story.note(f"{folder}: another mgrd works in this folder; waiting up to {wait_s:g} s for it to end")
-            told = True
-        if check:
-            check()
-        time.sleep(0.1)
-
-
-_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
-"""What network file systems that are mounted without locks say."""
+def sign(table: Path, writer: str, identity: Mapping[str, Any]) -> None:
+    """Write down beside the parts of `table` how one of its writers came to be: one file for each."""
+    entry = {"identity": _plain(identity), "versions": versions(), "command": shlex.join(sys.argv)}
+    tables.write_json(entry | {"host": platform.node()}, table / f"manifest-{writer or 'all'}.json")
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -88,6 +88,11 @@ class Generate:
     batch: Annotated[int, Opt("Questions at a time (transformers engine).", min=1)] = 8
     max_failed: Annotated[float, Opt("Exit 1 when a larger share of the samples failed.", min=0, max=1)] = 0.05
     retry_failed: Annotated[bool, Opt("Sample the failed ones again.")] = False
+    shard: Annotated[
+        str | None, Opt("Sample only share i of n, numbered from 0: 0/8 to 7/8; all may run at once into one folder.")
+    ] = None
+    data_parallel: Annotated[int, Opt("Processes on this machine, one for each GPU.", min=1, max=64)] = 1
+    grace: Annotated[float, Opt("Seconds that running samples have to end after SIGTERM or SIGUSR1.", min=0)] = 30.0
     map: Annotated[list[str], Opt("OURS=THEIRS: the questions' column for one of ours; may be given again.")] = (
         dataclasses.field(default_factory=list)
     )

@@ -122,10 +122,17 @@ class _Heartbeat:
 
 
 class StopFlag:
-    """Set by SIGTERM and SIGUSR1, a scheduler's warning: a stage looks at it between units of work, saves and stops."""
+    """Set by SIGTERM and SIGUSR1, a scheduler's warning: a stage looks at it between units of work, saves and stops.
+
+    Where work takes long (sampling), it stops in two steps: from the signal on nothing more is begun, and what runs may
+    end; when `grace_s` have passed, `is_over` says that what still runs is to be given up. A second signal changes
+    nothing: a cluster's step and its script often both hand one on.
+    """
 
     def __init__(self) -> None:
         self.signal_name: str | None = None
+        self.grace_s = 0.0
+        self._since: float | None = None
 
     def __bool__(self) -> bool:
         return self.signal_name is not None
@@ -133,6 +140,14 @@ class StopFlag:
     def __call__(self) -> bool:
         """Whether a signal asked to stop."""
         return bool(self)
+
+    def is_over(self) -> bool:
+        """Whether a signal asked to stop and the time for what was running has passed."""
+        if not self:
+            return False
+        if self._since is None:
+            self._since = time.monotonic()
+        return time.monotonic() - self._since >= self.grace_s
 
     def listen(self) -> None:
         """Take over SIGTERM and SIGUSR1 for this process."""
@@ -153,6 +168,8 @@ class StopFlag:
         self._handle(number, frame)
 
     def _handle(self, number: int, _frame: object) -> None:
+        if self._since is None:
+            self._since = time.monotonic()
         self.signal_name = signal.Signals(number).name
         # Not print: a handler may run in the middle of a print to the same stream, which raises.
         try:

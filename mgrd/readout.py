@@ -19,7 +19,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mgrd import folders, listen, tables
+from mgrd import listen, locks, tables
 from mgrd.audio.praat import check_installed, voice_figures
 from mgrd.claims.calibration import FILE, LEAST
 from mgrd.claims.readings import shown as with_unit
@@ -130,7 +130,7 @@ def measure(
 def _place(out: Path | None) -> Iterator[Path]:
     """The folder to measure into: the user's, locked, or one that is gone afterwards."""
     if out is not None:
-        folders.keep(out)
+        locks.keep(out)
         yield out
         return
     with tempfile.TemporaryDirectory(prefix="mgrd-") as folder:

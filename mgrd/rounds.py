@@ -17,9 +17,8 @@ from typing import Any
 
 import polars as pl
 
-import mgrd
 from mgrd import evaluate, folders, tables, yields
-from mgrd.children import Children
+from mgrd.children import Children, mgrd_command
 from mgrd.claims import calibration
 from mgrd.config import STAGES, Config, check_flags, flags, read_config
 from mgrd.options import mapping
@@ -108,7 +107,7 @@ def plan(config: Config, out: Path, rounds: int, base: Path, talk: Sequence[str]
     cache = ["--measurements", out / "measurements.parquet"]
 
     def add(number: int, stage: str, output: Path, *arguments: object) -> None:
-        words = [config.python[stage], *_dash_p(), "-m", "mgrd", stage, *arguments, "--json", *talk]
+        words = [*mgrd_command(config.python[stage]), stage, *arguments, "--json", *talk]
         steps.append(Step(number, stage, tuple(map(str, words)), output))
 
     def evaluate_model(number: int, model: object) -> None:
@@ -299,11 +298,6 @@ def _lay_out(asked: pl.DataFrame, out: Path, number: int, config: Config) -> Non
             asked.get_column("id").to_list(), config.run.questions_per_round, number, config.generate.seed
         )
         tables.write_table(asked.filter(pl.col("id").is_in(chosen)), path, tables.QUESTIONS)
-
-
-def _dash_p() -> list[str]:
-    """`-P` keeps a user's folder from shadowing packages, but for a checkout that is run from its own folder."""
-    return [] if Path(mgrd.__file__).parents[1] == Path.cwd() else ["-P"]
 
 
 def _round_name(number: int) -> str:

@@ -98,14 +98,30 @@ def test_one_odd_question_is_failed_samples_and_the_others_go_on(engine):
     assert "positions" in errors["long", 0]
 
 
-def test_told_to_stop_it_ends_at_once_and_hands_over_only_what_was_finished(engine, monkeypatch):
+@pytest.mark.parametrize("grace_s", [0.0, 60.0])
+def test_told_to_stop_in_a_batch_it_begins_no_other_and_this_one_has_the_grace_to_end(engine, monkeypatch, grace_s):
     from mgrd.progress import stop
 
-    monkeypatch.setattr(stop, "signal_name", "SIGTERM")
-    engine.batch = 5
-    done = list(engine.sample(requests(), Sampling(temperature=1, max_tokens=500)))
+    sampling = Sampling(temperature=1, max_tokens=100)
+    monkeypatch.setattr(engine, "batch", 2)
+    whole = {(one.key, one.sample): one.text for one in engine.sample(requests()[:2], sampling)}
+    prefill = engine._prefill
 
-    assert all(one.finish_reason == "stop" and one.completion_tokens == 1 for one in done)
+    def signalled(*given):
+        monkeypatch.setattr(stop, "signal_name", "SIGTERM")
+        return prefill(*given)
+
+    monkeypatch.setattr(engine, "_prefill", signalled)
+    monkeypatch.setattr(stop, "grace_s", grace_s)
+    monkeypatch.setattr(stop, "_since", None)
+    done = list(engine.sample(requests(), sampling))
+
+    if grace_s:
+        assert {(one.key, one.sample): one.text for one in done} == whole
+    else:
+        assert len(done) < len(whole)
+        assert all(one.finish_reason == "stop" and one.completion_tokens == 1 for one in done)
+    assert list(engine.sample(requests(), sampling)) == []
 
 
 def _clip():

@@ -1,6 +1,7 @@
 """Every sample once: planning, resuming, failing and the controls, with an engine that only counts."""
 
 import json
+import os
 
 import numpy as np
 import polars as pl
@@ -8,9 +9,10 @@ import pytest
 import soundfile as sf
 
 from mgrd import engines, tables
+from mgrd.audio.load import load
 from mgrd.engines import Completion
 from mgrd.errors import InputError, MgrdError, SettingsError, Stopped
-from mgrd.generate import generate
+from mgrd.generate import clips, generate
 from mgrd.generate.clips import control_clip, swaps
 from mgrd.generate.job import sample_seed
 from mgrd.options import Generate
@@ -74,6 +76,10 @@ def write_questions(folder, names, **extra):
     (folder / "questions.jsonl").write_text("\n".join(json.dumps(row | extra) for row in rows))
 
 
+def content(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
 def test_every_sample_is_a_row_with_its_seed_and_what_was_heard(job):
     counts = job()
 
@@ -97,13 +103,13 @@ def test_a_job_killed_after_any_sample_ends_with_each_sample_once(job, budget):
 
 def test_a_finished_job_opens_no_engine_and_changes_no_byte(job):
     job()
-    before = {path.name: path.read_bytes() for path in (job.folder / "out" / "traces").iterdir()}
+    before = content(job.folder / "out" / "traces")
     engine = FakeEngine()
 
     counts = job(engine)
 
     assert (counts["made"], engine.heard) == (0, [])
-    assert {path.name: path.read_bytes() for path in (job.folder / "out" / "traces").iterdir()} == before
+    assert content(job.folder / "out" / "traces") == before
 
 
 def test_more_questions_extend_a_job(job):
@@ -164,6 +170,22 @@ def test_a_clip_that_changed_stops_the_job_by_name(job):
     (job.folder / "questions.jsonl").write_text(rows)
 
     with pytest.raises(InputError, match=r"a\.wav: the clip has changed"):
+        job()
+
+
+def test_a_clip_that_looks_otherwise_is_decoded_and_compared_once_and_no_other_is_opened(job, monkeypatch):
+    job()
+    opened = []
+    monkeypatch.setattr(clips, "load", lambda source, path: opened.append(path) or load(source, path))
+    job()
+    assert opened == []
+    os.utime(job.folder / "a.wav", ns=(1, 1))
+    job()
+    job()
+    assert opened == ["a.wav"]
+    (job.folder / "b.wav").write_bytes((job.folder / "c.wav").read_bytes())
+
+    with pytest.raises(InputError, match=r"b\.wav: the clip has changed"):
         job()
 
 

@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import json
+import os
+import platform
 import shutil
 from pathlib import Path
 
@@ -226,7 +228,7 @@ def test_a_full_disk_is_told_with_the_file_that_did_not_fit(folder):
         pytest.skip("needs /dev/full")
     (folder / "out").mkdir()
     name = f"{hashlib.sha256(WAV).hexdigest()}.wav"
-    (folder / "out" / f"{name}.partial").symlink_to("/dev/full")
+    (folder / "out" / f"{name}.{platform.node()}-{os.getpid()}.partial").symlink_to("/dev/full")
     pl.DataFrame({"audio": [WAV], "question": ["Which?"]}).write_parquet(folder / "q.parquet")
 
     assert f"{name}: cannot be written (No space left" in error_of(str(folder / "q.parquet"), audio_out=folder / "out")

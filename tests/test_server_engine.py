@@ -246,7 +246,10 @@ def test_questions_are_read_lazily_and_a_reader_that_stops_frees_the_engine(engi
     assert len(served.bodies) <= count + 5
 
 
-def test_a_signal_gives_up_what_is_not_answered(engine_of, monkeypatch):
+@pytest.mark.parametrize("grace_s", [0.0, 30.0])
+def test_a_signal_begins_no_request_and_waits_for_those_in_flight_within_its_grace(engine_of, monkeypatch, grace_s):
+    monkeypatch.setattr(stop, "grace_s", grace_s)
+    monkeypatch.setattr(stop, "_since", None)
     gate = threading.Event()
 
     def answer(body, number):
@@ -261,10 +264,13 @@ def test_a_signal_gives_up_what_is_not_answered(engine_of, monkeypatch):
             done.append(one)
             if len(done) == 3:
                 monkeypatch.setattr(stop, "signal_name", "SIGTERM")
+                threading.Timer(1.0, gate.set).start()
         took_s = time.monotonic() - began
         gate.set()
 
-    assert [one.error for one in done] == [None] * 3
+    assert [one.error for one in done] == [None] * len(done)
+    assert 4 <= len(served.bodies) <= 5  # two in flight, of which the second may not have begun
+    assert len(done) == (len(served.bodies) if grace_s else 3)
     assert took_s < 5
 
 

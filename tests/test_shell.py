@@ -321,7 +321,7 @@ def test_distill_of_nothing_says_so(home):
 
 def test_generate_stopped_by_sigterm_and_by_ctrl_c_goes_on_with_the_same_command(home, model):
     words = "generate", "questions.jsonl", "-m", model, "-o", "made", "-k", "256", "--max-tokens", "2"
-    words = *words, "--batch", "1", "--engine", "transformers", "--json"
+    words = *words, "--batch", "1", "--engine", "transformers", "--grace", "0", "--json"
     codes = []
     for number, count in ((signal.SIGTERM, 1), (signal.SIGINT, 2)):
         with started(*words, cwd=home) as child:
@@ -339,6 +339,41 @@ def test_generate_stopped_by_sigterm_and_by_ctrl_c_goes_on_with_the_same_command
     assert "already there" in done.stderr
     assert ids(home / "made" / "traces") == sorted(f"q{q}.0.{k}" for q in range(4) for k in range(256))
     assert not [*(home / "made").rglob("*.partial")]
+
+
+def test_a_process_for_each_gpu_makes_what_one_makes_and_hands_signals_on(home, model):
+    words = "generate", "questions.jsonl", "-m", model, "-k", "64", "--max-tokens", "2", "--batch", "1"
+    words = *words, "--engine", "transformers", "--json"
+    with started(*words, "-o", "parallel", "--data-parallel", "2", "--grace", "0", cwd=home) as child:
+        wait_until(lambda: len([*(home / "parallel" / "traces").glob("manifest-*.json")]) == 2, child)
+        code, err = told_to_stop(child, signal.SIGUSR1)
+    done = mgrd(*words, "-o", "parallel", "--data-parallel", "2", cwd=home)
+    alone = mgrd(*words, "-o", "alone", cwd=home)
+
+    assert code == 75, err
+    assert "processes stopped" in err
+    assert "SIGUSR1: saving what is done" in err
+    assert (done.returncode, answer(done)["samples"]) == (0, 256), done.stderr
+    assert ids(home / "parallel" / "traces") == ids(home / "alone" / "traces")
+    found, wanted = (
+        pl.read_parquet(home / name / "traces" / "*.parquet").select("trace_id", "seed", "completion").sort("trace_id")
+        for name in ("parallel", "alone")
+    )
+    assert found.equals(wanted)
+    assert alone.returncode == 0
+    names = {path.name[:16] for path in (home / "parallel" / "traces").glob("part-*")}
+    assert names == {"part-0000-of-000", "part-0001-of-000"}
+
+
+def test_a_child_that_fails_is_named_and_the_others_go_on(home, model):
+    broken = home / "broken-model"
+    shutil.copytree(model, broken)
+    (broken / "model.safetensors").write_bytes(b"no weights")
+    words = "generate", "questions.jsonl", "-m", broken, "-o", "failing", "-k", "1", "--data-parallel", "2"
+    done = mgrd(*words, "--engine", "transformers", cwd=home)
+
+    assert done.returncode == 1
+    assert re.search(r"shard [01]/2: .*broken-model: the weights cannot be loaded.*2 failed, first shard", error(done))
 
 
 def test_a_clip_that_cannot_be_heard_is_a_failed_row_and_too_many_of_them_exit_1(home, model):

@@ -33,6 +33,7 @@ def generate_command(
     out: Out,
     options: opts.Generate,
     round_number: Annotated[int, typer.Option("--round", help="Number of the round, part of every seed.", min=0)] = 0,
+    only_these: Annotated[bool, typer.Option("--only-these", hidden=True)] = False,
     audio_root: AudioRoot = None,
     dry_run: DryRun = False,
     overwrite: Overwrite = False,
@@ -64,6 +65,7 @@ def generate_command(
         options,
         round_number=round_number,
         audio_root=audio_root,
+        only_these=only_these,
         overwrite=overwrite,
         story=open_story(quiet),
     )
@@ -229,6 +231,10 @@ def eval_command(
         overwrite=overwrite,
         story=story,
     )
+    if options.shard:
+        note = "without --shard, when all shards are done, the same command judges them and has the figures"
+        answer(made, json_, [f"{made['samples']:,} samples of shard {options.shard}: {out / 'traces'}", note])
+        return
     filter_traces(
         out,
         out,

@@ -110,16 +110,19 @@ class ServerEngine:
     def sample(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """Yield every wanted sample as soon as it is there; what the server does not give is a failed sample.
 
-        After a signal to stop, requests that are not answered are given up: another call makes them again. Raises
-        Stopped when the server is gone after it had answered, MgrdError when no request can succeed.
+        After a signal to stop no request is begun; those that are not answered within its grace are given up, and
+        another call makes them again. Raises Stopped when the server is gone after it had answered, MgrdError when no
+        request can succeed.
         """
         flight = _Flight(self, sampling)
         waiting: deque[_Job] = deque()
-        queue_, admitted = iter(requests), 0
+        queue_, admitted, draining = iter(requests), 0, False
         try:
-            while not stop:
+            while not stop.is_over():
+                if stop and not draining:
+                    draining, admitted = True, admitted - self.run(flight.shed())
                 # Twice as many as are in flight: the next are encoded and wait, so that the server is never idle.
-                while admitted < 2 * self.concurrency:
+                while not draining and admitted < 2 * self.concurrency:
                     if not waiting and (request := next(queue_, None)) is not None:
                         waiting.extend(self._jobs(request, sampling))
                     if not waiting:
@@ -215,6 +218,12 @@ class _Flight:
         """Take a request, and start it when there is room."""
         self.waiting.append(job)
         self._start()
+
+    async def shed(self) -> int:
+        """Drop the requests that have not begun; how many samples those are."""
+        dropped = sum(len(job.samples) for job in self.waiting)
+        self.waiting.clear()
+        return dropped
 
     async def cancel(self) -> None:
         """Give up everything."""

@@ -55,9 +55,12 @@ class TransformersEngine:
         self.positions = int(self.model.config.get_text_config().max_position_embeddings)
 
     def sample(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
-        """Yield every wanted sample, a batch of questions at a time, in the order of the requests."""
+        """Yield every wanted sample, a batch of questions at a time, in the order of the requests.
+
+        After a signal to stop no batch is begun; the one that runs has the signal's grace to end.
+        """
         queue = iter(requests)
-        while group := list(itertools.islice(queue, self.batch)):
+        while (group := list(itertools.islice(queue, self.batch))) and not stop:
             yield from self._sample_group(group, sampling)
         self.load = Load()
 
@@ -175,8 +178,8 @@ def _failures(request: Request, error: Exception) -> Iterator[Completion]:
 
 
 def _told_to_stop(tokens: torch.Tensor, _scores: torch.Tensor, **_: Any) -> torch.Tensor:
-    """A transformers stopping criterion: all rows end when the process was told to stop."""
-    return tokens.new_full((tokens.shape[0],), bool(stop)).bool()
+    """A transformers stopping criterion: all rows end when the process was told to stop and its grace is over."""
+    return tokens.new_full((tokens.shape[0],), stop.is_over()).bool()
 
 
 class _Draw:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mgrd import folders, tables
+from mgrd import folders, locks, tables
 from mgrd.audio.load import survey
 from mgrd.distill.survivors import content_hash, read, user_turn
 from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError, Stopped
@@ -152,7 +152,7 @@ def _clips(rows: Sequence[Mapping[str, Any]]) -> dict[Path, str]:
 
 def _check_alone(out: Path) -> None:
     """An export has its folder to itself: what is moved or uploaded is that folder."""
-    ours = {*folders.PARTS["export"], folders.MANIFEST, folders.LOCK}
+    ours = {*folders.PARTS["export"], folders.MANIFEST, locks.LOCK}
     for path in sorted(out.iterdir()) if out.is_dir() else []:
         if path.name not in ours and not re.search(r"\.old-\d+$|\.partial$", path.name):
             raise SettingsError(f"{out} holds {path.name}, which is not of an export; give a folder of its own with -o")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mgrd import folders
+from mgrd import folders, locks
 from mgrd.errors import MgrdError, MisusedError
 from mgrd.progress import Story
 
-LEFT_HERE = (folders.MANIFEST, folders.LOCK, "*.old-*", "*.partial")
+LEFT_HERE = (folders.MANIFEST, locks.LOCK, "*.old-*", "*.partial")
 """What is not uploaded: the manifest says how and where it was made, the rest is no part of the export."""
 
 

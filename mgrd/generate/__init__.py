@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from mgrd import folders, prompts, tables, traces
+from mgrd import folders, locks, prompts, tables, traces
 from mgrd.engines import Completion, Engine, Request, Sampling
 from mgrd.errors import InputError, MgrdError, Stopped
-from mgrd.generate import costs, estimate, hearing
-from mgrd.generate.clips import ChangedClipError, Clips, swaps
-from mgrd.generate.job import Job, Wanted, check_engine
-from mgrd.generate.ledger import Ledger
+from mgrd.generate import costs, estimate, hearing, parallel
+from mgrd.generate.clips import ChangedClipError, Clips, check_clips, swaps
+from mgrd.generate.job import Job, check_engine, check_shard
+from mgrd.generate.ledger import forget_failed, read_ledger
+from mgrd.generate.seen import Seen
 from mgrd.options import Generate, mapping
 from mgrd.progress import Story, stop
 from mgrd.questions import audio_base, count_questions, fingerprint, read_questions
@@ -42,7 +44,7 @@ def generate(
     """Sample `options.samples` traces for every question into `out/traces`; what is there already is kept.
 
     `model` is a folder, or the name of a server's. `only_these` makes the questions part of the identity: figures over
-    the folder are figures over them.
+    the folder are figures over them. Of a shard, only its questions are sampled and counted.
     Returns counts: questions, samples, made (by this call), failed, tokens, seconds; under `limit` also whole, what all
     questions would take (mgrd.generate.estimate). Raises Stopped after SIGTERM, with everything so far saved, and
     MgrdError when more than `max_failed` of the samples failed.
@@ -50,48 +52,67 @@ def generate(
     story = story or Story()
     started = time.monotonic()
     check_engine(options)
-    folders.keep(out)  # before embedded clips are written to it
+    shard = check_shard(options, overwrite=overwrite)
+    stop.grace_s = options.grace
+    locks.keep(out, shard if options.shard else None)  # before embedded clips are written to it
     names = mapping(options.map)
     asked = read_questions(
         questions, audio_root=audio_root, mapping=names, audio_out=out / "audio", limit=options.limit
     )
-    job = Job(out, model, options, round_number, audio_base(questions, audio_root).resolve())
+    job = Job(out, model, options, round_number, audio_base(questions, audio_root).resolve(), shard)
     made_with, notes = job.identity(asked), audio_notes(out, job.base, out / "audio") | {"questions": questions}
     if only_these:
         made_with["questions"] = fingerprint(asked)
-    again = folders.open_stage(out, "generate", made_with, overwrite=overwrite, notes=notes, story=story)
-    if again and overwrite and job.folder.exists():
-        folders.set_aside(job.folder, story)
-    ledger = Ledger.read(job.folder)
-    if options.retry_failed:
-        ledger.forget_failed(job.folder)
-    ledger.check_unchanged(asked)
-    wanted = job.wanted(asked, ledger)
-    total = sum(len(seeds) for _, seeds in wanted)
+    mine = job.mine(asked)
+    with locks.turn(out) if options.shard else nullcontext():
+        again = folders.open_stage(out, "generate", made_with, overwrite=overwrite, notes=notes, story=story)
+        if again and overwrite and job.folder.exists():
+            folders.set_aside(job.folder, story)
+        if options.retry_failed:
+            forget_failed(job.folder, mine)
+    ledger = read_ledger(job.folder, mine)
+    seen = Seen(job.folder, job.writer, job.base)
+    check_clips(job, seen, ledger.shas)
+    wanted = job.wanted(mine, ledger)
+    total = int(wanted.get_column("missing").list.len().sum())
     if total:
-        story.note(f"{total:,} samples of {len(wanted):,} questions to make, {ledger.count:,} already there")
+        story.note(f"{total:,} samples of {wanted.height:,} questions to make, {ledger.count:,} already there")
+    if total and options.data_parallel > 1:
+        locks.share(out)
+        parallel.sample(job, questions, audio_root, only_these=only_these, story=story)
+    elif total:
         loading = time.monotonic()
         engine = job.open_engine()
         meter = costs.Meter(total, engine)
-        account = costs.Account(job.folder / costs.METRICS, meter, started, meter.began - loading)
+        account = costs.Account(job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading)
         try:
             swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
-            clips = Clips(job, engine, dict(ledger.shas), swapped)
-            hearing.check(job, engine, wanted, clips, story)
-            _sample(job, engine, wanted, clips, account, story)
+            clips = Clips(job, engine, ledger.shas, swapped)
+            with locks.turn(out) if options.shard else nullcontext():  # the first shard asks for all
+                hearing.check(job, engine, wanted, clips, story)
+            folders.sign(job.folder, job.writer, made_with)
+            _sample(job, engine, wanted, clips, seen, account, story)
         finally:
             engine.close()
-    made = tables.read_table(job.folder, tables.TRACES, ["error", "completion_tokens"])
-    result = _summary(made, asked.height, total, time.monotonic() - started, options)
+    result = _summary(job, mine, total, time.monotonic() - started)
     if options.limit is not None:
         result["whole"] = estimate.whole(job, asked, count_questions(questions, names))
     return result
 
 
-def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, account: costs.Account, story: Story) -> None:
-    """Feed the engine lazily and write what comes back, a part at a time."""
+def _sample(
+    job: Job,
+    engine: Engine,
+    wanted: pl.DataFrame,
+    clips: Clips,
+    seen: Seen,
+    account: costs.Account,
+    story: Story,
+) -> None:
+    """Feed the engine lazily and write what comes back, a part at a time; holds the questions that are in flight."""
     options = job.options
-    by_id = {row["id"]: row for row, _ in wanted}
+    in_flight: dict[str, dict[str, Any]] = {}
+    open_samples: dict[str, int] = {}
     failed: list[Completion] = []
     given_s: dict[str, float] = {}
     """Seconds of sound that each question's model is given."""
@@ -99,9 +120,11 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, account: cos
     """The user's turns that are not the prompt alone."""
 
     def requests() -> Iterator[Request]:
-        for row, seeds in wanted:
+        for row in tables.rows_of(wanted):
             if stop:
                 return
+            seeds = job.seeds(row["id"], row.pop("missing"))
+            in_flight[row["id"]], open_samples[row["id"]] = row, len(seeds)
             try:
                 heard = clips.of(row)
             except InputError as error:
@@ -120,19 +143,29 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, account: cos
         for completion in engine.sample(requests(), sampling):
             yield from _drain(failed)
             yield hearing.all_heard(completion, given_s[completion.key])
+            if stop.is_over():  # an engine that does not look itself
+                return
         yield from _drain(failed)
 
     with (
         account,
         story.steps("Sampling", account.meter.samples, tell=account.meter.text) as step,
-        tables.Parts(job.folder, tables.TRACES) as parts,
+        tables.Parts(job.folder, tables.TRACES, job.writer) as parts,
     ):
-        for completion in completions():
-            row = by_id[completion.key]
-            parts.add(_trace(job, engine.name, completion, row, clips.shas, texts.get(row["id"])))
-            account.add(completion)
-            step()
-    if stop:
+        try:
+            for completion in completions():
+                row = in_flight[completion.key]
+                open_samples[completion.key] -= 1
+                if parts.add(_trace(job, engine.name, completion, row, clips.shas, texts.get(row["id"]))):
+                    seen.add(clips.shas)
+                if not open_samples[completion.key]:
+                    for held in (in_flight, open_samples, given_s, texts):
+                        held.pop(completion.key, None)
+                account.add(completion)
+                step()
+        finally:
+            seen.add(clips.shas, now=True)
+    if stop and account.meter.done < account.meter.samples:
         raise Stopped(
             f"stopped by {stop.signal_name}; what was sampled is saved in {job.folder}, the same command goes on"
         )
@@ -181,20 +214,33 @@ def _trace(
     }
 
 
-def _summary(made: pl.DataFrame, questions: int, total: int, seconds: float, options: Generate) -> dict[str, Any]:
-    failed = made.filter(pl.col("error").is_not_null())
-    if made.height and failed.height > options.max_failed * made.height:
-        reason = failed.get_column("error").value_counts(sort=True, name="n").row(0, named=True)
+def _summary(job: Job, mine: pl.DataFrame, total: int, seconds: float) -> dict[str, Any]:
+    """Counts over all samples of this call's questions, whoever made them."""
+    ids = mine.select(question_id="id").lazy()
+    counted = tables.query(
+        job.folder,
+        tables.TRACES,
+        ["question_id", "error", "completion_tokens"],
+        lambda rows: (
+            rows.join(ids, on="question_id", how="semi")
+            .group_by("error")
+            .agg(pl.len().alias("n"), pl.col("completion_tokens").sum().alias("tokens"))
+            .sort("n", "error", descending=[True, False])
+        ),
+    )
+    made, failures = int(counted.get_column("n").sum()), counted.filter(pl.col("error").is_not_null())
+    failed = int(failures.get_column("n").sum())
+    if failed > job.options.max_failed * made:
         raise MgrdError(
-            f"{failed.height} of {made.height} samples failed, most often: {reason['error']} ({reason['n']}); "
+            f"{failed} of {made} samples failed, most often: {failures.item(0, 'error')} ({failures.item(0, 'n')}); "
             "mend that and rerun with --retry-failed, or allow more with --max-failed"
         )
     return {
-        "questions": questions,
-        "samples": made.height,
+        "questions": mine.height,
+        "samples": made,
         "made": total,
-        "failed": failed.height,
-        "failures": dict(sorted(failed.get_column("error").value_counts().iter_rows())),
-        "tokens": int(made.get_column("completion_tokens").sum()),
+        "failed": failed,
+        "failures": dict(sorted(failures.select("error", "n").iter_rows())),
+        "tokens": int(counted.get_column("tokens").sum()),
         "seconds": round(seconds, 1),
     }

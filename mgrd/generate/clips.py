@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from mgrd.audio.load import Clip, load, probe
 from mgrd.engines import Engine
 from mgrd.errors import InputError, MgrdError
 from mgrd.generate.job import Job
+from mgrd.generate.seen import Seen
 from mgrd.questions import resolve_audio
 
 
@@ -90,12 +92,7 @@ class Clips:
                 f"cut it, or give it in parts with --long-clips chunk{more}"
             )
         clip = load(source, path)
-        before = self.shas.setdefault(path, clip.sha)
-        if before != clip.sha:
-            raise ChangedClipError(
-                f"{path}: the clip has changed since it was first sampled; give the new one another name, "
-                "or --overwrite to sample everything again"
-            )
+        _check_same(path, self.shas.setdefault(path, clip.sha), clip)
         return clip
 
 
@@ -112,6 +109,25 @@ def in_parts(clips: list[NDArray[np.float32]], ids: list[str], longest: int | No
         for number in range(1, count + 1)
     ]
     return Heard(cut, names, counts)
+
+
+def check_clips(job: Job, seen: Seen, shas: Mapping[str, str]) -> None:
+    """Compare the clips whose size or time has changed since they were first decoded; the others are not opened.
+
+    Raises ChangedClipError for one that holds other sound. One that was only copied is looked at this once.
+    """
+    looks = seen.changed(shas)
+    for path in looks:
+        _check_same(path, shas[path], load(resolve_audio(path, job.base, job.out / "audio"), path))
+    seen.keep(looks)
+
+
+def _check_same(path: str, before: str, clip: Clip) -> None:
+    if before != clip.sha:
+        raise ChangedClipError(
+            f"{path}: the clip has changed since it was first sampled; give the new one another name, "
+            "or --overwrite to sample everything again"
+        )
 
 
 def swaps(rows: list[dict[str, Any]]) -> dict[str, list[str]]:

@@ -28,6 +28,11 @@ SHARE = 0.01
 MOST_REASONS = 20
 
 
+def metrics_of(writer: str) -> str:
+    """The name of a writer's metrics; that of one that has the folder to itself is `METRICS`."""
+    return f"metrics-{writer}.json" if writer else METRICS
+
+
 class Meter:
     """Tokens per second now and overall, what the engine is busy with, and the time left."""
 

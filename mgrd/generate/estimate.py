@@ -23,7 +23,7 @@ from mgrd.engines import Sampling, messages
 from mgrd.errors import InputError
 from mgrd.generate.costs import METRICS, lasting, read
 from mgrd.generate.job import Job, check_engine, sample_seed
-from mgrd.generate.ledger import Ledger
+from mgrd.generate.ledger import read_ledger
 from mgrd.options import Generate, mapping
 from mgrd.progress import Story
 from mgrd.questions import audio_base, read_questions, resolve_audio
@@ -67,8 +67,8 @@ def dry_run(
     known = {given: length for given, length in lengths.items() if isinstance(length, float)}
     name = options.engine or engines.default_engine()
     prompt, window_s, tokens = _asked(job, name, rows, known)
-    ledger = Ledger.read(job.folder)
-    missing = sum(len(seeds) for _, seeds in job.wanted(asked, ledger))
+    wanted = job.wanted(asked, read_ledger(job.folder, asked))
+    missing = int(wanted.get_column("missing").list.len().sum())
     before = read(job.folder / METRICS)
     each = before["completion_tokens"] / before["samples"] if before.get("samples") else None
     return {

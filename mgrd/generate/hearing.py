@@ -13,13 +13,14 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from mgrd import engines, prompts, tables
 from mgrd.engines import Completion, Engine, Request, Sampling
 from mgrd.errors import InputError, MgrdError
 from mgrd.generate.clips import ChangedClipError, Clips, control_clip
-from mgrd.generate.job import Job, Wanted
+from mgrd.generate.job import Job
 from mgrd.progress import Story, stop
 
 Sound = NDArray[np.float32]
@@ -42,7 +43,7 @@ a window, and a second has no number of tokens, nothing is promised."""
 _MEND = "look at its chat template and processor, or at what its server does with audio; --no-canary goes on regardless"
 
 
-def check(job: Job, engine: Engine, wanted: Wanted, clips: Clips, story: Story) -> None:
+def check(job: Job, engine: Engine, wanted: pl.DataFrame, clips: Clips, story: Story) -> None:
     """Ask about two very different clips; raises MgrdError when nothing shows that the model hears them.
 
     Asked once for a model, an engine and an address in a folder; control jobs too are asked about real clips.
@@ -166,11 +167,11 @@ def _check_length(tokens: Mapping[str, int], seconds: Mapping[str, float]) -> No
     )
 
 
-def _sounds(clips: Clips, wanted: Wanted) -> list[Sound]:
+def _sounds(clips: Clips, wanted: pl.DataFrame) -> list[Sound]:
     """Some of the job's clips, from all over it; without those that cannot be heard."""
-    rows = [wanted[number][0] for number in np.linspace(0, len(wanted) - 1, CANDIDATES).round().astype(int)]
+    some = wanted.get_column("audio").gather(np.linspace(0, len(wanted) - 1, CANDIDATES).round().astype(int))
     sounds = []
-    for path in list(dict.fromkeys(path for row in rows for path in row["audio"]))[:CANDIDATES]:
+    for path in list(dict.fromkeys(path for audio in some.to_list() for path in audio))[:CANDIDATES]:
         try:
             sound = clips.sound(path)
         except ChangedClipError:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from mgrd import engines, prompts, tables
+from mgrd import engines, prompts, shards
 from mgrd.engines import Engine
 from mgrd.errors import MisusedError
 from mgrd.generate.ledger import Ledger
 from mgrd.options import Generate, identity
 from mgrd.questions import fingerprint
+from mgrd.shards import WHOLE, Shard
 
 
 def sample_seed(seed: int, round_number: int, question_id: str, sample: int) -> int:
@@ -38,8 +40,15 @@ def check_engine(options: Generate) -> None:
         )
 
 
-Wanted = list[tuple[dict[str, Any], dict[int, int]]]
-"""Questions that lack samples, each with its missing sample indices and their seeds."""
+def check_shard(options: Generate, *, overwrite: bool) -> Shard:
+    """The shard that the options name; MisusedError for what does not go with it."""
+    if options.shard and overwrite:
+        raise MisusedError(
+            "--overwrite: not with --shard, it would set aside what the other shards make; rename the -o"
+        )
+    if options.data_parallel > 1 and options.engine == "server":
+        raise MisusedError("--data-parallel: a server spreads its work itself; raise --concurrency")
+    return shards.parse(options.shard) if options.shard else WHOLE
 
 
 @dataclass(frozen=True)
@@ -52,11 +61,17 @@ class Job:
     round_number: int
     base: Path
     """The folder that audio paths are relative to."""
+    shard: Shard = WHOLE
 
     @property
     def folder(self) -> Path:
         """Where the parts go."""
         return self.out / "traces"
+
+    @property
+    def writer(self) -> str:
+        """What this call's parts have in their names; empty for one that has the folder to itself."""
+        return "" if self.shard == WHOLE else self.shard.name
 
     def identity(self, asked: pl.DataFrame) -> dict[str, Any]:
         """What makes these samples what they are; the rest (batch, engine's memory, ...) is how they were made."""
@@ -71,15 +86,26 @@ class Job:
             made_with["swapped among"] = fingerprint(asked)
         return made_with
 
-    def wanted(self, asked: pl.DataFrame, ledger: Ledger) -> Wanted:
-        """The set difference: what was asked for and is not there."""
-        found: Wanted = []
-        for row in tables.rows_of(asked):
-            missing = sorted(set(range(self.options.samples)) - ledger.samples.get(row["id"], set()))
-            seeds = {n: sample_seed(self.options.seed, self.round_number, row["id"], n) for n in missing}
-            if seeds:
-                found.append((row, seeds))
-        return found
+    def mine(self, asked: pl.DataFrame) -> pl.DataFrame:
+        """The questions of this shard."""
+        if self.shard == WHOLE:
+            return asked
+        return asked.filter([self.shard.holds(name) for name in asked.get_column("id")])
+
+    def wanted(self, asked: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+        """The set difference: the questions that lack samples, and which, in `missing` (list of indices)."""
+        every = pl.lit(list(range(self.options.samples)), dtype=pl.List(pl.Int32))
+        there = pl.col("samples").fill_null([])
+        return (
+            asked.join(ledger.samples, on="id", how="left", maintain_order="left")
+            .with_columns(missing=every.list.set_difference(there).list.sort())
+            .drop("samples")
+            .filter(pl.col("missing").list.len() > 0)
+        )
+
+    def seeds(self, question_id: str, missing: Sequence[int]) -> dict[int, int]:
+        """The seeds of samples of a question, by index."""
+        return {n: sample_seed(self.options.seed, self.round_number, question_id, n) for n in missing}
 
     def open_engine(self) -> Engine:
         """Load the model."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import stat
+from functools import lru_cache
 from pathlib import Path
 
 from mgrd.errors import InputError, MgrdError
@@ -43,14 +45,23 @@ def resolve_audio(given: str, base: Path, audio_out: Path | None = None) -> Path
     """
     if audio_out is not None and _EMBEDDED.fullmatch(given) and is_clip(written := audio_out / Path(given).name):
         return written
-    folder = base.resolve()
-    path = Path(os.path.normpath(folder / given))
-    # An absolute path may name the base as the user typed it, through a link, or as it really is.
-    tops = (folder, Path(os.path.normpath(base.absolute())))
+    tops = _tops(base, Path.cwd())
+    path = os.path.normpath(given if given.startswith("/") else tops[0] + given)
     # normpath of Python 3.11.0 to 3.11.4 cuts a name at a NUL
-    if "\0" not in given and any(path != top and path.is_relative_to(top) for top in tops):
-        return path
+    if "\0" not in given and any(path.startswith(top) and path != top for top in tops):
+        return Path(path)
     raise InputError(f"audio {given[:80]!r} lies outside {base}; give an --audio-root that contains it")
+
+
+@lru_cache(maxsize=16)
+def _tops(base: Path, here: Path) -> tuple[str, str]:
+    """The folder that paths must be in, with a slash at its end: as it really is, and as the user typed it.
+
+    An absolute path may name it either way, if there is a link in it. Asked once for each of a hundred thousand clips,
+    so it is text and remembered for as long as the working folder is the same.
+    """
+    typed = os.path.normpath(here / base)
+    return f"{base.resolve()}/".replace("//", "/"), f"{typed}/".replace("//", "/")
 
 
 def is_clip(path: Path) -> bool:
@@ -70,7 +81,7 @@ def write_embedded(encoded: bytes, audio_out: Path) -> str:
     path = audio_out / name
     try:
         if not path.exists():
-            with atomic(path) as partial:
+            with atomic(path, writer=f".{platform.node()}-{os.getpid()}") as partial:  # shards may all write it
                 partial.write_bytes(encoded)
     except OSError as error:
         raise MgrdError(f"{path}: cannot be written ({error.strerror}); free space or give another -o") from error

@@ -1,0 +1,259 @@
+"""Who works in a folder: one process that has all of it, or several with a shard each.
+
+A lock is the kernel's (flock), so it ends with its process however that ends. Its file says who holds it, for the
+error of the other. On a file system without locks the file itself is the lock: its holder touches it, and one that
+nobody has touched for two minutes, or whose process is gone, is taken over. Knows nothing about what a folder holds.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import errno
+import fcntl
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from mgrd.errors import MgrdError
+from mgrd.progress import Story
+from mgrd.shards import Shard, named
+
+LOCK = ".lock"
+TURN = ".lock-turn"
+TURN_WAIT_S = 600.0
+TOUCHED_EVERY_S, STALE_S = 20.0, 120.0
+"""Without kernel locks: how often a holder touches its file, and how old one is that is taken over."""
+
+_SHARD_WAIT_S = 2.0
+"""How long a shard waits for its own lock: another may only be looking whether it is taken."""
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
+"""What network file systems that are mounted without locks say."""
+
+_kept: dict[Path, list[IO[str]]] = {}
+"""The locks that this process keeps, by folder: the folder's, then the shard's if it has one."""
+_made: dict[Path, list[Path]] = {}
+"""The folders that had to be made for a lock, innermost first."""
+
+
+def keep(folder: Path, shard: Shard | None = None) -> None:
+    """Lock `folder`, or a shard of the work in it, until this process ends: once is enough for all its stages.
+
+    Raises MgrdError, naming who, when another works on the same: on the whole folder, or on a shard that has questions
+    in common with this one.
+    """
+    if (where := folder.resolve()) in _kept:
+        return
+    whole = lock(folder, shared=shard is not None)
+    held = _kept[where] = [whole]
+    try:
+        if shard is None:
+            _remove_shard_locks(folder)
+        else:
+            held.append(_lock_shard(folder, shard))
+    except BaseException:
+        leave(folder)
+        raise
+    atexit.register(leave, where)
+
+
+def leave(folder: Path) -> None:
+    """Give up what `keep` has locked, if anything."""
+    for handle in reversed(_kept.pop(folder.resolve(), [])):  # the folder's last
+        release(handle)
+
+
+def share(folder: Path) -> None:
+    """Let the shards of this job be worked on by others, who keep the folder from everyone else meanwhile."""
+    where = folder.resolve()
+    whole, *held = _kept[where]
+    for handle in held:
+        release(handle)
+    _kept[where] = [whole]
+    try:
+        fcntl.flock(whole, fcntl.LOCK_SH)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        _sign(whole, "")
+
+
+@contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """One shard at a time: for what changes a file that they share. Waits for the others."""
+    with _opened(folder / TURN) as handle:
+        _take(handle, folder, TURN_WAIT_S)
+        try:
+            yield
+        finally:
+            _sign(handle, "")
+
+
+def lock(
+    folder: Path,
+    wait_s: float = 0.0,
+    story: Story | None = None,
+    check: Callable[[], object] | None = None,
+    *,
+    shared: bool = False,
+) -> IO[str]:
+    """Make `folder` and lock it against every other mgrd; it is free when the file is closed by all who inherited it.
+
+    A `shared` lock admits others that are shared. Waits up to `wait_s` for the other, calling `check` meanwhile.
+    Raises MgrdError when the other is still there.
+    """
+    path = folder.absolute() / LOCK
+    while True:
+        made = [one for one in path.parents if not one.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = _opened(path)
+        except FileNotFoundError:  # another one has just released the folder that it had made
+            continue
+        try:
+            _take(handle, folder, wait_s, story or Story(), check, shared=shared)
+        except BaseException:
+            handle.close()
+            raise
+        if _is_at(handle, path):
+            _made[path] = made
+            return handle
+        handle.close()
+
+
+def release(handle: IO[str]) -> None:
+    """Free a locked folder; where nothing was written, what `lock` made goes: a refused command leaves no trace."""
+    path = Path(handle.name)
+    with contextlib.suppress(OSError):  # it may be gone, another's, or shared with others that go on
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.name == LOCK and all(one.name.startswith(LOCK) for one in path.parent.iterdir()):
+            for one in path.parent.iterdir():
+                one.unlink()
+            for folder in _made.get(path, []):
+                folder.rmdir()
+    _sign(handle, "")
+    handle.close()
+
+
+def _lock_shard(folder: Path, shard: Shard) -> IO[str]:
+    handle = _opened(folder / f"{LOCK}-{shard.name}")
+    try:
+        _take(handle, folder, _SHARD_WAIT_S, what=f"shard {shard.index}/{shard.count}")
+        for path in folder.glob(f"{LOCK}-*-of-*"):
+            other = named(path.name)
+            if other is not None and other != shard and shard.overlaps(other):
+                with _opened(path) as probed:
+                    _take(probed, folder, 0.0, shared=True, what=f"shard {other.index}/{other.count}")
+    except BaseException:
+        handle.close()
+        raise
+    return handle
+
+
+def _remove_shard_locks(folder: Path) -> None:
+    """Nobody holds one: that would need a share of the folder's own lock."""
+    for path in folder.glob(f"{LOCK}-*"):
+        with _opened(path) as probed:
+            _take(probed, folder, 0.0, shared=True, what="a shard")  # refuses where there are no kernel locks
+        path.unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> IO[str]:
+    return path.open("a+", encoding="utf-8")  # not w: it would wipe who holds it
+
+
+def _is_at(handle: IO[str], path: Path) -> bool:
+    """Whether the open file is still what `path` names: its last owner may have removed it."""
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _take(
+    handle: IO[str],
+    folder: Path,
+    wait_s: float,
+    story: Story | None = None,
+    check: Callable[[], object] | None = None,
+    *,
+    shared: bool = False,
+    what: str = "",
+) -> None:
+    since = time.monotonic()
+    told = False
+    while True:
+        try:
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder: str | None = _read(handle)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            holder = _living(handle)
+            if holder is None:
+                return None if shared else _touch_on(handle)
+        else:
+            return None if shared else _sign(handle, _ME)
+        if time.monotonic() - since >= wait_s:
+            works = f"another mgrd{' (' + holder + ')' if holder else ''} works"
+            raise MgrdError(f"{folder}: {works} {'on ' + what if what else 'in this folder'}; wait for it or stop it")
+        if story and not told:
+            story.note(f"{folder}: another mgrd works in this folder; waiting up to {wait_s:g} s for it to end")
+            told = True
+        if check:
+            check()
+        time.sleep(0.1)
+
+
+_ME = f"{platform.node()}, process {os.getpid()}"
+
+
+def _read(handle: IO[str]) -> str:
+    handle.seek(0)
+    return handle.read(200).strip()
+
+
+def _sign(handle: IO[str], text: str) -> None:
+    with contextlib.suppress(OSError):  # who holds it is a kindness; the lock is the kernel's
+        handle.truncate(0)
+        handle.write(text)
+        handle.flush()
+
+
+def _living(handle: IO[str]) -> str | None:
+    """Who holds a file where there are no kernel locks: None when nobody does, or one that is gone."""
+    holder = _read(handle)
+    host, _, pid = holder.rpartition(", process ")
+    if not pid.isdigit() or holder == _ME or time.time() - os.fstat(handle.fileno()).st_mtime > STALE_S:
+        return None
+    if host == platform.node():
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            pass
+    return holder
+
+
+def _touch_on(handle: IO[str]) -> None:
+    """Sign a file and touch it until this process ends or closes it."""
+    _sign(handle, _ME)
+
+    def touch() -> None:
+        while True:
+            time.sleep(TOUCHED_EVERY_S)
+            try:
+                if Path(handle.name).read_text(encoding="utf-8") != _ME:
+                    return
+                os.utime(handle.name)
+            except OSError:
+                return
+
+    threading.Thread(target=touch, name="mgrd-lock", daemon=True).start()
