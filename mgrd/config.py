@@ -52,6 +52,8 @@ HOW_IT_RUNS = {
     "extractor_engine",
     "extractor_url",
     "workers",
+    "ray",
+    "ray_gpus",
     "accumulate",
     "gradient_checkpointing",
     "report_to",

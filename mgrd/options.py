@@ -86,6 +86,10 @@ class Generate:
         Opt("Replace every clip: what is solved without the audio?", identity=True),
     ] = None
     batch: Annotated[int, Opt("Questions at a time (transformers engine).", min=1)] = 8
+    ray: Annotated[str | None, Opt("Sample on a Ray cluster, on all its nodes: auto, or HOST:PORT of its head.")] = None
+    ray_gpus: Annotated[
+        float | None, Opt("GPUs of each worker on the cluster; default: 1 where it has any, else a core.", min=0)
+    ] = None
     max_failed: Annotated[float, Opt("Exit 1 when a larger share of the samples failed.", min=0, max=1)] = 0.05
     retry_failed: Annotated[bool, Opt("Sample the failed ones again.")] = False
     shard: Annotated[
@@ -144,6 +148,7 @@ class Filter:
     judge_url: Annotated[str | None, Opt("Of --judge-engine server: http://HOST:PORT/v1.")] = None
     recheck: Annotated[bool, Opt("Judge again, also what was judged under other settings.")] = False
     workers: Annotated[int | None, Opt("Processes; default: one per core.", min=1)] = None
+    ray: Annotated[str | None, Opt("Judge on a Ray cluster, on all its nodes: auto, or HOST:PORT of its head.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)

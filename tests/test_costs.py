@@ -102,15 +102,11 @@ def job(home, monkeypatch, clock):
     return job
 
 
-def completed(tokens):
-    return Completion("a", 0, 0, "", "stop", 5, tokens)
-
-
 def test_tokens_per_second_now_are_those_of_the_last_half_minute_and_overall_those_of_the_call(clock):
     meter = Meter(1000, CountingEngine(clock))
     for second in range(200):
         clock.now += 1.0
-        meter.add(completed(10 if second < 185 else 40))
+        meter.add(10 if second < 185 else 40)
     assert (meter.now, meter.overall, meter.left_s) == (25.0, (185 * 10 + 15 * 40) / 200, 800.0)
     assert meter.text() == "25 tok/s (12 overall), 3 running, 4 waiting, 13 min left"
 
@@ -121,7 +117,7 @@ def test_a_batch_that_takes_minutes_is_no_burst(clock):
         clock.now += 100.0
         for _ in range(16):
             clock.now += 0.001
-            meter.add(completed(100))
+            meter.add(100)
     assert meter.now == pytest.approx(16, rel=0.01)
     assert meter.text() == "16 tok/s (16 overall), 96 min left"
 
@@ -134,7 +130,7 @@ def test_a_meter_keeps_few_marks_however_many_samples_come(clock):
     meter = Meter(10**6, object())
     for _ in range(100_000):
         clock.now += 0.001
-        meter.add(completed(7))
+        meter.add(7)
     assert isinstance(meter._marks, deque)
     assert len(meter._marks) < 130
     assert meter.now == pytest.approx(7000, rel=0.01)
@@ -249,7 +245,7 @@ def test_metrics_are_written_every_half_minute_and_counting_takes_a_hundredth_of
     account = Account(tmp_path / "metrics.json", Meter(1000, object()), began=0.0, engine_start_s=0.0)
     for _ in range(600):
         clock.now += 1.0
-        account.add(completed(1))
+        account.add(1)
     assert written == [32.0, 234.0, 436.0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -203,6 +204,12 @@ def eval_command(
     audio_root: AudioRoot = None,
     measurements: Measurements = None,
     dry_run: DryRun = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray", help="Sample and judge on a Ray cluster: auto, or HOST:PORT of its head.", show_default=False
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     json_: Json = False,
     quiet: Quiet = False,
@@ -216,6 +223,7 @@ def eval_command(
     from mgrd.generate import estimate, generate
 
     story = open_story(quiet)
+    options, judging = replace(options, ray=ray), replace(judging, ray=ray)
     out = out or evaluate.default_folder(questions, model)
     if dry_run:
         plan = estimate.dry_run(questions, out, asked(model, options), options, audio_root=audio_root, story=story)

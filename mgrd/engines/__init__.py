@@ -101,13 +101,13 @@ class Engine(Protocol):
         ...
 
 
-def load_of(engine: Engine) -> Load | None:
+def load_of(engine: object) -> Load | None:
     """What an engine is busy with; None when it does not say."""
     found: Load | None = getattr(engine, "load", None)
     return found
 
 
-def gpus_of(engine: Engine) -> int | None:
+def gpus_of(engine: object) -> int | None:
     """How many GPUs of this machine an engine uses; None when it cannot know, as a server's client."""
     found: int | None = getattr(engine, "gpus", None)
     return found

@@ -8,20 +8,20 @@ answers, and nothing of how an engine samples.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from mgrd import folders, locks, prompts, tables, traces
-from mgrd.engines import Completion, Engine, Request, Sampling
-from mgrd.errors import InputError, MgrdError, Stopped
+from mgrd import folders, locks, tables
+from mgrd.errors import MgrdError, Stopped
 from mgrd.generate import costs, estimate, hearing, parallel
-from mgrd.generate.clips import ChangedClipError, Clips, check_clips, swaps
+from mgrd.generate.clips import Clips, check_clips, swaps
 from mgrd.generate.job import Job, check_engine, check_shard
 from mgrd.generate.ledger import forget_failed, read_ledger
+from mgrd.generate.rows import questions_of, trace_rows
 from mgrd.generate.seen import Seen
 from mgrd.options import Generate, mapping
 from mgrd.progress import Story, stop
@@ -81,137 +81,64 @@ def generate(
         locks.share(out)
         parallel.sample(job, questions, audio_root, only_these=only_these, story=story)
     elif total:
+        folders.sign(job.folder, job.writer, made_with)
+        swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
         loading = time.monotonic()
-        engine = job.open_engine()
-        meter = costs.Meter(total, engine)
-        account = costs.Account(job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading)
-        try:
-            swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
-            clips = Clips(job, engine, ledger.shas, swapped)
-            with locks.turn(out) if options.shard else nullcontext():  # the first shard asks for all
-                hearing.check(job, engine, wanted, clips, story)
-            folders.sign(job.folder, job.writer, made_with)
-            _sample(job, engine, wanted, clips, seen, account, story)
-        finally:
-            engine.close()
+        with _rows(job, wanted, ledger.shas, swapped, story) as (rows, made_by):
+            meter = costs.Meter(total, made_by)
+            account = costs.Account(job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading)
+            _write(job, rows, seen, ledger.shas, account, story)
     result = _summary(job, mine, total, time.monotonic() - started)
     if options.limit is not None:
         result["whole"] = estimate.whole(job, asked, count_questions(questions, names))
     return result
 
 
-def _sample(
-    job: Job,
-    engine: Engine,
-    wanted: pl.DataFrame,
-    clips: Clips,
-    seen: Seen,
-    account: costs.Account,
-    story: Story,
+@contextmanager
+def _rows(
+    job: Job, wanted: pl.DataFrame, shas: dict[str, str], swapped: dict[str, list[str]], story: Story
+) -> Iterator[tuple[Iterator[dict[str, Any]], object]]:
+    """The rows of the wanted samples as they are made, and what makes them: an engine here, or a cluster's workers."""
+    if job.options.ray is not None:
+        from mgrd.cluster import sampling
+
+        with (
+            sampling.opened(job.options) as team,
+            closing(sampling.rows(team, job, questions_of(job, wanted), shas, swapped, story)) as rows,
+        ):
+            yield rows, team
+        return
+    engine = job.open_engine()
+    try:
+        clips = Clips(job, engine, shas, swapped)
+        with locks.turn(job.out) if job.options.shard else nullcontext():  # the first shard asks for all
+            hearing.check(job, engine, wanted, clips, story)
+        yield trace_rows(job, engine, questions_of(job, wanted), clips), engine
+    finally:
+        engine.close()
+
+
+def _write(
+    job: Job, rows: Iterable[dict[str, Any]], seen: Seen, shas: Mapping[str, str], account: costs.Account, story: Story
 ) -> None:
-    """Feed the engine lazily and write what comes back, a part at a time; holds the questions that are in flight."""
-    options = job.options
-    in_flight: dict[str, dict[str, Any]] = {}
-    open_samples: dict[str, int] = {}
-    failed: list[Completion] = []
-    given_s: dict[str, float] = {}
-    """Seconds of sound that each question's model is given."""
-    texts: dict[str, str] = {}
-    """The user's turns that are not the prompt alone."""
-
-    def requests() -> Iterator[Request]:
-        for row in tables.rows_of(wanted):
-            if stop:
-                return
-            seeds = job.seeds(row["id"], row.pop("missing"))
-            in_flight[row["id"]], open_samples[row["id"]] = row, len(seeds)
-            try:
-                heard = clips.of(row)
-            except InputError as error:
-                if isinstance(error, ChangedClipError):
-                    raise
-                failed.extend(_failure(row["id"], sample, seed, str(error)) for sample, seed in seeds.items())
-                continue
-            given_s[row["id"]] = heard.samples / engine.sr
-            text = prompts.render(options.prompt, row["question"], row["choices"])
-            if max(heard.parts) > 1:
-                text = texts[row["id"]] = prompts.in_parts(text, heard.parts)
-            yield Request(row["id"], text, heard.clips, heard.ids, seeds)
-
-    def completions() -> Iterator[Completion]:
-        sampling = Sampling(options.temperature, options.top_p, options.max_tokens, options.think_budget)
-        for completion in engine.sample(requests(), sampling):
-            yield from _drain(failed)
-            yield hearing.all_heard(completion, given_s[completion.key])
-            if stop.is_over():  # an engine that does not look itself
-                return
-        yield from _drain(failed)
-
+    """Write rows as they come, a part at a time; `shas` are those of the clips that were decoded for them."""
     with (
         account,
         story.steps("Sampling", account.meter.samples, tell=account.meter.text) as step,
         tables.Parts(job.folder, tables.TRACES, job.writer) as parts,
     ):
         try:
-            for completion in completions():
-                row = in_flight[completion.key]
-                open_samples[completion.key] -= 1
-                if parts.add(_trace(job, engine.name, completion, row, clips.shas, texts.get(row["id"]))):
-                    seen.add(clips.shas)
-                if not open_samples[completion.key]:
-                    for held in (in_flight, open_samples, given_s, texts):
-                        held.pop(completion.key, None)
-                account.add(completion)
+            for row in rows:
+                if parts.add(row):
+                    seen.add(shas)
+                account.add(row["completion_tokens"])
                 step()
         finally:
-            seen.add(clips.shas, now=True)
+            seen.add(shas, now=True)
     if stop and account.meter.done < account.meter.samples:
         raise Stopped(
             f"stopped by {stop.signal_name}; what was sampled is saved in {job.folder}, the same command goes on"
         )
-
-
-def _drain(failed: list[Completion]) -> Iterator[Completion]:
-    while failed:
-        yield failed.pop(0)
-
-
-def _failure(key: str, sample: int, seed: int, reason: str) -> Completion:
-    return Completion(key=key, sample=sample, seed=seed, text="", finish_reason="error", error=reason)
-
-
-def _trace(
-    job: Job, engine: str, completion: Completion, row: dict[str, Any], shas: dict[str, str], text: str | None
-) -> dict[str, Any]:
-    think, response = traces.split(completion.text)
-    return {
-        "trace_id": f"{row['id']}.{job.round_number}.{completion.sample}",
-        "question_id": row["id"],
-        "round": job.round_number,
-        "sample": completion.sample,
-        "audio": row["audio"],
-        "audio_sha": [shas.get(path) for path in row["audio"]],
-        "question": row["question"],
-        "choices": row["choices"],
-        "answer": row["answer"],
-        "task": row["task"],
-        "language": row["language"],
-        "model": str(job.model),
-        "engine": engine,
-        "control": job.options.control,
-        "prompt": text or prompts.render(job.options.prompt, row["question"], row["choices"]),
-        "completion": completion.text,
-        "think": think,
-        "response": response,
-        "finish_reason": completion.finish_reason,
-        "error": completion.error,
-        "prompt_tokens": completion.prompt_tokens,
-        "completion_tokens": completion.completion_tokens,
-        "logprob": completion.logprob,
-        "seed": completion.seed,
-        "heard_s": list(completion.heard_s),
-        "think_forced": completion.think_forced,
-    }
 
 
 def _summary(job: Job, mine: pl.DataFrame, total: int, seconds: float) -> dict[str, Any]:

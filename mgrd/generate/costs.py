@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from mgrd import tables
-from mgrd.engines import Completion, Engine, gpus_of, load_of
+from mgrd.engines import gpus_of, load_of
 
 METRICS = "metrics.json"
 """In the folder of the parts."""
@@ -36,7 +36,7 @@ def metrics_of(writer: str) -> str:
 class Meter:
     """Tokens per second now and overall, what the engine is busy with, and the time left."""
 
-    def __init__(self, samples: int, engine: Engine) -> None:
+    def __init__(self, samples: int, engine: object) -> None:
         """Of a call that has `samples` to make; starts now, when the engine has loaded."""
         self.samples, self.engine = samples, engine
         self.done = self.tokens = 0
@@ -44,10 +44,10 @@ class Meter:
         self._marks = deque([(self.began, 0)])
         """When how many tokens were there; the first is the latest that is `NOW_S` old."""
 
-    def add(self, completion: Completion) -> None:
-        """One more sample is there."""
+    def add(self, tokens: int) -> None:
+        """One more sample is there, of so many tokens."""
         self.done += 1
-        self.tokens += completion.completion_tokens
+        self.tokens += tokens
         at = time.monotonic()
         if at - self._marks[-1][0] < 0.25 and len(self._marks) > 1:  # of one batch: there are not many marks
             self._marks[-1] = (self._marks[-1][0], self.tokens)
@@ -97,9 +97,9 @@ class Account:
         self.before = read(path)
         self._due = time.monotonic() + EVERY_S
 
-    def add(self, completion: Completion) -> None:
-        """One more sample is there; writes when it is time to."""
-        self.meter.add(completion)
+    def add(self, tokens: int) -> None:
+        """One more sample is there, of so many tokens; writes when it is time to."""
+        self.meter.add(tokens)
         if (since := time.monotonic()) >= self._due:
             self.write()
             took = time.monotonic() - since

@@ -1,0 +1,50 @@
+"""A job whose engine samples without a model and does what a question tells it; the workers import it too."""
+
+import os
+import time
+from pathlib import Path
+
+from mgrd.engines import Completion
+from mgrd.generate.job import Job
+
+
+class Engine:
+    """Echoes the seed; `die` ends the process, `die once` only the first time, `slow` takes a while."""
+
+    name, sr, window_s = "stub", 16000, 5.0
+
+    def sample(self, requests, sampling):
+        for request in requests:
+            for sample, seed in request.seeds.items():
+                self.obey(request.text)
+                yield Completion(request.key, sample, seed, f"<think>{seed}</think>yes", "stop", 5, 4, -1.5, (1.0,))
+
+    def obey(self, text):
+        if "die once" in text:
+            flag = Path(os.environ["MGRD_TEST_FLAGS"]) / "died"
+            if not flag.exists():
+                flag.touch()
+                os._exit(1)
+        elif "die" in text:
+            os._exit(1)
+        if "slow" in text:
+            time.sleep(0.05)
+        if "bug" in text:
+            raise ZeroDivisionError("a bug of the engine")
+
+    def close(self):
+        pass
+
+
+class StubJob(Job):
+    """A job with that engine."""
+
+    def open_engine(self):
+        return Engine()
+
+
+class BrokenJob(Job):
+    """A job whose engine cannot be opened: the process ends."""
+
+    def open_engine(self):
+        os._exit(1)
