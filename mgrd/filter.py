@@ -28,11 +28,12 @@ from mgrd.errors import InputError, SettingsError, Stopped
 from mgrd.matchers import decide, never_right
 from mgrd.options import Filter, Matcher
 from mgrd.progress import Story, stop
+from mgrd.questions.clips import is_clip
 from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, verified_claims
 from mgrd.sources import Source, audio_notes, open_traces
 from mgrd.traces import split
 from mgrd.verdicts import corrected
-from mgrd.workers import cores, pool, to_measure
+from mgrd.workers import Pool, cores, pool, to_measure
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -95,14 +96,20 @@ def filter_traces(
         _keep(found, out / FILE, story)
     folder = out / "judged"
     todo, needed = _todo(folder, source, story)
-    sounds = measured(source, needed, table, options.workers, story)
+    processes: Pool = pool
+    workers = options.workers
+    if options.ray is not None:
+        from mgrd.cluster import tasks
+
+        processes, workers = tasks.pool_of(options.ray), workers or tasks.cores(options.ray)
+    sounds = measured(source, needed, table, workers, story, processes)
     _warn_never_right(source, todo, options.matcher, story)
     asked = _ask(source, todo, out, panel, story)
     made = 0
     with story.steps("Judging", sum(todo.values()), "traces") as done:
         parts = _parts_heard(source, todo, sounds, table, asked, out)
-        count = min(options.workers or cores(), len(todo))
-        for name, judged in _judge_parts(parts, count, checks, book, calibration, options.matcher):
+        count = min(workers or cores(), len(todo))
+        for name, judged in _judge_parts(parts, count, checks, book, calibration, options.matcher, processes):
             if panel.extractor:  # first: what is judged is not judged again
                 told = judged.select("trace_id", "lines").explode("lines").drop_nulls().unnest("lines")
                 tables.write_table(told, out / LINES / name, extractor.LINES)
@@ -235,19 +242,21 @@ def _check_unchanged(row: dict[str, Any], heard: Heard) -> None:
             raise InputError(f"{given}: changed after trace {row['trace_id']} was sampled from it; restore the clip")
 
 
-def measured(source: Source, given: Sequence[str], table: Path, workers: int | None, story: Story) -> Sounds:
+def measured(
+    source: Source, given: Sequence[str], table: Path, workers: int | None, story: Story, processes: Pool = pool
+) -> Sounds:
     """Measure every distinct clip once, by its path as given; what `table` holds already is not measured again."""
     from mgrd.audio.cache import measure_files
 
     paths = {name: source.clip(name) for name in given}
-    if paths and not any(path.is_file() for path in paths.values()):
+    if paths and not any(is_clip(path) for path in paths.values()):
         name, path = next(iter(paths.items()))
         count = f"none of the {len(paths):,} clips is there"
         raise InputError(f"{count}, e.g. {name} at {path}; name their folder with --audio-root")
     files = sorted(set(paths.values()))
     found: dict[Path, str | InputError] = {}
     with story.steps("Measuring", len(files), "clips") as done:
-        for path, sound in measure_files(files, table, workers=to_measure(len(files), workers)):
+        for path, sound in measure_files(files, table, workers=to_measure(len(files), workers), processes=processes):
             _check_stop()
             found[path] = sound
             done(1)
@@ -380,6 +389,7 @@ def _judge_parts(
     book: Book,
     calibration: Calibration | None,
     matcher: Matcher,
+    processes: Pool,
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """Judged parts in order, in this process or by `count` others that are never more than two parts each ahead."""
     if count <= 1:
@@ -387,7 +397,8 @@ def _judge_parts(
             _check_stop()
             yield name, judge_rows(frame, heard, checks, calibration, said, matcher)
         return
-    with pool(count, _start_worker, book) as workers:
+    mine = [path.absolute() for path in book[0]]  # a process of a cluster works in another folder
+    with processes(count, _start_worker, (mine, *book[1:])) as workers:
         ahead: deque[tuple[str, Future[pl.DataFrame]]] = deque()
         for name, frame, heard, said in parts:
             _check_stop()

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 from mgrd.errors import MgrdError, Stopped
 from mgrd.progress import stop
@@ -50,6 +50,22 @@ class _Processes(ProcessPoolExecutor):
             return super().submit(work, *given, **named)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Submits(Protocol):
+    """What takes work for a process: an executor of this machine, or a cluster (mgrd.cluster.tasks)."""
+
+    def submit(self, work: Callable[..., Any], /, *given: Any) -> Future[Any]:
+        """Have `work(*given)` done; what it raises is raised by the future's `result()`."""
+        ...
+
+
+class Pool(Protocol):
+    """How processes are had: `pool` of this module, or a cluster's."""
+
+    def __call__(self, count: int, start: Callable[..., None], *given: Any) -> AbstractContextManager[Submits]:
+        """`count` processes, each of which calls `start(*given)` first."""
+        ...
 
 
 @contextmanager

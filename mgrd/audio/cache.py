@@ -26,7 +26,7 @@ from mgrd.audio.load import survey
 from mgrd.audio.measure import EXTRACTOR, Figure, Measurements, Segment, by_name, measure_file
 from mgrd.errors import InputError
 from mgrd.tables import atomic, parts, rows_of, write_table
-from mgrd.workers import pool
+from mgrd.workers import Pool, pool
 
 MEASUREMENTS: dict[str, pl.DataType] = {
     "audio_sha": pl.String(),
@@ -93,20 +93,22 @@ def read_figures(path: Path, shas: Collection[str]) -> Iterator[Measurements]:
     return (from_row(row | {"tracks": []}) for row in rows_of(rows))
 
 
-def measure_files(paths: Iterable[Path], table: Path, workers: int = 1) -> Iterator[tuple[Path, Sound]]:
+def measure_files(
+    paths: Iterable[Path], table: Path, workers: int = 1, processes: Pool = pool
+) -> Iterator[tuple[Path, Sound]]:
     """Measure clips, those in the table excepted, and yield (path, audio_sha) in the order of the paths.
 
     A clip that cannot be read or measured is its InputError, not an exception; where the code failed on it is logged.
-    `workers` processes of one thread each; with 1 the
-    work is done in this process. The table is complete when the iterator ends or is closed; what a killed process
-    had measured is found again. Rows of other extractors go when something is added.
+    `workers` processes of one thread each, had from `processes`; with 1 the work is done in this process. The table is
+    complete when the iterator ends or is closed; what a killed process had measured is found again. Rows of other
+    extractors go when something is added.
     """
     spill = table.with_suffix(".parts")
     _append(spill, table)
     known = _shas(table)
     fresh: list[Measurements] = []
     try:
-        for path, answer in _answers(paths, frozenset(known), workers):
+        for path, answer in _answers(paths, frozenset(known), workers, processes):
             if not isinstance(answer, Measurements):
                 for note in getattr(answer, "__notes__", ()):
                     _log.info("%s\n%s", answer, note)
@@ -165,15 +167,17 @@ def _scan(found: Sequence[Path]) -> pl.LazyFrame:
     return pl.concat(frames).filter(pl.col("extractor") == EXTRACTOR)
 
 
-def _answers(paths: Iterable[Path], known: frozenset[str], workers: int) -> Iterator[tuple[Path, Answer | str]]:
+def _answers(
+    paths: Iterable[Path], known: frozenset[str], workers: int, processes: Pool
+) -> Iterator[tuple[Path, Answer | str]]:
     """Each path with its measurements, its error, or the sha under which it is known."""
     if workers <= 1:
         yield from ((path, _answer(path, known)) for path in paths)
         return
     waiting: deque[tuple[Path, Future[Answer | str]]] = deque()
-    with _one_thread_each(), pool(workers, _start, known) as processes:
+    with _one_thread_each(), processes(workers, _start, known) as running:
         for path in paths:
-            waiting.append((path, processes.submit(_answer_known, path)))
+            waiting.append((path, running.submit(_answer_known, path)))
             if len(waiting) >= 4 * workers:  # enough to keep all busy, few enough that results do not pile up
                 yield waiting[0][0], waiting.popleft()[1].result()
         while waiting:

@@ -11,7 +11,8 @@ import queue
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import mgrd
@@ -158,7 +159,7 @@ def rows(
     is_batched = (options.engine or engines.default_engine()) == "transformers"
     plan = Plan(wanted, cluster.workers, 2 * options.batch * options.samples if is_batched else AHEAD)
     expected = mgrd.__version__, engines.model_identity(options.engine, job.model)
-    team = _Team(ray, job, cluster.resources, (job, ray.put(swapped), expected))
+    team = _Team(ray, job, cluster.resources, (_anywhere(job), ray.put(swapped), expected))
     count = min(cluster.workers, plan.questions)
     story.note(f"--ray {options.ray}: {count} workers, each with {_told(cluster.resources)}")
     try:
@@ -168,6 +169,15 @@ def rows(
     finally:
         for worker in team.workers.values():
             ray.kill(worker.handle)
+
+
+def _anywhere(job: Job) -> Job:
+    """The job with absolute paths: a worker runs in another folder."""
+    options = job.options
+    if options.prompt not in ("plain", "grounded"):
+        options = replace(options, prompt=str(Path(options.prompt).absolute()))
+    model = job.model if options.engine == "server" else Path(job.model).absolute()
+    return replace(job, out=job.out.absolute(), model=model, options=options)
 
 
 def _told(resources: dict[str, float]) -> str:
@@ -237,7 +247,7 @@ def _take(team: _Team, worker: _Worker, plan: Plan, shas: dict[str, str], story:
             worker.lost, worker.is_new = 0, True
             if plan.deliver(worker.number, row["question_id"], row["sample"]):
                 _check_unchanged(row, shas)
-                yield row
+                yield row | {"model": str(team.job.model)}  # as it was given
     except ray.exceptions.RayTaskError as error:
         raise cause(error) from None
     except ray.exceptions.RayError as error:
