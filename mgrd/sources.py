@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from mgrd import folders, tables
+from mgrd import folders, tables, urls
 from mgrd.errors import InputError
 from mgrd.questions.clips import resolve_audio
 from mgrd.questions.published import layout_of
@@ -64,13 +64,15 @@ def audio_notes(folder: Path, base: Path, audio_out: Path) -> dict[str, str]:
     here = folder.resolve()
     # not resolved itself: the `audio` of a round is a link into its run
     embedded = audio_out.parent.resolve() / audio_out.name
-    return {"audio_root": os.path.relpath(base.resolve(), here), "audio_out": os.path.relpath(embedded, here)}
+    root = urls.text(base) if urls.is_url(base) else os.path.relpath(base.resolve(), here)
+    return {"audio_root": root, "audio_out": os.path.relpath(embedded, here)}
 
 
 def noted_audio(folder: Path, entry: Mapping[str, Any]) -> tuple[Path | None, Path]:
     """What audio paths are relative to (None: not noted), and where embedded clips lie, as `audio_notes` noted it."""
     here = folder.resolve()
-    base = Path(os.path.normpath(here / entry["audio_root"])) if "audio_root" in entry else None
+    noted = Path(entry["audio_root"]) if "audio_root" in entry else None
+    base = noted if noted is None or urls.is_url(noted) else Path(os.path.normpath(here / noted))
     return base, Path(os.path.normpath(here / entry.get("audio_out", "audio")))
 
 

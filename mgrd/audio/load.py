@@ -21,6 +21,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mgrd import urls
 from mgrd.errors import InputError
 
 Samples: TypeAlias = NDArray[np.float32]
@@ -144,6 +145,8 @@ def open_stream(source: Source, name: str | None = None) -> Iterator[Stream]:
     import soundfile
 
     name = _name(source, name)
+    if isinstance(source, Path) and urls.is_url(source):
+        source = urls.read(source)
     if isinstance(source, Path):
         if not source.exists():
             raise InputError(f"{name}: no such audio file")

@@ -18,6 +18,7 @@ from typing import Annotated, Any, get_args, get_origin
 import typer
 
 from mgrd import options as opts
+from mgrd import urls
 from mgrd.errors import EXIT_CANNOT, EXIT_INTERRUPTED, MgrdError, MisusedError
 from mgrd.progress import stop
 from mgrd.terminal import safe
@@ -140,9 +141,13 @@ class _exit_codes:  # noqa: N801  (reads as a phrase: `with _exit_codes()`)
 def _check_folders(given: dict[str, Any]) -> None:
     """Refuse a folder to read that is none, and a folder to write that cannot be one, before any work."""
     for flag, folder in (("--audio-root", given.get("audio_root")), ("--rules", _rules_of(given))):
-        if folder is not None and not Path(folder).is_dir():
+        if folder is not None and flag == "--audio-root" and urls.is_url(Path(folder)):
+            urls.check(Path(folder), flag)
+        elif folder is not None and not Path(folder).is_dir():
             raise MisusedError(f"{flag} {folder}: no such folder")
     if out := given.get("out"):
+        if urls.is_url(out):
+            raise MisusedError("-o: must be a folder here, not a URL; clips may lie at one, --audio-root s3://...")
         above = next(path for path in (out, *out.absolute().parents) if path.exists())
         if not above.is_dir():
             raise MisusedError(f"-o {out}: {above} is a file; give a folder")

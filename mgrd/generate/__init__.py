@@ -26,6 +26,7 @@ from mgrd.generate.seen import Seen
 from mgrd.options import Generate, mapping
 from mgrd.progress import Story, stop
 from mgrd.questions import audio_base, count_questions, fingerprint, read_questions
+from mgrd.questions.clips import absolute
 from mgrd.sources import audio_notes
 
 
@@ -59,7 +60,7 @@ def generate(
     asked = read_questions(
         questions, audio_root=audio_root, mapping=names, audio_out=out / "audio", limit=options.limit
     )
-    job = Job(out, model, options, round_number, audio_base(questions, audio_root).resolve(), shard)
+    job = Job(out, model, options, round_number, absolute(audio_base(questions, audio_root)), shard)
     made_with, notes = job.identity(asked), audio_notes(out, job.base, out / "audio") | {"questions": questions}
     if only_these:
         made_with["questions"] = fingerprint(asked)

@@ -27,6 +27,7 @@ from mgrd.generate.ledger import read_ledger
 from mgrd.options import Generate, mapping
 from mgrd.progress import Story
 from mgrd.questions import audio_base, read_questions, resolve_audio
+from mgrd.questions.clips import absolute
 
 COUNTED = 32
 """Questions whose prompts are counted, spread over all: the others are taken to be as long on average."""
@@ -56,7 +57,7 @@ def dry_run(
             audio_out=Path(embedded),
             limit=options.limit,
         )
-        job = Job(out, model, options, round_number, audio_base(questions, audio_root).resolve())
+        job = Job(out, model, options, round_number, absolute(audio_base(questions, audio_root)))
         rows = list(tables.rows_of(asked))
         clips = {given: resolve_audio(given, job.base, Path(embedded)) for row in rows for given in row["audio"]}
         lengths = _lengths(clips, story or Story())

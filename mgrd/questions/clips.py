@@ -13,6 +13,7 @@ import stat
 from functools import lru_cache
 from pathlib import Path
 
+from mgrd import urls
 from mgrd.errors import InputError, MgrdError
 from mgrd.tables import atomic
 
@@ -60,12 +61,21 @@ def _tops(base: Path, here: Path) -> tuple[str, str]:
     An absolute path may name it either way, if there is a link in it. Asked once for each of a hundred thousand clips,
     so it is text and remembered for as long as the working folder is the same.
     """
+    if urls.is_url(base):
+        return f"{base}/", f"{base}/"
     typed = os.path.normpath(here / base)
     return f"{base.resolve()}/".replace("//", "/"), f"{typed}/".replace("//", "/")
 
 
+def absolute(base: Path) -> Path:
+    """The folder as it really is; a URL is that already."""
+    return base if urls.is_url(base) else base.resolve()
+
+
 def is_clip(path: Path) -> bool:
     """Whether there is a file to open; a folder, a device and a name that no system allows are none."""
+    if urls.is_url(path):
+        return urls.is_file(path)
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):  # ValueError: a NUL in the name
