@@ -107,3 +107,30 @@ def test_filter_judges_traces_of_clips_at_a_url(clips, tmp_path):
     assert tables.read_table(tmp_path / "out" / "judged", tables.JUDGED)["audio_sha"].to_list() == [
         [load(tmp_path / "a.wav", "a").sha]
     ]
+
+
+@pytest.fixture
+def bucket(tmp_path, monkeypatch):
+    """A clip in a bucket of an S3 server on this machine."""
+    server = pytest.importorskip("moto.server", reason="no local S3 server: pip install 'moto[server]' s3fs")
+    pytest.importorskip("s3fs")
+    running = server.ThreadedMotoServer(port=0)
+    running.start()
+    host, port = running.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    sf.write(tmp_path / "a.wav", 0.3 * np.sin(np.arange(16000) / 10), 16000)
+    s3 = fsspec.filesystem("s3")
+    s3.mkdir("clips")
+    s3.put_file(str(tmp_path / "a.wav"), "clips/sub/a.wav")
+    yield Path("s3://clips")
+    running.stop()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_clip_in_a_bucket_is_the_clip_of_the_file(bucket, tmp_path):
+    there = resolve_audio("sub/a.wav", bucket)
+
+    assert (is_clip(there), is_clip(bucket / "b.wav"), is_clip(Path("s3://nowhere/a.wav"))) == (True, False, False)
+    assert load(there, "a").sha == load(tmp_path / "a.wav", "a").sha

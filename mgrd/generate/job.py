@@ -47,9 +47,7 @@ def check_shard(options: Generate, *, overwrite: bool) -> Shard:
             "--overwrite: not with --shard, it would set aside what the other shards make; rename the -o"
         )
     if options.data_parallel > 1 and options.ray is not None:
-        raise MisusedError(
-            "--data-parallel: a process for each GPU of one machine; --ray has workers for all of a cluster's"
-        )
+        raise MisusedError("--data-parallel: is for one machine; --ray has a worker for each GPU of a cluster")
     if options.data_parallel > 1 and options.engine == "server":
         raise MisusedError("--data-parallel: a server spreads its work itself; raise --concurrency")
     return shards.parse(options.shard) if options.shard else WHOLE

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-NODE = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20}
+from stub_job import NODE
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,9 @@ from pathlib import Path
 from mgrd.engines import Completion
 from mgrd.generate.job import Job
 
+NODE = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20}
+"""What each node of the tests' cluster has."""
+
 
 class Engine:
     """Echoes the seed; `die` ends the process, `die once` only the first time, `slow` takes a while."""

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from mgrd.cluster import shares
 from mgrd.cluster.plan import MOST_LOSSES, Plan
-from mgrd.errors import MgrdError
+from mgrd.errors import MgrdError, MisusedError
+from mgrd.generate.job import check_shard
+from mgrd.options import Generate
 
 
 def wanted(count, samples=2):
@@ -104,3 +106,8 @@ def test_the_cluster_s_resources_say_how_many_workers_there_are(resources, gpus,
 def test_a_cluster_without_room_for_a_worker_is_an_error():
     with pytest.raises(MgrdError, match="has 8 cores and 1 GPUs, too few for a worker of 2 GPUs"):
         shares({"CPU": 8, "GPU": 1}, 2)
+
+
+def test_a_cluster_s_workers_are_not_those_of_one_machine():
+    with pytest.raises(MisusedError, match="--data-parallel: is for one machine"):
+        check_shard(Generate(ray="auto", data_parallel=2), overwrite=False)

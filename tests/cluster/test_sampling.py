@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile as sf
-from conftest import NODE
-from stub_job import BrokenJob, StubJob
+from stub_job import NODE, BrokenJob, StubJob
 
 from mgrd import tables
 from mgrd.cluster import connected, sampling
