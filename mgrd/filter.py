@@ -33,7 +33,7 @@ from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, ver
 from mgrd.sources import Source, audio_notes, open_traces
 from mgrd.traces import split
 from mgrd.verdicts import corrected
-from mgrd.workers import Pool, cores, pool, to_measure
+from mgrd.workers import Pool, chosen_pool, cores, pool, to_measure
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -96,12 +96,7 @@ def filter_traces(
         _keep(found, out / FILE, story)
     folder = out / "judged"
     todo, needed = _todo(folder, source, story)
-    processes: Pool = pool
-    workers = options.workers
-    if options.ray is not None:
-        from mgrd.cluster import tasks
-
-        processes, workers = tasks.pool_of(options.ray), workers or tasks.cores(options.ray)
+    processes, workers = chosen_pool(options.ray, options.workers)
     sounds = measured(source, needed, table, workers, story, processes)
     _warn_never_right(source, todo, options.matcher, story)
     asked = _ask(source, todo, out, panel, story)

@@ -90,6 +90,15 @@ def pool(count: int, start: Callable[..., None], *given: Any) -> Iterator[Proces
         found.shutdown(wait=True, cancel_futures=True)
 
 
+def chosen_pool(ray: str | None, workers: int | None) -> tuple[Pool, int | None]:
+    """Where processes are had, and how many: on this machine, or on the Ray cluster at an address, by default all."""
+    if ray is None:
+        return pool, workers
+    from mgrd.cluster import tasks
+
+    return tasks.pool_of(ray), workers or tasks.cores(ray)
+
+
 def _start(start: Callable[..., None], given: tuple[Any, ...]) -> None:
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
