@@ -82,10 +82,10 @@ def generate(
         locks.share(out)
         parallel.sample(job, questions, audio_root, only_these=only_these, story=story)
     elif total:
-        folders.sign(job.folder, job.writer, made_with)
         swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
         loading = time.monotonic()
         with _rows(job, wanted, ledger.shas, swapped, story) as (rows, made_by):
+            folders.sign(job.folder, job.writer, made_with)
             meter = costs.Meter(total, made_by)
             account = costs.Account(job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading)
             _write(job, rows, seen, ledger.shas, account, story)
