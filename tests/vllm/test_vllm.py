@@ -166,7 +166,7 @@ def test_questions_are_read_lazily_and_a_stopped_reader_leaves_the_engine_free(v
     samples.close()
 
     assert len(read) <= 3 * vllm.slots
-    assert not vllm.llm.llm_engine.has_unfinished_requests()
+    assert not vllm.core.engine.has_unfinished_requests()
 
 
 def test_mgrd_generate_samples_with_vllm_and_goes_on_where_it_stopped(tmp_path):
