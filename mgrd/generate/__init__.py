@@ -17,7 +17,7 @@ import polars as pl
 from mgrd import folders, prompts, tables, traces
 from mgrd.engines import Completion, Engine, Request, Sampling
 from mgrd.errors import InputError, MgrdError, Stopped
-from mgrd.generate import costs, estimate, hearing
+from mgrd.generate import ahead, costs, estimate, hearing
 from mgrd.generate.clips import ChangedClipError, Clips, swaps
 from mgrd.generate.job import Job, Wanted, check_engine
 from mgrd.generate.ledger import Ledger
@@ -99,11 +99,12 @@ def _sample(job: Job, engine: Engine, wanted: Wanted, clips: Clips, account: cos
     """The user's turns that are not the prompt alone."""
 
     def requests() -> Iterator[Request]:
-        for row, seeds in wanted:
+        hearings = ahead.hearings(clips, (row for row, _ in wanted), len(wanted))
+        for (row, seeds), hear in zip(wanted, hearings, strict=True):
             if stop:
                 return
             try:
-                heard = clips.of(row)
+                heard = hear()
             except InputError as error:
                 if isinstance(error, ChangedClipError):
                     raise
