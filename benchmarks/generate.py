@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from page import show, write_section
 from times import where
 
-from mgrd import engines, prompts, tables
+from mgrd import engines, prompts
 from mgrd.audio.load import load
 from mgrd.engines import Request, Sampling, open_engine
 from mgrd.engines.chat import render_chat
@@ -62,20 +62,29 @@ def asked(options: Generate, sr: int) -> list[Request]:
     return found
 
 
-def by_mgrd(engine: Any, model: Path, options: Generate) -> tuple[int, float, list[str]]:
-    """Tokens, seconds and completions of `mgrd generate`, with the engine loaded."""
+def by_mgrd(engine: Any, model: Path, options: Generate, cached: list[tuple[int, int]]) -> tuple[int, float]:
+    """Tokens and seconds of `mgrd generate`, with the engine loaded.
+
+    `cached` is given, for every sample, how many of its prompt's tokens came from the prefix cache, and all of them.
+    """
     opened = engines.open_engine
     engines.open_engine = lambda *_, **__: engine
     close, engine.close = engine.close, lambda: None
+    completion = engine._completion
+
+    def counted(*of: Any) -> Any:
+        if of[-1].output is not None:
+            cached.append((of[-1].output.num_cached_tokens or 0, len(of[-1].output.prompt_token_ids)))
+        return completion(*of)
+
+    engine._completion = counted
     try:
         with tempfile.TemporaryDirectory(prefix="mgrd-bench-") as out:
             began = time.perf_counter()
             made = generate(str(QUESTIONS), Path(out), model, options, story=Story(quiet=True))
-            seconds = time.perf_counter() - began
-            rows = tables.read_table(Path(out) / "traces", tables.TRACES, ["trace_id", "completion"]).sort("trace_id")
-            return made["tokens"], seconds, rows.get_column("completion").to_list()
+            return made["tokens"], time.perf_counter() - began
     finally:
-        engines.open_engine, engine.close = opened, close
+        engines.open_engine, engine.close, engine._completion = opened, close, completion
 
 
 def bare(core: Apart, engine: Any, requests: list[Request], options: Generate) -> tuple[int, float]:
@@ -148,10 +157,11 @@ def measure(given: argparse.Namespace, told: Callable[[str], None]) -> list[str]
     beside = engine.core if isinstance(engine.core, Apart) else Apart(engine.settings)
     requests = asked(options, engine.sr)
     rates: dict[str, list[float]] = {"mgrd": [], "bare": [], "a question at a time": []}
+    cached: list[tuple[int, int]] = []
     for turn in range(given.pairs + 1):
         done: dict[str, tuple[int, float]] = {}
         ways: dict[str, Callable[[], Any]] = {
-            "mgrd": lambda: by_mgrd(engine, given.model, options)[:2],
+            "mgrd": lambda: by_mgrd(engine, given.model, options, cached),
             "bare": lambda: bare(beside, engine, requests, options),
             "a question at a time": lambda: one_at_a_time(engine, requests, options),
         }
@@ -182,7 +192,8 @@ def measure(given: argparse.Namespace, told: Callable[[str], None]) -> list[str]
             ["", ""] if way == "mgrd" else [f"{statistics.median(ratio):.2f}", f"{min(ratio):.2f} to {max(ratio):.2f}"]
         )
         lines.append(f"| {' | '.join([way, f'{statistics.median(of):,.0f}', *cells])} |")
-    return lines
+    share = sum(one for one, _ in cached) / sum(whole for _, whole in cached)
+    return [*lines, "", f"Of the prompts' tokens, {share:.0%} came from the prefix cache."]
 
 
 def device() -> str:

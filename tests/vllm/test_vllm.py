@@ -5,7 +5,9 @@ half a minute to start, so the tests share one. MGRD_TEST_MODEL names another au
 """
 
 import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -167,6 +169,26 @@ def test_questions_are_read_lazily_and_a_stopped_reader_leaves_the_engine_free(v
 
     assert len(read) <= 3 * vllm.slots
     assert not vllm.core.engine.has_unfinished_requests()
+
+
+def test_a_killed_engine_process_is_replaced_and_every_sample_is_what_it_would_have_been(vllm, asked, monkeypatch):
+    asked = wanting(asked[:4], {sample: 90 + sample for sample in range(40)})
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
+    apart = open_engine("vllm", MODEL)
+    slots, before = apart.slots, set(multiprocessing.active_children())
+    done = []
+    for one in apart.sample(iter(asked), SAMPLED):
+        if not done:
+            for process in before:
+                os.kill(process.pid, signal.SIGKILL)
+        done.append(one)
+    apart.close()
+
+    assert before
+    assert apart.slots == slots // 2
+    assert sorted((one.key, one.sample, one.text, one.error) for one in done) == sorted(
+        (key, sample, one.text, None) for (key, sample), one in sampled(vllm, asked, SAMPLED).items()
+    )
 
 
 def test_mgrd_generate_samples_with_vllm_and_goes_on_where_it_stopped(tmp_path):

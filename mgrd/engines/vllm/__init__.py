@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mgrd.engines import Completion, FinishReason, Request, Sampling
-from mgrd.engines.chat import render_chat, sampling_rate, window_s
+from mgrd.engines.chat import places_audio, render_chat, sampling_rate, window_s
 from mgrd.engines.vllm import arguments
 from mgrd.engines.vllm.cores import Answer, Apart, Core, InProcess, Lost
 from mgrd.errors import InputError, MgrdError, Stopped
@@ -81,7 +81,7 @@ class VllmEngine:
         self.processor = (
             load_text_processor(model) if is_text else load_processor(model, trust_remote_code=trust_remote_code)
         )
-        if not is_text and render_chat(self.processor, "", 1) == render_chat(self.processor, "", 0):
+        if not is_text and not places_audio(self.processor):
             raise InputError(f"{model}: its chat template ignores audio; give it one that places an audio part")
 
         warnings.filterwarnings("ignore", module=r"vllm\.")  # about its own imports, for its makers
