@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mgrd.engines import Completion, FinishReason, Request, Sampling
+from mgrd.engines import Completion, FinishReason, Load, Request, Sampling
 from mgrd.engines.chat import places_audio, render_chat, sampling_rate, window_s
 from mgrd.engines.vllm import arguments
 from mgrd.engines.vllm.cores import Answer, Apart, Core, InProcess, Lost
@@ -114,6 +114,8 @@ class VllmEngine:
         self.sr = sampling_rate(self.processor)
         self.window_s = window_s(self.processor)
         self.slots = int(self.core.config.scheduler_config.max_num_seqs)
+        self.gpus = 0 if on_cpu else tensor_parallel
+        self.load = Load()
         self._names = map(str, itertools.count())
 
     def sample(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
@@ -134,6 +136,7 @@ class VllmEngine:
                     if (request := again.popleft() if again else next(queue, None)) is None:
                         break
                     running |= self._admit(request, sampling)
+                self.load = Load(min(len(running), self.slots), max(len(running) - self.slots, 0))
                 if not running:
                     return
                 try:
