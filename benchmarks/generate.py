@@ -13,7 +13,7 @@ each; the ratios are of what ran one after the other, and their median is told.
 - *a question at a time*: the next question is admitted when all samples of the last have ended, as a loop over
   `LLM.generate` does; clips decoded before, nothing written.
 
-What it does not measure: loading a model, a slow disk, several GPUs.
+What it does not measure: loading a model and the canary that follows (both once a job), a slow disk, several GPUs.
 """
 
 from __future__ import annotations
@@ -148,6 +148,7 @@ def measure(given: argparse.Namespace, told: Callable[[str], None]) -> list[str]
         samples=given.samples,
         limit=given.questions,
         max_tokens=given.max_tokens,
+        no_canary=True,
         engine="vllm",
         vllm=given.vllm,
         gpu_memory=given.gpu_memory,
