@@ -44,6 +44,11 @@ HOW_IT_RUNS = {
     "batch",
     "data_parallel",
     "grace",
+    "tensor_parallel",
+    "gpu_memory",
+    "max_model_len",
+    "vllm",
+    "trust_remote_code",
     "max_failed",
     "retry_failed",
     "recheck",
@@ -104,8 +109,8 @@ def read_config(path: Path) -> Config:
         raise MisusedError(f"{path}: cannot be read as a config ({error.strerror}); give a TOML file") from error
     except ValueError as error:
         raise MisusedError(f"{path}: is not TOML: {error}") from error
-    if unknown := sorted(content.keys() - TABLES.keys()):
-        raise MisusedError(f"{path}: unknown table {', '.join(unknown)}; it knows {', '.join(TABLES)}")
+    if unknown := sorted(content.keys() - TABLES.keys() - {"vllm"}):
+        raise MisusedError(f"{path}: unknown table {', '.join(unknown)}; it knows {', '.join(TABLES)}, vllm")
     if strays := [name for name, table in content.items() if not isinstance(table, dict)]:
         raise MisusedError(f"{path}: {strays[0]} must be a table, [{strays[0]}]")
     found = {name: dict(content.get(name, {})) for name in TABLES}
@@ -118,6 +123,15 @@ def read_config(path: Path) -> Config:
     }
     for table in ("generate", "eval"):
         options.mapping(parsed[table].map)
+        parsed[table] = dataclasses.replace(
+            parsed[table], vllm=[*_engine_arguments(content.get("vllm", {})), *parsed[table].vllm]
+        )
+        if parsed[table].lora is not None:
+            raise MisusedError(
+                f"{path}: [{table}] lora: a run samples from what its last round has trained; merge the adapter into "
+                "[run] model"
+            )
+        engines.check_vllm(parsed[table])
         if parsed[table].engine == "server":
             raise MisusedError(
                 f"{path}: [{table}] engine = 'server': a server does not sample from what a round has trained; "
@@ -170,6 +184,11 @@ def check_flags(checks: Mapping[str, Mapping[str, Any]]) -> list[str]:
         for key, value in chosen.items()
         for word in ("--check-option", f"{name}.{key}={json.dumps(value)}")
     ]
+
+
+def _engine_arguments(table: Mapping[str, Any]) -> list[str]:
+    """[vllm] as `--vllm KEY=VALUE`, values as JSON."""
+    return [f"{key}={json.dumps(value)}" for key, value in table.items()]
 
 
 _BY_CONTENT = ("questions", "map", "calibration", "extractor_model", "blind", "judge")

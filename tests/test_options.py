@@ -92,7 +92,7 @@ def test_a_command_line_is_held_to_the_same_ranges():
 def test_the_identity_is_what_was_asked_and_not_how_it_ran():
     assert identity(Generate(samples=3, batch=4, engine="vllm")) == identity(Generate())
     assert set(identity(Generate())) == {
-        "temperature", "top_p", "max_tokens", "think_budget", "seed", "prompt", "control", "long_clips",
+        "temperature", "top_p", "max_tokens", "think_budget", "seed", "prompt", "control", "long_clips", "dtype",
     }  # fmt: skip
 
 

@@ -485,6 +485,12 @@ def test_overwrite_sets_the_rounds_aside_and_starts_again(home):
         ({"filter": {"checks": {"length": {"absent": 1}}}}, r"\[filter\]: .*has no option absent"),
         ({"filter": {"checks": 3}}, r"checks must be tables"),
         ({"generate": {"map": ["question"]}}, r"--map question: write OURS=THEIRS"),
+        ({"vllm": {"dtype": "half"}}, r"--vllm dtype=\"half\": has an option of its own, --dtype"),
+        ({"eval": {"dtype": "float16", "engine": "transformers"}}, r"--dtype: goes with --engine vllm"),
+        (
+            {"generate": {"lora": "start", "engine": "vllm"}},
+            r"\[generate\] lora: .* merge the adapter into \[run\] model",
+        ),
     ],
 )
 def test_what_is_wrong_with_the_config_is_said_before_any_work(home, changed, message):
@@ -516,6 +522,16 @@ def test_paths_of_a_config_are_relative_to_its_folder(home, monkeypatch):
     assert Path(made.eval.questions).samefile(home / "heldout.jsonl")
     assert made.identity["filter.rules"] is None
     assert str(home) not in json.dumps(made.identity)
+
+
+def test_the_table_of_vllms_own_arguments_is_of_every_stage_that_samples_and_makes_no_other_run(home):
+    without = read_config(home / "config.toml").identity
+    configure(home, vllm={"max_num_seqs": 4, "kv_cache_dtype": "fp8"}, eval={"vllm": ["max_num_seqs=8"]})
+    made = read_config(home / "config.toml")
+
+    assert made.generate.vllm == ["max_num_seqs=4", 'kv_cache_dtype="fp8"']
+    assert made.eval.vllm == [*made.generate.vllm, "max_num_seqs=8"]
+    assert made.identity == without
 
 
 def test_every_command_of_a_plan_is_one_that_the_command_line_accepts(home):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgrd.errors import MisusedError
+from mgrd.options import Generate
 
 FinishReason = Literal["stop", "length", "abort", "error"]
 
@@ -134,6 +135,32 @@ def check_server(engine: str | None, url: str | None, flag: str = "") -> None:
     from mgrd.engines.endpoint import address
 
     address(url, f"{flag}url")
+
+
+def check_vllm(options: Generate) -> None:
+    """Raise MisusedError for options of the vllm engine that cannot be, or that another engine would ignore."""
+    from mgrd.engines.vllm.arguments import pairs
+
+    pairs(options.vllm)
+    if (options.engine or default_engine()) != "vllm":
+        for name in ("dtype", "lora"):  # a sample would not be what it is said to be
+            if getattr(options, name) is not None:
+                raise MisusedError(f"--{name}: goes with --engine vllm")
+    if options.lora is not None and not Path(options.lora).is_dir():
+        raise MisusedError(f"--lora {options.lora}: no such folder")
+
+
+def vllm_settings(options: Generate) -> dict[str, Any]:
+    """What the vllm engine is opened with."""
+    return {
+        "gpu_memory": options.gpu_memory,
+        "max_model_len": options.max_model_len,
+        "tensor_parallel": options.tensor_parallel,
+        "dtype": options.dtype,
+        "lora": Path(options.lora) if options.lora else None,
+        "more": options.vllm,
+        "trust_remote_code": options.trust_remote_code,
+    }
 
 
 def model_identity(engine: str | None, model: str | Path) -> str:

@@ -5,6 +5,7 @@ Shared by the engines and by `distill`, so that a model is sampled and trained o
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 
@@ -15,6 +16,16 @@ def render_chat(processor: Any, text: str, n_audio: int) -> str:
         [{"role": "user", "content": parts}], add_generation_prompt=True, tokenize=False
     )
     return prompt
+
+
+def places_audio(processor: Any) -> bool:
+    """Whether the model's own template has a place for audio; some know messages of text alone, and fail on parts."""
+    from jinja2 import TemplateError
+
+    try:
+        return render_chat(processor, "", 1) != render_chat(processor, "", 0)
+    except (TemplateError, TypeError):
+        return False
 
 
 def opens_think(prompt: str) -> bool:
@@ -28,9 +39,16 @@ def sampling_rate(processor: Any) -> int:
 
 
 def window_s(processor: Any) -> float:
-    """The longest clip that the feature extractor hears whole, in seconds; infinite when it has no fixed window."""
+    """The longest clip that the feature extractor hears whole, in seconds; infinite when it has no fixed window.
+
+    Whisper's kind has `n_samples`; others (Gemma 3n) cut at a default of their call, silently.
+    """
     if hasattr(processor, "max_audio_len"):  # Audio Flamingo 3 hears one window of its extractor after the other
         return float(processor.max_audio_len)
     extractor = processor.feature_extractor  # None for a text model
     samples = getattr(extractor, "n_samples", None)
+    if samples is None and callable(extractor):
+        defaults = {name: one.default for name, one in inspect.signature(extractor.__call__).parameters.items()}
+        cut_at = defaults.get("max_length")
+        samples = cut_at if defaults.get("truncation") is True and isinstance(cut_at, int) else None
     return samples / extractor.sampling_rate if samples else float("inf")

@@ -1,7 +1,7 @@
 """A model folder in, a loaded audio LM and its processor out; and a folder's fingerprint.
 
-Says in one line what is wrong with a folder that cannot be used. Reads safetensors only and never runs code that a
-model folder brings along. Knows nothing about sampling or training.
+Says in one line what is wrong with a folder that cannot be used. Reads safetensors only and runs code that a model
+folder brings along only where a caller says so. Knows nothing about sampling or training.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def load_weights(kind: Any, path: Path, config: Any, dtype: torch.dtype | Litera
     return model.eval()
 
 
-def check_model_folder(path: Path) -> Any:
+def check_model_folder(path: Path, *, trust_remote_code: bool = False) -> Any:
     """The config of a model folder whose files are all there; cheap, so that it can come before any other work."""
     from transformers import AutoConfig
 
     check_model_files(path)
     try:
-        return AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        return AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: transformers does not know this model ({_first_line(error)})") from error
 
@@ -84,13 +84,13 @@ def check_model_files(path: Path) -> None:
             raise InputError(f"{path}: the weight file {name} is missing; was the folder copied whole?")
 
 
-def load_processor(path: Path) -> Any:
+def load_processor(path: Path, *, trust_remote_code: bool = False) -> Any:
     """The processor of an audio LM: tokenizer, chat template and audio feature extractor."""
     from transformers import AutoProcessor
 
     quiet()
     try:
-        processor = AutoProcessor.from_pretrained(path, local_files_only=True, trust_remote_code=False)
+        processor = AutoProcessor.from_pretrained(path, local_files_only=True, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: its processor cannot be loaded ({_first_line(error)})") from error
     if not hasattr(getattr(processor, "feature_extractor", None), "sampling_rate"):

@@ -114,7 +114,7 @@ def _rows(
         clips = Clips(job, engine, shas, swapped)
         with locks.turn(job.out) if job.options.shard else nullcontext():  # the first shard asks for all
             hearing.check(job, engine, wanted, clips, story)
-        yield trace_rows(job, engine, questions_of(job, wanted), clips), engine
+        yield trace_rows(job, engine, questions_of(job, wanted), clips, wanted.height), engine
     finally:
         engine.close()
 

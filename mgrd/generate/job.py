@@ -28,6 +28,7 @@ def sample_seed(seed: int, round_number: int, question_id: str, sample: int) -> 
 def check_engine(options: Generate) -> None:
     """Raise MisusedError for options that do not go with the engine."""
     engines.check_server(options.engine, options.url)
+    engines.check_vllm(options)
     if options.preset and options.engine != "server":
         raise MisusedError(f"--preset {options.preset}: goes with --engine server")
     if options.think_budget is not None and (options.engine or engines.default_engine()) == "vllm":
@@ -84,6 +85,8 @@ class Job:
         }
         if self.options.engine == "server":  # the others know their own form and window
             made_with |= {"preset": self.options.preset, "window": self.options.window}
+        if self.options.lora is not None:
+            made_with["lora"] = engines.model_identity("vllm", self.options.lora)
         if self.options.control == "swap":  # who hears whose clip depends on all questions
             made_with["swapped among"] = fingerprint(asked)
         return made_with
@@ -114,6 +117,8 @@ class Job:
         options = self.options
         name = options.engine or engines.default_engine()
         settings: dict[str, Any] = {"batch": options.batch} if name == "transformers" else {}
+        if name == "vllm":
+            settings = engines.vllm_settings(options)
         if name == "server":
             settings = {
                 "url": options.url,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import polars as pl
 from mgrd import prompts, tables, traces
 from mgrd.engines import Completion, Engine, Request, Sampling
 from mgrd.errors import InputError
-from mgrd.generate import hearing
+from mgrd.generate import ahead, hearing
 from mgrd.generate.clips import ChangedClipError, Clips
 from mgrd.generate.job import Job
 from mgrd.progress import stop
@@ -26,10 +27,13 @@ def questions_of(job: Job, wanted: pl.DataFrame) -> Iterator[Wanted]:
         yield row, job.seeds(row["id"], missing)
 
 
-def trace_rows(job: Job, engine: Engine, wanted: Iterable[Wanted], clips: Clips) -> Iterator[dict[str, Any]]:
+def trace_rows(
+    job: Job, engine: Engine, wanted: Iterable[Wanted], clips: Clips, ahead_of: int = 0
+) -> Iterator[dict[str, Any]]:
     """Feed the engine lazily and yield a row of tables.TRACES for every sample, also for one that failed.
 
-    Holds the questions that are in flight.
+    Holds the questions that are in flight. The clips of `ahead_of` questions, the number of all, are decoded ahead;
+    of 0, whose number is not known, each when it is asked.
     """
     options = job.options
     in_flight: dict[str, dict[str, Any]] = {}
@@ -41,12 +45,14 @@ def trace_rows(job: Job, engine: Engine, wanted: Iterable[Wanted], clips: Clips)
     """The user's turns that are not the prompt alone."""
 
     def requests() -> Iterator[Request]:
-        for row, seeds in wanted:
+        questions, coming = itertools.tee(wanted)
+        hearings = ahead.hearings(clips, (row for row, _ in coming), ahead_of)
+        for (row, seeds), hear in zip(questions, hearings, strict=True):
             if stop:
                 return
             in_flight[row["id"]], open_samples[row["id"]] = row, len(seeds)
             try:
-                heard = clips.of(row)
+                heard = hear()
             except InputError as error:
                 if isinstance(error, ChangedClipError):
                     raise

@@ -1,20 +1,95 @@
-"""What `--engine vllm` says where it cannot work; needs no vLLM."""
+"""What the vLLM engine does around vLLM: refusals, lost engines, options. Needs no vLLM."""
 
+import json
 from importlib.metadata import PackageNotFoundError
+from itertools import count
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import mgrd.engines.vllm
 from mgrd.engines import Request, Sampling, open_engine
-from mgrd.errors import MgrdError
+from mgrd.engines.vllm import arguments
+from mgrd.engines.vllm.cores import Answer, Lost
+from mgrd.errors import InputError, MgrdError, MisusedError, Stopped
+
+
+class FakeCore:
+    """A vLLM that finishes one sample at a time; it is lost when it has done as many as `lives`' first says."""
+
+    def __init__(self, lives, log):
+        self.lives, self.log, self.asked, self.done = lives, log, [], 0
+        self.config = SimpleNamespace(scheduler_config=SimpleNamespace(max_num_seqs=8))
+
+    def admit(self, prompt, samples):
+        if prompt["prompt"] == "poison":
+            self.asked += [Answer(name, refused="cannot take this clip") for name in samples]
+        else:
+            self.asked += [Answer(name, output_of(seed)) for name, seed in samples.items()]
+        self.log.append(len(self.asked))
+
+    def answers(self):
+        if self.lives and self.lives[0] == self.done:
+            self.lives.pop(0)
+            raise Lost("EngineCore encountered an issue")
+        self.done += 1
+        return [self.asked.pop(0)]
+
+    def abort(self):
+        self.log.append("aborted")
+
+    def close(self):
+        self.log.append("closed")
+
+
+def output_of(seed):
+    made = SimpleNamespace(finish_reason="length", token_ids=[seed], cumulative_logprob=-1.0)
+    return SimpleNamespace(outputs=[made], prompt_token_ids=[1, 2])
+
+
+@pytest.fixture
+def engine_of(monkeypatch):
+    """An engine whose cores die after so many samples each; and what happened to the cores."""
+
+    def make(*lives):
+        lives, log, cores = list(lives), [], []
+
+        def started():
+            cores.append(FakeCore(lives, log))
+            return cores[-1]
+
+        engine = object.__new__(mgrd.engines.vllm.VllmEngine)
+        engine.model, engine.sr, engine.slots, engine.settings, engine._names = (
+            "MODEL",
+            16_000,
+            8,
+            {},
+            map(str, count()),
+        )
+        engine.processor = SimpleNamespace(tokenizer=SimpleNamespace(decode=lambda tokens, **_: str(tokens)))
+        engine._started = started
+        engine.core = started()
+        monkeypatch.setattr(mgrd.engines.vllm, "render_chat", lambda _processor, text, _n: text)
+        monkeypatch.setattr(mgrd.engines.vllm, "_params", lambda _sampling, seed: seed)
+        return engine, log, cores
+
+    return make
+
+
+def questions(n, k, text="fine"):
+    return [Request(f"q{i}", text, [], [], {s: 100 * i + s for s in range(k)}) for i in range(n)]
+
+
+def made(engine, requests):
+    return sorted((one.key, one.sample, one.seed, one.text) for one in engine.sample(iter(requests), Sampling()))
 
 
 def test_without_vllm_the_error_says_what_to_install(tmp_path, monkeypatch):
     def no_such(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(mgrd.engines.vllm, "version", no_such)
+    monkeypatch.setattr(arguments, "version", no_such)
 
     with pytest.raises(
         MgrdError, match=r"not installed here; pip install 'mgrd\[vllm\]', or use --engine transformers"
@@ -22,25 +97,142 @@ def test_without_vllm_the_error_says_what_to_install(tmp_path, monkeypatch):
         open_engine("vllm", tmp_path)
 
 
-def test_a_signal_to_stop_gives_up_what_is_not_finished(monkeypatch):
+def test_a_signal_to_stop_gives_up_what_is_not_finished(engine_of, monkeypatch):
     """Hundreds of admitted samples would take longer than a scheduler waits before it kills."""
-    aborted = []
+    engine, log, _ = engine_of()
+    stream = engine.sample(questions(1, 3), Sampling())
 
-    def step():
-        monkeypatch.setattr(mgrd.engines.vllm.stop, "signal_name", "SIGTERM")
-        return [SimpleNamespace(finished=True, request_id="0"), SimpleNamespace(finished=False, request_id="1")]
+    first = next(stream)
+    monkeypatch.setattr(mgrd.engines.vllm.stop, "signal_name", "SIGTERM")
+
+    assert (first.key, first.sample, list(stream)) == ("q0", 0, [])
+    assert log == [3, "aborted"]
+
+
+def test_a_reader_who_stops_listening_leaves_the_engine_free(engine_of):
+    engine, log, _ = engine_of()
+    stream = engine.sample(questions(1, 3), Sampling())
+    next(stream)
+    stream.close()
+
+    assert log == [3, "aborted"]
+
+
+def test_questions_are_admitted_as_samples_end_and_no_more_than_fit_are_in_flight(engine_of):
+    engine, log, _ = engine_of()
+
+    made(engine, questions(40, 4))
+
+    assert max(one for one in log if one != "aborted") == 8 + 8 + 3  # a question's samples go in together
+    assert log.count("aborted") == 0
+
+
+def test_a_lost_engine_is_started_again_with_half_the_slots_and_every_sample_is_made_once(engine_of):
+    engine, log, cores = engine_of(5, 0, 7)
+    asked = questions(20, 4)
+
+    assert made(engine, asked) == made(engine_of()[0], asked)
+    assert (len(cores), log.count("closed")) == (4, 3)
+    assert (engine.slots, engine.settings) == (1, {"max_num_seqs": 1})
+
+
+def test_an_engine_that_is_lost_a_fourth_time_stops_the_job_retriably_with_what_was_sampled(engine_of):
+    engine, _, cores = engine_of(5, 0, 7, 2)
+    done = []
+
+    with pytest.raises(Stopped, match=r"MODEL: vLLM was lost 4 times \(EngineCore .*\); what was sampled is saved"):
+        done.extend(engine.sample(questions(20, 4), Sampling()))
+
+    assert len({(one.key, one.sample) for one in done}) == len(done) == 5 + 0 + 7 + 2
+    assert len(cores) == 4
+
+
+def test_a_clip_that_vllm_cannot_take_is_a_failed_sample_each_and_the_others_go_on(engine_of):
+    engine, _, _ = engine_of()
+    asked = [*questions(1, 2, "poison"), *[Request("fine", "fine", [], [], {0: 5})]]
+
+    done = list(engine.sample(asked, Sampling()))
+
+    assert [(one.key, one.sample, one.error) for one in done] == [
+        ("q0", 0, "vLLM: cannot take this clip"),
+        ("q0", 1, "vLLM: cannot take this clip"),
+        ("fine", 0, None),
+    ]
+
+
+def test_too_little_memory_to_load_is_one_line_that_says_what_may_help(tmp_path):
+    def too_big(_settings, _lora):
+        raise RuntimeError("CUDA out of memory. Tried to allocate\n 14.00 GiB")
 
     engine = object.__new__(mgrd.engines.vllm.VllmEngine)
-    engine.slots = 4
-    engine.llm = SimpleNamespace(llm_engine=SimpleNamespace(step=step, abort_request=aborted.extend))
+    engine.model, engine.kind, engine.settings, engine.lora = tmp_path, too_big, {}, None
 
-    def admit(request, _sampling, running):
-        running |= {str(sample): (request, sample, seed) for sample, seed in request.seeds.items()}
-        yield from ()
+    with pytest.raises(MgrdError) as told:
+        engine._started()
 
-    monkeypatch.setattr(engine, "_admit", admit, raising=False)
-    monkeypatch.setattr(engine, "_completion", lambda _request, sample, _seed, _output: sample, raising=False)
-    request = Request("q", "What?", [], [], {0: 7, 1: 8, 2: 9})
+    assert str(told.value) == (
+        f"{tmp_path}: vLLM cannot start (out of memory: CUDA out of memory. Tried to allocate 14.00 GiB; "
+        "try --max-model-len N, --gpu-memory F, --tensor-parallel N)"
+    )
 
-    assert list(engine.sample([request], Sampling(1.0, 1.0, 64))) == [0]
-    assert aborted == ["1", "2"]
+
+def test_other_engine_arguments_are_json_or_text_under_vllms_own_names():
+    given = ["max-num-seqs=128", "kv_cache_dtype=fp8", 'hf_overrides={"a": 1}', "enforce_eager=true"]
+
+    assert arguments.pairs(given) == {
+        "max_num_seqs": 128,
+        "kv_cache_dtype": "fp8",
+        "hf_overrides": {"a": 1},
+        "enforce_eager": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("pair", "says"),
+    [
+        ("max_num_seqs", "write KEY=VALUE"),
+        ("=3", "write KEY=VALUE"),
+        ("dtype=half", "has an option of its own, --dtype"),
+        ("trust_remote_code=true", "has an option of its own, --trust-remote-code"),
+        ("logprobs_mode=processed_logits", "mgrd sets logprobs_mode itself"),
+    ],
+)
+def test_an_engine_argument_that_cannot_be_is_misuse(pair, says):
+    with pytest.raises(MisusedError, match=says):
+        arguments.pairs([pair])
+
+
+def test_an_unknown_engine_argument_is_told_with_the_nearest_known_one():
+    with pytest.raises(MisusedError, match=r"--vllm max_num_seq: .* did you mean max_num_seqs\?"):
+        arguments.check_names(["max_num_seqs", "max_num_seq"], ["max_num_seqs", "seed"])
+
+
+def write_adapter(folder, config, tensors=("base.q_proj.lora_A.weight",)):
+    from safetensors.numpy import save_file
+
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    save_file({name: np.zeros((2, 2), np.float32) for name in tensors}, folder / "adapter_model.safetensors")
+
+
+def test_an_adapter_has_the_largest_rank_of_its_layers(tmp_path):
+    write_adapter(tmp_path, {"peft_type": "LORA", "r": 8, "rank_pattern": {"q_proj": 24}})
+
+    assert arguments.adapter(tmp_path) == arguments.Adapter(tmp_path, 24)
+
+
+def test_what_is_no_adapter_in_safetensors_is_refused_by_name(tmp_path):
+    with pytest.raises(InputError, match=r"has no adapter_config\.json"):
+        arguments.adapter(tmp_path)
+    write_adapter(tmp_path, {"peft_type": "LORA", "r": 8})
+    (tmp_path / "adapter_model.safetensors").rename(tmp_path / "adapter_model.bin")
+    with pytest.raises(InputError, match="pickled weights are not read"):
+        arguments.adapter(tmp_path)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"not safetensors")
+    with pytest.raises(InputError, match="cannot be read"):
+        arguments.adapter(tmp_path)
+    write_adapter(tmp_path, {"peft_type": "IA3"})
+    with pytest.raises(InputError, match="adapter of another kind"):
+        arguments.adapter(tmp_path)
+    write_adapter(tmp_path, {"peft_type": "LORA", "r": 1024})
+    with pytest.raises(InputError, match="rank 1024, vLLM takes up to 512"):
+        arguments.adapter(tmp_path)

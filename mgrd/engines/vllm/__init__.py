@@ -1,0 +1,249 @@
+"""Sample with vLLM: questions are admitted as soon as there is room, and an engine that is lost is started again.
+
+Every sample is a request of its own with its own seed, so a resumed question asks for exactly the samples it lacks;
+vLLM shares a question's encoded audio (by the clips' content hashes) and its prefill (by its prefix cache) between
+them. The prompt is the one of the transformers engine, and so is the way back from tokens to text: greedy samples are
+equal (tests/vllm). Knows nothing of servers, of several engines at once, or of how vLLM is fed
+(mgrd.engines.vllm.cores).
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mgrd.engines import Completion, FinishReason, Load, Request, Sampling
+from mgrd.engines.chat import places_audio, render_chat, sampling_rate, window_s
+from mgrd.engines.vllm import arguments
+from mgrd.engines.vllm.cores import Answer, Apart, Core, InProcess, Lost
+from mgrd.errors import InputError, MgrdError, Stopped
+from mgrd.progress import stop
+
+_FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "abort": "abort"}
+RESTARTS = 3
+"""How often a lost engine is started again during one call of `sample`."""
+AHEAD = 256
+"""Most samples that wait inside vLLM while all its slots are taken."""
+
+_log = logging.getLogger(__name__)
+
+Sample = tuple[Request, int, int]
+"""A sample's index and its seed."""
+
+
+class VllmEngine:
+    """One audio language model in vLLM: in fp32 on a CPU; on a GPU as vLLM chooses (16 bits for fp32 weights)."""
+
+    name = "vllm"
+
+    def __init__(
+        self,
+        model: Path,
+        *,
+        gpu_memory: float = 0.9,
+        max_model_len: int | None = None,
+        tensor_parallel: int = 1,
+        dtype: str | None = None,
+        lora: Path | None = None,
+        more: Sequence[str] = (),
+        trust_remote_code: bool = False,
+        hears: bool = True,
+    ) -> None:
+        """Load `model`, taking the share `gpu_memory` of each of `tensor_parallel` GPUs.
+
+        `max_model_len` bounds prompt and completion together, in tokens; by default it is the model's own, or less
+        where the cache for it would not fit into the memory. `lora` is an adapter's folder, `more` any other engine
+        argument as KEY=VALUE. It must hear unless `hears` says otherwise: a text model takes requests without clips.
+        """
+        others = arguments.pairs(more)
+        release = arguments.require_vllm()
+        on_cpu = "cpu" in release
+        in_process = arguments.set_environment(on_cpu=on_cpu)
+
+        from safetensors import SafetensorError
+
+        from mgrd.engines.models import check_model_folder, load_processor, tensor_names
+        from mgrd.engines.text import is_text_lm, load_text_processor
+
+        config = check_model_folder(model, trust_remote_code=trust_remote_code)
+        adapter = arguments.adapter(lora) if lora is not None else None
+        try:
+            tensor_names(model)  # reads the headers alone
+        except (OSError, SafetensorError) as error:
+            raise InputError(f"{model}: the weights cannot be read ({error})") from error
+        is_text = not hears and is_text_lm(model)
+        self.processor = (
+            load_text_processor(model) if is_text else load_processor(model, trust_remote_code=trust_remote_code)
+        )
+        if not is_text and not places_audio(self.processor):
+            raise InputError(f"{model}: its chat template ignores audio; give it one that places an audio part")
+
+        warnings.filterwarnings("ignore", module=r"vllm\.")  # about its own imports, for its makers
+
+        from vllm import EngineArgs, ModelRegistry
+
+        arguments.check_names(others, EngineArgs.__dataclass_fields__)
+        if not set(config.architectures or ()) & set(ModelRegistry.get_supported_archs()):
+            raise InputError(
+                f"{model}: vLLM {release} has no {' or '.join(config.architectures or ['unnamed model class'])}; "
+                "use --engine transformers"
+            )
+        self.model = model
+        self.settings = arguments.settings(
+            model,
+            config,
+            on_cpu=on_cpu,
+            hears=not is_text,
+            gpu_memory=gpu_memory,
+            max_model_len=max_model_len,
+            tensor_parallel=tensor_parallel,
+            dtype=dtype,
+            lora=adapter,
+            trust_remote_code=trust_remote_code,
+            more=others,
+        )
+        self.lora = _lora_request(adapter)
+        self.kind: type[InProcess | Apart] = InProcess if in_process else Apart
+        self.core: Core = self._started()
+        self.sr = sampling_rate(self.processor)
+        self.window_s = window_s(self.processor)
+        self.slots = int(self.core.config.scheduler_config.max_num_seqs)
+        self.gpus = 0 if on_cpu else tensor_parallel
+        self.load = Load()
+        self._names = map(str, itertools.count())
+
+    def sample(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
+        """Yield every wanted sample as soon as it is finished; a question that vLLM refuses is a failed sample each.
+
+        After a signal to stop, samples that are not finished are given up: another call makes them again, the same.
+        When the engine is lost, what it had not finished is asked for again, half as much at a time; Stopped when that
+        does not help either.
+        """
+        queue = iter(requests)
+        again: deque[Request] = deque()
+        running: dict[str, Sample] = {}
+        losses = 0
+        try:
+            while not stop:
+                # More than there are slots: the next prompts wait inside vLLM, so that none is idle between two steps.
+                while len(running) < self.slots + min(self.slots, AHEAD):
+                    if (request := again.popleft() if again else next(queue, None)) is None:
+                        break
+                    running |= self._admit(request, sampling)
+                self.load = Load(min(len(running), self.slots), max(len(running) - self.slots, 0))
+                if not running:
+                    return
+                try:
+                    answers = self.core.answers()
+                except Lost as lost:
+                    losses += 1
+                    again.extendleft(reversed(_unfinished(running)))
+                    running.clear()
+                    self._restart(lost, losses)
+                    continue
+                for answer in answers:
+                    yield self._completion(*running.pop(answer.name), answer)
+        except GeneratorExit:  # the caller has stopped listening
+            self.core.abort()
+            raise
+        self.core.abort()
+
+    def close(self) -> None:
+        """Free the model."""
+        self.core.close()
+
+    def _admit(self, request: Request, sampling: Sampling) -> dict[str, Sample]:
+        """Hand a question's samples to vLLM, each under a name of its own."""
+        prompt: dict[str, Any] = {"prompt": render_chat(self.processor, request.text, len(request.clips))}
+        if request.clips:  # a text model knows no such keys
+            prompt["multi_modal_data"] = {"audio": [(clip, self.sr) for clip in request.clips]}
+            prompt["multi_modal_uuids"] = {"audio": request.clip_ids}
+        named = {next(self._names): (request, sample, seed) for sample, seed in request.seeds.items()}
+        params = {name: _params(sampling, seed) for name, (_, _, seed) in named.items()}
+        self.core.admit(prompt, params)
+        return named
+
+    def _completion(self, request: Request, sample: int, seed: int, answer: Answer) -> Completion:
+        if answer.output is None:  # a clip too short, a prompt longer than max_model_len
+            reason = f"vLLM: {answer.refused}"
+            return Completion(request.key, sample, seed, text="", finish_reason="error", error=reason)
+        (made,) = answer.output.outputs
+        reason = _FINISH.get(made.finish_reason, "error")
+        tokens = list(made.token_ids)
+        # Decoded here and not by vLLM, which leaves out special tokens and broken characters at the end.
+        text = self.processor.tokenizer.decode(tokens[:-1] if reason == "stop" else tokens, skip_special_tokens=False)
+        return Completion(
+            key=request.key,
+            sample=sample,
+            seed=seed,
+            text=text,
+            finish_reason=reason,
+            prompt_tokens=len(answer.output.prompt_token_ids),
+            completion_tokens=len(tokens),
+            logprob=made.cumulative_logprob,
+            heard_s=tuple(len(clip) / self.sr for clip in request.clips),
+            error=f"vLLM ended it: {made.finish_reason}" if reason == "error" else None,
+        )
+
+    def _started(self) -> Core:
+        """Start vLLM; too little memory, no GPU, weights of another shape are the user's to fix, in one line."""
+        try:
+            return self.kind(self.settings, self.lora)
+        except (ValueError, RuntimeError, OSError, MemoryError) as error:  # vLLM's log has told the rest
+            told = " ".join(str(error).split())
+            if isinstance(error, MemoryError) or "out of memory" in told.lower():
+                told = f"out of memory: {told[:200]}; try --max-model-len N, --gpu-memory F, --tensor-parallel N"
+            raise MgrdError(f"{self.model}: vLLM cannot start ({told[:300]})") from error
+
+    def _restart(self, lost: Lost, losses: int) -> None:
+        """Start a lost engine again with half of the slots; Stopped when that was tried RESTARTS times."""
+        self.core.close()
+        saved = "what was sampled is saved, the same command goes on"
+        if losses > RESTARTS:
+            raise Stopped(f"{self.model}: vLLM was lost {losses} times ({lost}); {saved}") from lost
+        self.slots = max(self.slots // 2, 1)
+        _log.warning("vLLM is lost (%s); starting it again with %d samples at a time", lost, self.slots)
+        self.settings |= {"max_num_seqs": self.slots}
+        try:
+            self.core = self._started()
+        except MgrdError as error:  # it has started before, so it may again
+            raise Stopped(f"vLLM was lost ({lost}); {error}; {saved}") from error
+
+
+def _params(sampling: Sampling, seed: int) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+
+    return SamplingParams(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        max_tokens=sampling.max_tokens,
+        seed=seed,
+        logprobs=0,  # of the sampled token alone
+        detokenize=False,  # see _completion
+        output_kind=RequestOutputKind.FINAL_ONLY,
+        structured_outputs=StructuredOutputsParams(json=dict(sampling.schema)) if sampling.schema else None,
+    )
+
+
+def _unfinished(running: dict[str, Sample]) -> list[Request]:
+    """The requests of samples, each with those alone, in the order in which they were asked for."""
+    found: dict[int, Request] = {}
+    for request, sample, seed in running.values():
+        seeds = found[id(request)].seeds if id(request) in found else {}
+        found[id(request)] = replace(request, seeds=seeds | {sample: seed})
+    return list(found.values())
+
+
+def _lora_request(adapter: arguments.Adapter | None) -> Any:
+    if adapter is None:
+        return None
+    from vllm.lora.request import LoRARequest
+
+    return LoRARequest("adapter", 1, str(adapter.path))
