@@ -31,10 +31,6 @@ def check_engine(options: Generate) -> None:
     engines.check_vllm(options)
     if options.preset and options.engine != "server":
         raise MisusedError(f"--preset {options.preset}: goes with --engine server")
-    if options.think_budget is not None and (options.engine or engines.default_engine()) == "vllm":
-        raise MisusedError(
-            "--think-budget: not with --engine vllm; use --engine transformers, or server with vllm serve"
-        )
     if options.think_budget is not None and options.think_budget >= options.max_tokens:
         raise MisusedError(
             f"--think-budget {options.think_budget}: leaves nothing of --max-tokens {options.max_tokens} to answer with"

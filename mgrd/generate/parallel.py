@@ -70,7 +70,7 @@ def sample(job: Job, questions: str, audio_root: Path | None, *, only_these: boo
     that failed.
     """
     count = job.options.data_parallel
-    visible = devices(count, os.environ)
+    visible = devices(count, os.environ, job.options.tensor_parallel)
     one = dataclasses.replace(job.options, data_parallel=1, retry_failed=False, shard=None, max_failed=1.0)
     words = ["generate", questions, "-m", job.model, "-o", job.out, "--round", job.round_number, *flags(one)]
     words += ["--audio-root", audio_root] if audio_root else []

@@ -129,6 +129,17 @@ def test_a_resumed_question_gets_exactly_the_samples_that_it_lacks(vllm, asked):
     }
 
 
+def test_a_think_budget_ends_the_reasoning_where_the_transformers_engine_does(vllm, transformers, asked):
+    budget = Sampling(temperature=0, max_tokens=60, think_budget=8)
+    ours, theirs = (sampled(engine, wanting(asked, {0: 0}), budget) for engine in (vllm, transformers))
+
+    def outcome(done):
+        return done.text, done.think_forced, done.finish_reason, done.prompt_tokens, done.completion_tokens
+
+    assert {name: outcome(done) for name, done in ours.items()} == {name: outcome(theirs[name]) for name in ours}
+    assert sum(done.think_forced for done in ours.values()) >= len(asked) - 2
+
+
 def test_a_completion_ends_with_a_stop_or_at_its_length_and_keeps_the_stop_to_itself(vllm, asked):
     asked = wanting(asked, {sample: sample for sample in range(4)})
 

@@ -23,7 +23,7 @@ class FakeCore:
         self.config = SimpleNamespace(scheduler_config=SimpleNamespace(max_num_seqs=8))
 
     def admit(self, prompt, samples):
-        if prompt["prompt"] == "poison":
+        if prompt.get("prompt") == "poison":
             self.asked += [Answer(name, refused="cannot take this clip") for name in samples]
         else:
             self.asked += [Answer(name, output_of(seed)) for name, seed in samples.items()]
@@ -104,9 +104,24 @@ def test_a_signal_to_stop_gives_up_what_is_not_finished(engine_of, monkeypatch):
 
     first = next(stream)
     monkeypatch.setattr(mgrd.engines.vllm.stop, "signal_name", "SIGTERM")
+    monkeypatch.setattr(mgrd.engines.vllm.stop, "grace_s", 0.0)
+    monkeypatch.setattr(mgrd.engines.vllm.stop, "_since", None)
 
     assert (first.key, first.sample, list(stream)) == ("q0", 0, [])
     assert log == [3, "aborted"]
+
+
+def test_within_its_grace_what_runs_is_finished_and_nothing_else_begun(engine_of, monkeypatch):
+    engine, log, _ = engine_of()
+    stream = engine.sample(questions(40, 4), Sampling())
+
+    first = next(stream)
+    monkeypatch.setattr(mgrd.engines.vllm.stop, "signal_name", "SIGTERM")
+    monkeypatch.setattr(mgrd.engines.vllm.stop, "grace_s", 60.0)
+    monkeypatch.setattr(mgrd.engines.vllm.stop, "_since", None)
+
+    assert [(one.key, one.sample) for one in [first, *stream]] == [(f"q{i}", n) for i in range(4) for n in range(4)]
+    assert log == [4, 8, 12, 16]
 
 
 def test_a_reader_who_stops_listening_leaves_the_engine_free(engine_of):
@@ -236,3 +251,59 @@ def test_what_is_no_adapter_in_safetensors_is_refused_by_name(tmp_path):
     write_adapter(tmp_path, {"peft_type": "LORA", "r": 1024})
     with pytest.raises(InputError, match="rank 1024, vLLM takes up to 512"):
         arguments.adapter(tmp_path)
+
+
+class Letters:
+    """A tokenizer whose tokens are characters."""
+
+    def encode(self, text, **_):
+        return [ord(one) for one in text]
+
+    def decode(self, tokens, **_):
+        return "".join(map(chr, tokens))
+
+
+def budgeted(engine, monkeypatch, *texts):
+    """What the engine makes of answers that end by length after each of `texts`, and what it asked for."""
+    asked, coming = [], list(texts)
+    engine.processor = SimpleNamespace(tokenizer=Letters())
+    monkeypatch.setattr(mgrd.engines.vllm, "_params", lambda sampling, seed: (sampling.max_tokens, seed))
+
+    def admit(prompt, samples):
+        ids = prompt.get("prompt_token_ids") or [ord(one) for one in prompt["prompt"]]
+        asked.append(("".join(map(chr, ids)), *samples.values()))
+        for name in samples:
+            text, reason = coming.pop(0)
+            output = SimpleNamespace(
+                finish_reason=reason, token_ids=[ord(one) for one in text], cumulative_logprob=-1.0
+            )
+            engine.core.asked.append(Answer(name, SimpleNamespace(outputs=[output], prompt_token_ids=ids)))
+
+    engine.core.admit = admit
+    return list(engine.sample(iter(questions(1, 1)), Sampling(max_tokens=60, think_budget=12))), asked
+
+
+def test_a_reasoning_that_uses_up_its_budget_is_ended_and_answered_in_a_second_request(engine_of, monkeypatch):
+    (one,), asked = budgeted(engine_of()[0], monkeypatch, ("<think>It is", "length"), ("low.\n", "stop"))
+
+    assert asked == [("fine", (12, 0)), ("fine<think>It is\n</think>\n", (60 - 12 - 10, 2**31))]
+    assert (one.text, one.think_forced, one.finish_reason) == ("<think>It is\n</think>\nlow.", True, "stop")
+    assert (one.prompt_tokens, one.completion_tokens, one.logprob) == (4, 12 + 10 + 5, -2.0)
+
+
+def test_an_answer_that_the_budget_cuts_goes_on_and_a_short_one_is_left_alone(engine_of, monkeypatch):
+    (one,), asked = budgeted(engine_of()[0], monkeypatch, ("a</think>low", "length"), (" so.\n", "stop"))
+    assert (asked[1], one.text, one.think_forced) == (("finea</think>low", (48, 2**31)), "a</think>low so.", False)
+
+    (one,), asked = budgeted(engine_of()[0], monkeypatch, ("a</think>lo\n", "stop"))
+    assert (len(asked), one.text, one.think_forced) == (1, "a</think>lo", False)
+
+
+def test_a_begun_answer_that_is_read_as_another_is_a_failed_sample(engine_of, monkeypatch):
+    engine, _, _ = engine_of()
+    monkeypatch.setattr(Letters, "encode", lambda _, text, **__: [0, *map(ord, text)])  # one more token each time
+    (one,), _ = budgeted(engine, monkeypatch, ("<think>It is", "length"), ("low.\n", "stop"))
+
+    assert one.error == (
+        "vLLM: read a prompt of 4 tokens and 23 of an answer as 28, so that --think-budget cannot go on with it"
+    )

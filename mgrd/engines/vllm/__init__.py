@@ -14,12 +14,13 @@ import logging
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mgrd import traces
 from mgrd.engines import Completion, FinishReason, Load, Request, Sampling
-from mgrd.engines.chat import places_audio, render_chat, sampling_rate, window_s
+from mgrd.engines.chat import opens_think, places_audio, render_chat, sampling_rate, window_s
 from mgrd.engines.vllm import arguments
 from mgrd.engines.vllm.cores import Answer, Apart, Core, InProcess, Lost
 from mgrd.errors import InputError, MgrdError, Stopped
@@ -33,8 +34,28 @@ AHEAD = 256
 
 _log = logging.getLogger(__name__)
 
-Sample = tuple[Request, int, int]
-"""A sample's index and its seed."""
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sample that has used up its think budget."""
+
+    tokens: list[int]
+    """What was sampled, and what ends its reasoning."""
+    logprob: float | None
+    """Of what was sampled."""
+    prompt_tokens: int
+    forced: bool
+    """Whether the reasoning had to be ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What vLLM is asked for under one name."""
+
+    request: Request
+    number: int
+    seed: int
+    begun: Begun | None = None
 
 
 class VllmEngine:
@@ -121,7 +142,8 @@ class VllmEngine:
     def sample(self, requests: Iterable[Request], sampling: Sampling) -> Iterator[Completion]:
         """Yield every wanted sample as soon as it is finished; a question that vLLM refuses is a failed sample each.
 
-        After a signal to stop, samples that are not finished are given up: another call makes them again, the same.
+        After a signal to stop nothing is begun; samples that are not finished when its grace is over are given up:
+        another call makes them again, the same.
         When the engine is lost, what it had not finished is asked for again, half as much at a time; Stopped when that
         does not help either.
         """
@@ -130,9 +152,9 @@ class VllmEngine:
         running: dict[str, Sample] = {}
         losses = 0
         try:
-            while not stop:
+            while not stop.is_over():
                 # More than there are slots: the next prompts wait inside vLLM, so that none is idle between two steps.
-                while len(running) < self.slots + min(self.slots, AHEAD):
+                while not stop and len(running) < self.slots + min(self.slots, AHEAD):
                     if (request := again.popleft() if again else next(queue, None)) is None:
                         break
                     running |= self._admit(request, sampling)
@@ -148,7 +170,11 @@ class VllmEngine:
                     self._restart(lost, losses)
                     continue
                 for answer in answers:
-                    yield self._completion(*running.pop(answer.name), answer)
+                    sample = running.pop(answer.name)
+                    if rest := self._go_on(sample, answer, sampling):
+                        running |= rest
+                    else:
+                        yield self._completion(sample, answer, sampling)
         except GeneratorExit:  # the caller has stopped listening
             self.core.abort()
             raise
@@ -160,34 +186,72 @@ class VllmEngine:
 
     def _admit(self, request: Request, sampling: Sampling) -> dict[str, Sample]:
         """Hand a question's samples to vLLM, each under a name of its own."""
-        prompt: dict[str, Any] = {"prompt": render_chat(self.processor, request.text, len(request.clips))}
-        if request.clips:  # a text model knows no such keys
-            prompt["multi_modal_data"] = {"audio": [(clip, self.sr) for clip in request.clips]}
-            prompt["multi_modal_uuids"] = {"audio": request.clip_ids}
-        named = {next(self._names): (request, sample, seed) for sample, seed in request.seeds.items()}
-        params = {name: _params(sampling, seed) for name, (_, _, seed) in named.items()}
-        self.core.admit(prompt, params)
+        prompt = {"prompt": render_chat(self.processor, request.text, len(request.clips))} | self._heard(request)
+        named = {next(self._names): Sample(request, number, seed) for number, seed in request.seeds.items()}
+        first = replace(sampling, max_tokens=sampling.think_budget or sampling.max_tokens)
+        self.core.admit(prompt, {name: _params(first, sample.seed) for name, sample in named.items()})
         return named
 
-    def _completion(self, request: Request, sample: int, seed: int, answer: Answer) -> Completion:
-        if answer.output is None:  # a clip too short, a prompt longer than max_model_len
-            reason = f"vLLM: {answer.refused}"
-            return Completion(request.key, sample, seed, text="", finish_reason="error", error=reason)
+    def _heard(self, request: Request) -> dict[str, Any]:
+        if not request.clips:  # a text model knows no such keys
+            return {}
+        return {
+            "multi_modal_data": {"audio": [(clip, self.sr) for clip in request.clips]},
+            "multi_modal_uuids": {"audio": request.clip_ids},
+        }
+
+    def _go_on(self, sample: Sample, answer: Answer, sampling: Sampling) -> dict[str, Sample]:
+        """Ask for the rest of a sample that has used up its think budget, its reasoning ended; nothing of others."""
+        if sampling.think_budget is None or sample.begun is not None or answer.output is None:
+            return {}
         (made,) = answer.output.outputs
+        if made.finish_reason != "length":
+            return {}
+        tokenizer = self.processor.tokenizer
+        chat = render_chat(self.processor, sample.request.text, len(sample.request.clips))
+        text = tokenizer.decode(made.token_ids, skip_special_tokens=False)
+        forced, opened = traces.is_thinking(text), chat if opens_think(chat) else ""
+        ending = tokenizer.encode(traces.closing(opened + text), add_special_tokens=False) if forced else []
+        begun = Begun([*made.token_ids, *ending], made.cumulative_logprob, len(answer.output.prompt_token_ids), forced)
+        name, left = next(self._names), sampling.max_tokens - len(begun.tokens)
+        params = _params(replace(sampling, max_tokens=max(left, 1)), (sample.seed + 2**31) % 2**32)
+        prompt = {"prompt_token_ids": [*tokenizer.encode(chat), *begun.tokens]} | self._heard(sample.request)
+        self.core.admit(prompt, {name: params})
+        return {name: replace(sample, begun=begun)}
+
+    def _completion(self, sample: Sample, answer: Answer, sampling: Sampling) -> Completion:
+        request, begun = sample.request, sample.begun
+        if answer.output is None:  # a clip too short, a prompt longer than max_model_len
+            return _failed(sample, f"vLLM: {answer.refused}")
+        (made,) = answer.output.outputs
+        tokens, logprob, prompt_tokens = (
+            list(made.token_ids),
+            made.cumulative_logprob,
+            len(answer.output.prompt_token_ids),
+        )
+        if begun is not None:
+            if prompt_tokens != begun.prompt_tokens + len(begun.tokens):
+                return _failed(
+                    sample,
+                    f"vLLM: read a prompt of {begun.prompt_tokens} tokens and {len(begun.tokens)} of an answer as "
+                    f"{prompt_tokens}, so that --think-budget cannot go on with it",
+                )
+            tokens, prompt_tokens = begun.tokens + tokens, begun.prompt_tokens
+            logprob = None if logprob is None or begun.logprob is None else begun.logprob + logprob
         reason = _FINISH.get(made.finish_reason, "error")
-        tokens = list(made.token_ids)
         # Decoded here and not by vLLM, which leaves out special tokens and broken characters at the end.
         text = self.processor.tokenizer.decode(tokens[:-1] if reason == "stop" else tokens, skip_special_tokens=False)
         return Completion(
             key=request.key,
-            sample=sample,
-            seed=seed,
+            sample=sample.number,
+            seed=sample.seed,
             text=text,
             finish_reason=reason,
-            prompt_tokens=len(answer.output.prompt_token_ids),
+            prompt_tokens=prompt_tokens,
             completion_tokens=len(tokens),
-            logprob=made.cumulative_logprob,
+            logprob=logprob,
             heard_s=tuple(len(clip) / self.sr for clip in request.clips),
+            think_forced=None if sampling.think_budget is None else begun is not None and begun.forced,
             error=f"vLLM ended it: {made.finish_reason}" if reason == "error" else None,
         )
 
@@ -232,12 +296,17 @@ def _params(sampling: Sampling, seed: int) -> Any:
     )
 
 
+def _failed(sample: Sample, reason: str) -> Completion:
+    return Completion(sample.request.key, sample.number, sample.seed, text="", finish_reason="error", error=reason)
+
+
 def _unfinished(running: dict[str, Sample]) -> list[Request]:
     """The requests of samples, each with those alone, in the order in which they were asked for."""
     found: dict[int, Request] = {}
-    for request, sample, seed in running.values():
+    for sample in running.values():
+        request = sample.request
         seeds = found[id(request)].seeds if id(request) in found else {}
-        found[id(request)] = replace(request, seeds=seeds | {sample: seed})
+        found[id(request)] = replace(request, seeds=seeds | {sample.number: sample.seed})
     return list(found.values())
 
 
