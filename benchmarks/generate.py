@@ -73,8 +73,8 @@ def by_mgrd(engine: Any, model: Path, options: Generate, cached: list[tuple[int,
     completion = engine._completion
 
     def counted(*of: Any) -> Any:
-        if of[-1].output is not None:
-            cached.append((of[-1].output.num_cached_tokens or 0, len(of[-1].output.prompt_token_ids)))
+        if (answer := of[1]).output is not None:
+            cached.append((answer.output.num_cached_tokens or 0, len(answer.output.prompt_token_ids)))
         return completion(*of)
 
     engine._completion = counted
