@@ -12,7 +12,18 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-COMMANDS = ("generate", "filter", "distill", "run", "eval", "inspect", "measure", "check", "rules", "bench")
+COMMANDS = (
+    "generate",
+    "filter",
+    "distill",
+    "run",
+    "eval",
+    "inspect",
+    "measure",
+    "check",
+    "rules",
+    "bench",
+)
 
 
 OWN_CHECK = """## A check of your own
