@@ -18,6 +18,7 @@ COMMANDS = (
     "distill",
     "run",
     "eval",
+    "questions",
     "inspect",
     "measure",
     "check",

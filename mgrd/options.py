@@ -285,6 +285,25 @@ def generated(options: Eval, control: Control | None = None) -> Generate:
     return Generate(**values | {"control": control, "no_canary": options.no_canary or control is not None})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """Options of `mgrd questions`; a run has no table of them."""
+
+    pass_rate: Annotated[
+        tuple[float, float] | None,
+        Opt("Keep questions whose share of right answers with the audio lies in LO HI, e.g. 3/8 6/8.", min=0, max=1),
+    ] = None
+    necessity: Annotated[
+        float | None,
+        Opt("Keep questions whose share of right answers falls by at least this without the audio.", min=-1, max=1),
+    ] = None
+    min_samples: Annotated[int, Opt("Samples that each of these shares must rest on.", min=1)] = 4
+    limit: Annotated[int | None, Opt("Look at the first N questions.", min=1)] = None
+    map: Annotated[list[str], Opt("OURS=THEIRS: the questions' column for one of ours; may be given again.")] = (
+        dataclasses.field(default_factory=list)
+    )
+
+
 Options = TypeVar("Options")
 
 

@@ -86,6 +86,12 @@ def test_controls_are_added_to_an_evaluation_that_is_there_and_the_same_traces_g
     assert run(*EVAL, "--control", "noises")[0] == 2
 
 
+def test_an_evaluation_is_what_questions_are_chosen_from(home, run):
+    assert run(*EVAL, "--control", "silence")[0] == 0
+    code, out, _ = run("questions", "q.jsonl", "--traces", "e", "-o", "c.jsonl", "--necessity", "0.75", "--json")
+    assert (code, json.loads(out)["kept"]) == (0, 6)
+
+
 def test_an_evaluation_with_its_control_compared_by_hand(home, run):
     assert run(*EVAL, "--control", "silence")[0] == 0
     code, out, err = run("eval", "--compare", "e", "e/control-silence", "--json")

@@ -1,10 +1,10 @@
-"""The command that evaluates a model."""
+"""The commands that evaluate a model and choose questions by what it could answer."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -153,3 +153,36 @@ def _share_clips(out: Path, folder: Path) -> None:
     if (out / "audio").is_dir() and not (folder / "audio").exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "audio").symlink_to("../audio")
+
+
+@command("questions")
+def questions_command(
+    questions: Annotated[str, typer.Argument(help="The questions to choose from, in any form that generate reads.")],
+    traces: Annotated[
+        list[Path],
+        typer.Option(
+            "--traces",
+            help="What generate, filter or eval wrote of them, with the audio and under --control; may be given again.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write: .jsonl or .parquet.", show_default=False)],
+    options: opts.Questions,
+    audio_root: AudioRoot = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Choose questions by difficulty and audio necessity.
+
+    Example: mgrd questions all.jsonl --traces eval-all-model -o chosen.jsonl --pass-rate 3/8 6/8 --necessity 0.25
+    """
+    from mgrd.questions import selecting
+
+    found: dict[str, Any] = selecting.select_questions(
+        questions,
+        [existing(path, "traces") for path in traces],
+        out,
+        options,
+        audio_root=audio_root,
+        story=open_story(quiet),
+    )
+    answer(found, json_, list(selecting.lines(found)))
