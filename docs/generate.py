@@ -24,6 +24,7 @@ COMMANDS = (
     "check",
     "rules",
     "bench",
+    "doctor",
 )
 
 
