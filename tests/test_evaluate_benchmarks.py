@@ -89,7 +89,7 @@ def test_what_only_a_model_judges_has_no_figure_and_says_so(tmp_path):
     published = read_published(str(tmp_path / "q.json"), asked["id"].to_list())
     found = evaluation(write(tmp_path / "e", rows), {}, published)
     assert (found["accuracy"], found["benchmark"]["accuracy"]) == (None, None)
-    assert found["benchmark"]["note"] == "open answers, scored by a large model with a checklist"
+    assert found["benchmark"]["note"] == "open answers: its checklists are for a judge (--judge)"
     assert found["by_category"] == {
         "taskType": {
             "chat": {"n_questions": 1, "n_traces": 1, "accuracy": None, "interval": None, "benchmark_accuracy": None}

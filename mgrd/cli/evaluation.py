@@ -71,7 +71,7 @@ def eval_command(
     Example: mgrd eval heldout.jsonl -m run/round-02/model -k 4 writes eval-heldout-round-02
     """
     from mgrd import evaluate, tables
-    from mgrd.evaluate import benchmarks, pairs
+    from mgrd.evaluate import benchmarks, pairs, rubrics
 
     if compare is not None:
         if questions is not None or model is not None or out is not None:
@@ -137,7 +137,8 @@ def eval_command(
     )
     published = benchmarks.read_published(questions, rows.get_column("id").to_list())
     controls = {name: folder / "judged" for name, folder in folders.items()}
-    result = evaluate.evaluation(out / "judged", controls, published)
+    scored = rubrics.scored(out, published, judging, story)
+    result = evaluate.evaluation(out / "judged", controls, published, scored)
     tables.write_json(result, out / "metrics.json")  # without seconds: the same traces give the same file
     lines = [
         *evaluate.lines(result),

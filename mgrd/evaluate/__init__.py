@@ -58,18 +58,20 @@ def metrics(judged: Path) -> dict[str, Any]:
     return figures(rows) | {"objections": dict(counted.iter_rows())}
 
 
-def evaluation(judged: Path, controls: Mapping[str, Path], published: Published) -> dict[str, Any]:
+def evaluation(
+    judged: Path, controls: Mapping[str, Path], published: Published, scored: pl.DataFrame | None = None
+) -> dict[str, Any]:
     """The metrics of an evaluation, what hearing adds to them, and the benchmark's own table.
 
     Adds to `metrics`: `controls`, by name of a control (whose judged traces `controls` gives) what mgrd.evaluate.pairs
-    says of it; `benchmark` and `by_category` of mgrd.evaluate.benchmarks.
+    says of it; `benchmark` and `by_category` of mgrd.evaluate.benchmarks, with what a judge `scored`.
     """
     rows, counted = measured(judged)
     return (
         figures(rows)
         | {"objections": dict(counted.iter_rows())}
         | {"controls": {name: gain(rows, measured(path)[0]) for name, path in controls.items()}}
-        | by_category(published, rows, judged)
+        | by_category(published, rows, judged, scored)
     )
 
 

@@ -6,9 +6,10 @@ benchmark has a model judge is named, not guessed.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -43,21 +44,32 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "MMAR": Benchmark(
         ("modality", "category", "sub-category"),
         "mmar",
-        "a large model scores its rubrics, which is not done here",
+        "its rubrics are for a judge (--judge)",
     ),
     "MMSU": Benchmark(("category", "sub-category", "task_name"), "mmsu"),
     "MMAU-Pro": Benchmark(
         ("category",), None, "its own script matches by an embedding model and judges open answers by a large one"
     ),
     "AIR-Bench": Benchmark(("task_name", "dataset_name"), "airbench", of_resolved=True),
-    "AIR-Bench chat": Benchmark(("task_name",), None, "open answers, scored by a large model"),
+    "AIR-Bench chat": Benchmark(("task_name",), None, "open answers, for a judge (--judge)"),
     "AVQA": Benchmark(("question_relation", "question_type"), None, "it has no script of its own"),
     "Big Bench Audio": Benchmark(("category",), "big-bench-audio", "its authors have a large model score it"),
     "Spoken-MQA": Benchmark((), "spoken-mqa"),
-    "WildSpeech": Benchmark(("taskType",), None, "open answers, scored by a large model with a checklist"),
+    "WildSpeech": Benchmark(("taskType",), None, "open answers: its checklists are for a judge (--judge)"),
 }
 OTHER = Benchmark(("category",))
 """A user's own file: a column `category` is told by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """What a good answer to one question meets."""
+
+    each: tuple[str, ...]
+    spoken: str | None = None
+    """What is said in the clip, where the file tells."""
+    of_right: bool = False
+    """Whether a wrong answer meets none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,8 @@ class Published:
     """The benchmark, None for any other file."""
     labels: pl.DataFrame
     """question_id, then a column a category that occurs; and `cues` of MMAR."""
+    points: Mapping[str, Points] = field(default_factory=dict)
+    """By question what a good answer meets: MMAR's rubrics, WildSpeech's checklists."""
 
     @property
     def benchmark(self) -> Benchmark:
@@ -77,31 +91,38 @@ class Published:
 
 def read_published(source: str, ids: Sequence[str]) -> Published:
     """Read the categories of a source whose first questions have these ids, in the order of read_questions."""
-    wanted = {name for one in (*BENCHMARKS.values(), OTHER) for name in one.categories} | columns() | {"cue"}
+    wanted = {name for one in (*BENCHMARKS.values(), OTHER) for name in one.categories} | columns()
+    wanted |= {"cue", "rubric", "user_query", "checklist"}
     opened = open_source(source, wanted - {"audio", "context"})  # clips may be embedded
-    name, rows = None, []
+    name, rows, points = None, [], {}
     for question_id, (_, row) in zip(ids, islice(opened.rows, len(ids)), strict=True):
         cells = row if isinstance(row, dict) else {}
         layout = layout_of({*cells, *opened.columns})
         name = layout.name if layout else None
         named = {column: _label(column, cells.get(column)) for column in _known(name).categories}
         rows.append({"question_id": question_id, **named, "cues": _cues(cells.get("cue")) if name == "MMAR" else None})
+        if layout and (found := _points(layout.name, cells)):
+            points[question_id] = found
     schema: dict[str, Any] = {
         "question_id": pl.String,
         **dict.fromkeys(_known(name).categories, pl.String),
         "cues": pl.List(pl.String),
     }
     labels = pl.DataFrame(rows, schema=schema)
-    return Published(name, labels.select("question_id", *(one for one in labels.columns[1:] if labels[one].count())))
+    return Published(
+        name, labels.select("question_id", *(one for one in labels.columns[1:] if labels[one].count())), points
+    )
 
 
-def by_category(published: Published, rows: pl.DataFrame, judged: Path) -> dict[str, Any]:
+def by_category(
+    published: Published, rows: pl.DataFrame, judged: Path, scored: pl.DataFrame | None = None
+) -> dict[str, Any]:
     """The benchmark's table beside ours: `benchmark` (None for any other file) and `by_category`.
 
     benchmark: name, matcher, accuracy and interval by it, n_traces it counts, note (what its protocol does that is not
     done here), cues_named (MMAR: the mean share of the cues that its human rationales rest on that a think names).
     by_category: by column and value n_questions, n_traces, accuracy and interval by our matcher, and
-    benchmark_accuracy by theirs.
+    benchmark_accuracy by theirs; rubric_score is added to both where `scored` (mgrd.evaluate.rubrics) is given.
     """
     chosen = published.benchmark
     theirs = _theirs(judged, chosen) if chosen.matcher else None
@@ -113,6 +134,9 @@ def by_category(published: Published, rows: pl.DataFrame, judged: Path) -> dict[
         ours = rows.join(label, on="question_id", how="inner").partition_by("label", as_dict=True)
         other = {} if theirs is None else theirs.join(label, on="question_id").partition_by("label", as_dict=True)
         found[column] = {str(key[0]): _row(ours[key], other.get(key)) for key in sorted(ours)}
+        if scored is not None:
+            for key, some in scored.join(label, on="question_id").partition_by("label", as_dict=True).items():
+                found[column][str(key[0])]["rubric_score"] = _share(some)
     if published.name is None:
         return {"benchmark": None, "by_category": found}
     told: dict[str, Any] = {"name": published.name, "matcher": chosen.matcher, "note": chosen.note}
@@ -122,6 +146,9 @@ def by_category(published: Published, rows: pl.DataFrame, judged: Path) -> dict[
         told |= {"accuracy": _share(theirs), "interval": interval(theirs, "right", "of")}
     if "cues" in published.labels.columns:
         told["cues_named"] = _cues_named(judged, dict(published.labels.select("question_id", "cues").iter_rows()))
+    if scored is not None:
+        told |= {"rubric_score": _share(scored), "rubric_interval": interval(scored, "right", "of")}
+        told |= {"rubric_traces": int(scored.get_column("of").sum()), "rubric_unjudged": int((scored["of"] == 0).sum())}
     return {"benchmark": told, "by_category": found}
 
 
@@ -134,6 +161,9 @@ def benchmark_lines(result: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {told['note']}"
         if told.get("cues_named") is not None:
             yield f"  names {told['cues_named']:.3f} of the cues of its human rationales"
+        if told.get("rubric_score") is not None:
+            score = f"{told['rubric_score']:.3f}{bounds(told['rubric_interval'])}"
+            yield f"  meets {score} of its points, by the judge ({told['rubric_unjudged']:,} traces without a verdict)"
     for column, values in result["by_category"].items():
         yield f"{safe(column):<40} {'questions':>9} {'ours':>7} {'theirs':>7}"
         for value, one in values.items():
@@ -156,6 +186,22 @@ def _label(column: str, value: Any) -> str | None:
 
 def _cues(value: Any) -> list[str] | None:
     return [cue for cue in value if isinstance(cue, str) and cue.strip()] or None if isinstance(value, list) else None
+
+
+def _points(name: str, cells: Mapping[str, Any]) -> Points | None:
+    """MMAR's five scoring points, or WildSpeech's checklist, a list or a list as JSON; None where a row has none."""
+    given = cells.get("rubric") if name == "MMAR" else cells.get("checklist") if name == "WildSpeech" else None
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            given = [line.strip("-* ") for line in given.splitlines()]
+    if not isinstance(given, list):
+        return None
+    each = [one.get("scoring_point") if isinstance(one, dict) else one for one in given]
+    kept = tuple(one for one in each if isinstance(one, str) and one.strip())
+    spoken = cells.get("user_query")
+    return Points(kept, spoken if isinstance(spoken, str) else None, name == "MMAR") if kept else None
 
 
 def _row(ours: pl.DataFrame, theirs: pl.DataFrame | None) -> dict[str, Any]:
