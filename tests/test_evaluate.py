@@ -81,7 +81,7 @@ def test_every_figure_of_a_small_table_is_what_one_counts_by_hand(tmp_path):
             "a": {"accuracy": 1.0, "interval": wilson(1, 1), "fully_grounded": 1 / 3, **counts(1, 3)},
             "b": {"accuracy": 0.0, "interval": wilson(0, 1), "fully_grounded": 0.0, **counts(1, 2)},
         },
-        "interval_method": "bootstrap over questions",
+        "interval_method": "wilson",
     }
     for low, high in intervals.values():
         assert 0 <= low <= high <= 1
@@ -141,8 +141,14 @@ def test_one_sample_a_question_has_wilsons_interval_and_says_so(tmp_path):
 
 def test_questions_that_all_go_alike_still_leave_doubt(tmp_path):
     found = metrics(write(tmp_path, [trace(f"q{i}", k) for i in range(5) for k in range(8)]))
-    assert found["interval_method"] == "bootstrap over questions"
+    assert found["interval_method"] == "wilson"
     assert found["intervals"]["accuracy"] == wilson(5, 5) == [pytest.approx(0.5655, abs=1e-4), 1.0]
+
+
+@pytest.mark.parametrize(("questions", "method"), [(9, "wilson"), (10, "bootstrap over questions")])
+def test_few_questions_are_not_resampled(tmp_path, questions, method):
+    rows = [trace(f"q{i}", k, correct=k < i) for i in range(questions) for k in range(4)]
+    assert metrics(write(tmp_path, rows))["interval_method"] == method
 
 
 def test_pass_at_k_is_the_unbiased_estimator(tmp_path):

@@ -35,7 +35,7 @@ class HearingEngine:
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """Six questions of two tasks about two low tones, and a model that needs its ears."""
+    """Ten questions of two tasks about two low tones, and a model that needs its ears."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(engines, "open_engine", lambda *_, **__: HearingEngine())
     seconds = np.arange(16000) / 16000
@@ -46,9 +46,9 @@ def home(tmp_path, monkeypatch):
     rows = [
         {
             "id": f"q{i}", "audio": f"{'ab'[i % 2]}.wav", "question": f"Is pitch {i} low or high?",
-            "choices": ["low", "high"], "answer": "low", "task": "xy"[i // 3],
+            "choices": ["low", "high"], "answer": "low", "task": "xy"[i // 5],
         }
-        for i in range(6)
+        for i in range(10)
     ]  # fmt: skip
     (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return tmp_path
@@ -64,9 +64,10 @@ def test_controls_make_the_gain_from_hearing_a_number_with_an_interval(home, run
     assert (found["accuracy"], list(found["controls"])) == (1.0, ["silence", "swap"])
     silence = found["controls"]["silence"]
     assert silence["accuracy"] == 0.25
-    worth = {"n_questions": 6, "a": 1.0, "b": 0.25, "difference": 0.75, "interval": [0.75, 0.75]}
+    worth = {"n_questions": 10, "a": 1.0, "b": 0.25, "difference": 0.75, "interval": [0.75, 0.75]}
     assert silence["gain"]["accuracy"] == worth
-    assert silence["by_task"] == {"x": worth | {"n_questions": 3}, "y": worth | {"n_questions": 3}}
+    few = worth | {"n_questions": 5, "interval": None}
+    assert silence["by_task"] == {"x": few, "y": few}
     assert found["controls"]["swap"]["gain"]["accuracy"]["difference"] == 0.0
     heard = tables.read_table(home / "e" / "control-silence" / "traces", tables.TRACES, ["control"])
     assert set(heard["control"]) == {"silence"}
@@ -77,7 +78,7 @@ def test_controls_are_added_to_an_evaluation_that_is_there_and_the_same_traces_g
     made = (home / "e" / "traces" / "part-000000.parquet").stat().st_mtime_ns
     assert json.loads((home / "e" / "metrics.json").read_text())["controls"] == {}
     shown = run(*EVAL, "--control", "silence")[1]
-    assert "   accuracy, silence  0.250  (95 %: 0.060 to 0.635)" in shown
+    assert "   accuracy, silence  0.250  (95 %: 0.081 to 0.558)" in shown
     assert "  gain over silence  +0.750  (95 %: 0.750 to 0.750)  of accuracy" in shown
     assert (home / "e" / "traces" / "part-000000.parquet").stat().st_mtime_ns == made
     first = (home / "e" / "metrics.json").read_bytes()
@@ -89,7 +90,7 @@ def test_controls_are_added_to_an_evaluation_that_is_there_and_the_same_traces_g
 def test_an_evaluation_is_what_questions_are_chosen_from(home, run):
     assert run(*EVAL, "--control", "silence")[0] == 0
     code, out, _ = run("questions", "q.jsonl", "--traces", "e", "-o", "c.jsonl", "--necessity", "0.75", "--json")
-    assert (code, json.loads(out)["kept"]) == (0, 6)
+    assert (code, json.loads(out)["kept"]) == (0, 10)
 
 
 def test_an_evaluation_with_its_control_compared_by_hand(home, run):
@@ -99,7 +100,7 @@ def test_an_evaluation_with_its_control_compared_by_hand(home, run):
     found = json.loads(out)
     assert found["settings"] == {"control": [None, "silence"]}
     assert found["differences"]["accuracy"]["difference"] == 0.75
-    assert found["questions"] == {"better": 6, "worse": 0, "alike": 0}
+    assert found["questions"] == {"better": 10, "worse": 0, "alike": 0}
 
 
 def side(folder, rights, **given):
@@ -109,9 +110,9 @@ def side(folder, rights, **given):
 
 
 def test_compare_pairs_by_question(tmp_path):
-    a, b = side(tmp_path / "a", [4, 3, 2, 0]), side(tmp_path / "b", [2, 3, 3, 0], claims=["supported"])
+    a, b = side(tmp_path / "a", [4, 3, 2, 0] * 5), side(tmp_path / "b", [2, 3, 3, 0] * 5, claims=["supported"])
     found = compare(a, b)
-    assert found["n_questions"] == 4
+    assert found["n_questions"] == 20
     accuracy = found["differences"]["accuracy"]
     assert (accuracy["a"], accuracy["b"], accuracy["difference"]) == (9 / 16, 8 / 16, 1 / 16)
     low, high = accuracy["interval"]
@@ -119,7 +120,7 @@ def test_compare_pairs_by_question(tmp_path):
     assert found["by_task"]["t"] == accuracy
     assert found["differences"]["fully_grounded"]["difference"] == -1.0
     assert found["differences"]["claims_supported"] is None
-    assert found["questions"] == {"better": 1, "worse": 1, "alike": 2}
+    assert found["questions"] == {"better": 5, "worse": 5, "alike": 10}
     assert list(compare_lines(found))[2:4] == [
         "                            A        B    A - B",
         f"            accuracy    0.562    0.500   +0.062  (95 %: {low:.3f} to {high:.3f})",

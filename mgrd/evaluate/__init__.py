@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from mgrd.evaluate.benchmarks import Published, by_category
-from mgrd.evaluate.intervals import by_question, interval, is_single
+from mgrd.evaluate.intervals import by_question, interval, is_wilson
 from mgrd.evaluate.measured import NO_TASK, measured
 from mgrd.evaluate.pairs import gain
 from mgrd.evaluate.telling import default_folder, lines, print_rounds, rounds_lines, rounds_table
@@ -51,8 +51,8 @@ def metrics(judged: Path) -> dict[str, Any]:
       supported / claims. Both count claims, so a trace with many weighs more.
     - objections: per rule the traces that it objects to, and per `rule.check` likewise.
     - by_task: n_questions, n_traces, accuracy, interval (of accuracy), fully_grounded.
-    - intervals: 95 %, over questions (mgrd.evaluate.intervals); interval_method of accuracy: `wilson` where every
-      question has one trace, else `bootstrap over questions`.
+    - intervals: 95 %, over questions (mgrd.evaluate.intervals); interval_method of accuracy: `wilson` or
+      `bootstrap over questions`.
     """
     rows, counted = measured(judged)
     return figures(rows) | {"objections": dict(counted.iter_rows())}
@@ -80,7 +80,7 @@ def figures(rows: pl.DataFrame) -> dict[str, Any]:
     made = rows.filter("made")
     totals = {name: int(made.get_column(name).sum()) for name in ("supported", "contradicted", "verdicts")}
     majority = _majority(rows)
-    single = is_single(by_question(rows, "right", "gold"))
+    counts = by_question(rows, "right", "gold")
     return {
         "n_questions": rows.get_column("question_id").n_unique(),
         "n_traces": rows.height,
@@ -110,7 +110,7 @@ def figures(rows: pl.DataFrame) -> dict[str, Any]:
             "fully_grounded": interval(rows, "grounded", "made"),
             "claims_supported": interval(rows, "supported", "verified"),
         },
-        "interval_method": "wilson" if single else "bootstrap over questions",
+        "interval_method": "wilson" if len(counts) and is_wilson(counts) else "bootstrap over questions",
     }
 
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 RESAMPLES = 1000
 LEVEL = 0.95
+FEW = 10
+"""With fewer questions than this a bootstrap is much too sure."""
 _Z = 1.959963984540054
 """Of the normal distribution, for LEVEL."""
 _DRAWS = 2_000_000
@@ -25,17 +27,14 @@ Counts = NDArray[np.float64]
 def interval(rows: pl.DataFrame, hits: str, of: str) -> list[float] | None:
     """The 95 % interval of sum(hits) / sum(of) over questions; columns: question_id and two that count.
 
-    Where every question counts once and its hits are 0 or 1, Wilson's score interval (1927), which is no point at 0 and
-    at 1; else a bootstrap over questions (Efron 1979, percentiles, a fixed seed). Questions that all have the same
-    share, or one question, give a bootstrap nothing to tell from: again Wilson, a question a draw. None where nothing
-    counts.
+    A bootstrap over questions (Efron 1979, percentiles, a fixed seed), or Wilson's score interval (1927) with a
+    question as a draw (`is_wilson`). None where nothing counts.
     """
     counts = by_question(rows, hits, of)
     if not len(counts):
         return None
-    shares = counts[:, 0] / counts[:, 1]
-    if is_single(counts) or (shares == shares[0]).all():
-        return wilson(float(shares.sum()), len(counts))
+    if is_wilson(counts):
+        return wilson(float((counts[:, 0] / counts[:, 1]).sum()), len(counts))
     return bootstrap(counts, lambda sums: sums[:, 0] / sums[:, 1])
 
 
@@ -46,9 +45,15 @@ def by_question(rows: pl.DataFrame, hits: str, of: str) -> Counts:
     return counts[counts[:, 1] > 0]
 
 
-def is_single(counts: Counts) -> bool:
-    """Whether every question counts once: a draw each, right or wrong."""
-    return bool((counts[:, 1] == 1).all() and np.isin(counts[:, 0], (0, 1)).all())
+def is_wilson(counts: Counts) -> bool:
+    """Whether Wilson's interval is meant: every question is one draw, or a bootstrap has nothing to tell from.
+
+    That is with fewer than FEW questions, and where all have the same share. Of questions with several samples it is
+    wider than need be: no spread of shares with this mean is larger than that of draws.
+    """
+    shares = counts[:, 0] / counts[:, 1]
+    single = (counts[:, 1] == 1).all() and np.isin(counts[:, 0], (0, 1)).all()
+    return bool(single or len(counts) < FEW or (shares == shares[0]).all())
 
 
 def wilson(hits: float, n: int) -> list[float]:
@@ -81,7 +86,7 @@ def paired(a: pl.DataFrame, b: pl.DataFrame, hits: str, of: str) -> dict[str, An
     """Both shares and their difference, a - b, over the questions that count in both; None where there is none.
 
     Keys: n_questions, a, b, difference, and its interval, a bootstrap that resamples questions with both their sides,
-    so what makes a question easy for both cancels out; null for one question.
+    so what makes a question easy for both cancels out; null with fewer than FEW questions.
     """
     sides = [
         side.group_by("question_id").agg(pl.col(hits).sum().alias("hits"), pl.col(of).sum().alias("of"))
@@ -98,7 +103,7 @@ def paired(a: pl.DataFrame, b: pl.DataFrame, hits: str, of: str) -> dict[str, An
         "a": one,
         "b": two,
         "difference": one - two,
-        "interval": bootstrap(counts, _difference) if both.height > 1 else None,
+        "interval": bootstrap(counts, _difference) if both.height >= FEW else None,
     }
 
 

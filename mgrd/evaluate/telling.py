@@ -28,7 +28,7 @@ def lines(result: Row) -> list[str]:
     shown = [
         f"{name:>20}  {number(value)}{bounds(known.get(name))}"
         for name, value in result.items()
-        if value is None or isinstance(value, int | float)
+        if name != "benchmark" and (value is None or isinstance(value, int | float))
     ]
     shown += [f"{f'pass@{k}':>20}  {number(value)}" for k, value in result["pass_at"].items()]
     shown += [
