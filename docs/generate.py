@@ -12,7 +12,20 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-COMMANDS = ("generate", "filter", "distill", "run", "eval", "inspect", "measure", "check", "rules", "bench")
+COMMANDS = (
+    "generate",
+    "filter",
+    "distill",
+    "run",
+    "eval",
+    "questions",
+    "inspect",
+    "measure",
+    "check",
+    "rules",
+    "bench",
+    "doctor",
+)
 
 
 OWN_CHECK = """## A check of your own

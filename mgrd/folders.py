@@ -26,7 +26,7 @@ PARTS = {
     "filter": ("judged", "selection.parquet", "outcomes.parquet", "survivors.parquet"),
     "distill": ("model", "checkpoints", "tensorboard", "distill.json"),
     "export": ("README.md", "audio", "data", "train.jsonl", "train.parquet", "dataset_info.json"),
-    "eval": ("traces", "judged", "metrics.json"),
+    "eval": ("traces", "judged", "control-silence", "control-swap", "control-noise", "metrics.json"),
     "run": ("config.toml", "round-00", "round-01"),
 }
 """What each stage writes into its folder, which is laid out like one round."""

@@ -20,6 +20,9 @@ from mgrd.errors import MisusedError
 Matcher = Literal["ours", "mmau", "mmsu", "mmar", "airbench", "spoken-mqa", "big-bench-audio"]
 """What mgrd.matchers knows."""
 
+Control = Literal["silence", "swap", "noise"]
+"""What is heard in the place of a question's clips."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opt:
@@ -82,7 +85,7 @@ class Generate:
     timeout: Annotated[float, Opt("Longest that a server may take to answer, in seconds.", min=0.1)] = 1200.0
     prompt: Annotated[str, Opt("grounded, plain, or a text file with {question}.", identity=True)] = "grounded"
     control: Annotated[
-        Literal["silence", "swap", "noise"] | None,
+        Control | None,
         Opt("Replace every clip: what is solved without the audio?", identity=True),
     ] = None
     batch: Annotated[int, Opt("Questions at a time (transformers engine).", min=1)] = 8
@@ -266,7 +269,39 @@ class Eval(Generate):
     """Options of `mgrd eval`, and the table [eval]: those of generate, with the prompt that distill trains on."""
 
     prompt: Annotated[str, Opt("plain, grounded, or a text file with {question}.", identity=True)] = "plain"
+    control: Annotated[  # several, each a job of generate
+        list[Control],
+        Opt("Also ask without the right audio, into DIR/control-...; may be given again.", identity=True),
+    ] = dataclasses.field(default_factory=list)  # type: ignore[assignment]
     questions: Annotated[str | None, Opt("Held-out questions; in a run, no evaluation without them.")] = None
+
+
+def generated(options: Eval, control: Control | None = None) -> Generate:
+    """What `mgrd generate` would be asked for the same samples, with the audio or under one control.
+
+    That the model hears at all is asked with the audio, once.
+    """
+    values = {field.name: getattr(options, field.name) for field in fields(Generate)}
+    return Generate(**values | {"control": control, "no_canary": options.no_canary or control is not None})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Questions:
+    """Options of `mgrd questions`; a run has no table of them."""
+
+    pass_rate: Annotated[
+        tuple[float, float] | None,
+        Opt("Keep questions whose share of right answers with the audio lies in LO HI, e.g. 3/8 6/8.", min=0, max=1),
+    ] = None
+    necessity: Annotated[
+        float | None,
+        Opt("Keep questions whose share of right answers falls by at least this without the audio.", min=-1, max=1),
+    ] = None
+    min_samples: Annotated[int, Opt("Samples that each of these shares must rest on.", min=1)] = 4
+    limit: Annotated[int | None, Opt("Look at the first N questions.", min=1)] = None
+    map: Annotated[list[str], Opt("OURS=THEIRS: the questions' column for one of ours; may be given again.")] = (
+        dataclasses.field(default_factory=list)
+    )
 
 
 Options = TypeVar("Options")
@@ -358,7 +393,8 @@ def _converted(value: Any, kind: Any) -> Any:
     if origin is Literal:
         return value if value in get_args(kind) else None
     if origin is list:
-        return list(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else None
+        items = [_converted(item, get_args(kind)[0]) for item in value] if isinstance(value, list) else [None]
+        return None if None in items else items
     if origin is tuple:
         fits = isinstance(value, list) and len(value) == len(get_args(kind))
         items = [share(item) if isinstance(item, str) else _converted(item, float) for item in value] if fits else []
@@ -380,7 +416,8 @@ def _name(kind: Any) -> str:
     if get_origin(kind) is tuple:
         return f"a list of {len(get_args(kind))} numbers"
     if get_origin(kind) is list:
-        return "a list of texts"
+        inner = get_args(kind)[0]
+        return "a list of texts" if inner is str else f"a list of {_name(inner)}"
     return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}[kind]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mgrd.traces import blocks, split
@@ -39,6 +39,7 @@ def _schema(**last: Any) -> dict[str, Any]:
 BLIND = _schema(answer={"type": ["string", "null"]})
 COHERENT = _schema(score={"type": "integer", "minimum": 1, "maximum": 5})
 RIGHT = _schema(right={"type": "boolean"})
+RUBRIC = _schema(met={"type": "integer", "minimum": 0})
 
 
 def blind(answers: Sequence[str]) -> Verdict:
@@ -62,8 +63,18 @@ def coherent(answers: Sequence[str]) -> Verdict:
 
     None when fewer than half of the answers fit the schema: the few that do are no sample of the rest.
     """
-    entries = [entry for answer in answers if isinstance(entry := fitting(answer, COHERENT), dict)]
-    votes, words = [float(entry["score"]) for entry in entries], [entry["why"] for entry in entries]
+    return _trimmed(answers, COHERENT, "score")
+
+
+def rubric(answers: Sequence[str], points: int) -> Verdict:
+    """The share of `points` that are met, 0 to 1, over the votes as `coherent`; one that finds more is no vote."""
+    told = _trimmed(answers, _schema(met={"type": "integer", "minimum": 0, "maximum": points}), "met")
+    return told if told.score is None else replace(told, score=told.score / points)
+
+
+def _trimmed(answers: Sequence[str], schema: Mapping[str, Any], name: str) -> Verdict:
+    entries = [entry for answer in answers if isinstance(entry := fitting(answer, schema), dict)]
+    votes, words = [float(entry[name]) for entry in entries], [entry["why"] for entry in entries]
     if 2 * len(votes) < len(answers) or not votes:
         return Verdict(votes=votes, words=words, why=f"{len(votes)} of {len(answers)} votes fit the schema")
     kept = sorted(votes)[1:-1] if len(votes) > 2 else votes

@@ -104,7 +104,8 @@ def test_verbose_shows_where_an_error_arose_and_changes_neither_its_line_nor_its
 
 
 def test_every_command_accepts_json_quiet_and_verbose(run):
-    for name in ("generate", "filter", "distill", "eval", "run", "inspect", "rules", "measure", "check", "bench"):
+    for command in cli.app.registered_commands:
+        name = command.name
         code, out, _ = run(name, "--help")
         assert (code, [flag for flag in ("--json", "--quiet", "--verbose") if flag not in out]) == (0, [])
     assert run("rules", "fluent", "--quiet", "-v", "--json")[0] == 0

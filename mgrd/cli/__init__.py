@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 
 import mgrd
-from mgrd.cli import stages, tools
+
+from mgrd.cli import stages, evaluation, tools, machine  # isort: skip  (the order of --help)
 from mgrd.cli.command import app
 
-__all__ = ["app", "main", "stages", "tools"]
+__all__ = ["app", "evaluation", "machine", "main", "stages", "tools"]
 
 
 @app.callback(invoke_without_command=True)

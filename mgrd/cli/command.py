@@ -13,7 +13,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -88,20 +88,38 @@ def command(name: str, *, passes_on: bool = False) -> Callable[[Callable[..., No
 
 def _parameter(field: opts.Field) -> inspect.Parameter:
     flags = [f"--{field.name.replace('_', '-')}", *([field.opt.short] if field.opt.short else [])]
-    shares: dict[str, Any] = {"parser": _share, "metavar": "LO HI"} if _is_pair(field.type) else {}
+    kind = field.type
+    parsed: dict[str, Any] = {"parser": _share, "metavar": "LO HI"} if _is_pair(kind) else {}
+    if allowed := _allowed(kind):  # typer takes no list of Literal
+        kind, parsed = list[str], {"parser": _one_of(allowed), "metavar": f"[{'|'.join(allowed)}]"}
     option = typer.Option(
         *flags,
-        **shares,
+        **parsed,
         help=field.opt.help,
         show_default=not (field.default is None or field.default is False or field.default == []),
     )
     return inspect.Parameter(
-        field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=Annotated[field.type, option]
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=Annotated[kind, option]
     )
 
 
 def _is_pair(kind: Any) -> bool:
     return any(get_origin(one) is tuple for one in (kind, *get_args(kind)))
+
+
+def _allowed(kind: Any) -> tuple[str, ...]:
+    """The values of an option that is a list of some of them; empty for any other."""
+    inner = get_args(kind)[0] if get_origin(kind) is list else None
+    return get_args(inner) if get_origin(inner) is Literal else ()
+
+
+def _one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(allowed)}")
+        return text
+
+    return parse
 
 
 def _share(text: str) -> float:

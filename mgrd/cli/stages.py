@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -188,74 +187,6 @@ def distill_command(
     if processes.is_first():
         lines = [f"{key:>24}  {value}" for key, value in result.items()]
         answer(result, json_, [*lines, f"{'written to':>24}  {written}"])
-
-
-@command("eval")
-def eval_command(
-    questions: Annotated[str, typer.Argument(help="Held-out questions, in any form that generate reads.")],
-    model: Asked,
-    options: opts.Eval,
-    judging: opts.Filter,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", "-o", help="Folder to write to; default: eval-QUESTIONS-MODEL.", show_default=False),
-    ] = None,
-    check_option: CheckOptions = [],  # noqa: B006  (typer copies it)
-    audio_root: AudioRoot = None,
-    measurements: Measurements = None,
-    dry_run: DryRun = False,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            "--ray", help="Sample and judge on a Ray cluster: auto, or HOST:PORT of its head.", show_default=False
-        ),
-    ] = None,
-    overwrite: Overwrite = False,
-    json_: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Accuracy and grounding on questions that were not trained on.
-
-    Example: mgrd eval heldout.jsonl -m run/round-02/model -k 4 writes eval-heldout-round-02
-    """
-    from mgrd import evaluate, tables
-    from mgrd.filter import filter_traces
-    from mgrd.generate import estimate, generate
-
-    story = open_story(quiet)
-    options, judging = replace(options, ray=ray), replace(judging, ray=ray)
-    out = out or evaluate.default_folder(questions, model)
-    if dry_run:
-        plan = estimate.dry_run(questions, out, asked(model, options), options, audio_root=audio_root, story=story)
-        answer(plan, json_, estimate.dry_lines(plan))
-        return
-    made = generate(
-        questions,
-        out,
-        asked(model, options),
-        options,
-        audio_root=audio_root,
-        only_these=True,
-        overwrite=overwrite,
-        story=story,
-    )
-    if options.shard:
-        note = "without --shard, when all shards are done, the same command judges them and has the figures"
-        answer(made, json_, [f"{made['samples']:,} samples of shard {options.shard}: {out / 'traces'}", note])
-        return
-    filter_traces(
-        out,
-        out,
-        judging,
-        check_options=opts.check_options(check_option),
-        audio_root=audio_root,
-        measurements=measurements,
-        overwrite=overwrite,
-        story=story,
-    )
-    result = evaluate.metrics(out / "judged")
-    tables.write_json(result, out / "metrics.json")  # without seconds: the same traces give the same file
-    answer(result | {"seconds": made["seconds"]}, json_, [*evaluate.lines(result), f"{'written to':>20}  {out}"])
 
 
 @command("run")

@@ -1,0 +1,233 @@
+"""The perception-grounded question set, by measurement: hard enough, not too hard, and not solved without the audio.
+
+The paper chooses by need ("requires direct acoustic feature analysis", section 4.2) and does not say how; here need is
+what is lost when the audio is (`--control`). Reads what generate, filter and eval wrote; runs no model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mgrd import folders, tables
+from mgrd.errors import InputError, MgrdError, MisusedError
+from mgrd.matchers import decide
+from mgrd.options import Questions, mapping
+from mgrd.progress import Story
+from mgrd.questions import audio_base, read_questions
+
+MEASURED: dict[str, pl.DataType] = {
+    "pass_rate": pl.Float64(),
+    "samples": pl.Int32(),
+    "necessity": pl.Float64(),
+    "control": pl.String(),
+    "control_rate": pl.Float64(),
+    "control_samples": pl.Int32(),
+}
+"""What is written beside a question: its share of right answers with the audio, and under the best control."""
+
+WHY = {
+    "no_traces": "no traces with the audio",
+    "no_gold": "no gold answer",
+    "few_samples": "too few samples with the audio",
+    "too_hard": "too hard",
+    "too_easy": "too easy",
+    "few_control_samples": "too few samples without the audio",
+    "not_needed": "solved without the audio",
+}
+"""Why a question is left out, in the order in which it is decided."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What was answered to one question, by control (None: with the audio)."""
+
+    asked: tuple[Any, ...]
+    right: Counter[str | None] = field(default_factory=Counter)
+    samples: Counter[str | None] = field(default_factory=Counter)
+    has_gold: bool = False
+
+
+def select_questions(
+    source: str,
+    traces: Sequence[Path],
+    out: Path,
+    options: Questions,
+    *,
+    audio_root: Path | None = None,
+    story: Story | None = None,
+) -> dict[str, Any]:
+    """Write the questions of `source` that traces show to be worth asking, in their order, with MEASURED as columns.
+
+    pass_rate: share of right answers among the samples that were made with the audio. necessity: pass_rate less the
+    share under the control that answers most (of those with `min_samples`). Those left out go to FILE.left-out.jsonl
+    with why. A folder of eval brings its controls along; traces that were not judged are matched here, by our matcher.
+    Returns out, questions, kept, left_out (counts by name), controls (samples by name). Raises MisusedError for another
+    ending than .jsonl and .parquet, InputError when traces are of another question of the same id or lack a control
+    that `necessity` needs, MgrdError when nothing is kept.
+    """
+    story = story or Story()
+    if out.suffix not in (".jsonl", ".parquet"):
+        raise MisusedError(f"-o {out}: give a file that ends in .jsonl or .parquet")
+    asked = read_questions(
+        source,
+        audio_root=audio_root,
+        mapping=mapping(options.map),
+        audio_out=out.parent / "audio",
+        limit=options.limit,
+    )
+    tallies = _tallied(traces)
+    controls = sum((tally.samples for tally in tallies.values()), Counter[str | None]())
+    if options.necessity is not None and not controls.keys() - {None}:
+        raise InputError(
+            f"--necessity: no trace of {', '.join(map(str, traces))} was sampled without the audio; "
+            "sample some with mgrd eval QUESTIONS -m MODEL --control swap"
+        )
+    kept, left_out = [], []
+    for row in tables.rows_of(asked):
+        tally = tallies.get(row["id"])
+        if tally is not None and tally.asked != _words(row):
+            raise InputError(f"{row['id']}: asks something else in the traces than in {source}; give its own traces")
+        measured = _measured(tally, options.min_samples)
+        why = _left_out(tally, measured, options)
+        if why is None:
+            kept.append(row | measured)
+        else:
+            left_out.append({"id": row["id"], "why": why, **measured})
+    counts = Counter(one["why"] for one in left_out)
+    named = {name: counts[name] for name in WHY if counts[name]}
+    if not kept:
+        told = ", ".join(f"{count:,} {WHY[name]}" for name, count in named.items())
+        raise MgrdError(f"none of {asked.height:,} questions is kept: {told}; widen --pass-rate or lower --necessity")
+    aside = out.with_name(f"{out.stem}.left-out.jsonl")
+    _write(kept, out)
+    _write_lines(left_out, aside)
+    base = audio_base(source, audio_root).resolve()
+    if base != out.parent.resolve() and not all(path.startswith("audio/") for row in kept for path in row["audio"]):
+        story.note(f"The clips lie under {base}: ask these questions with --audio-root {base}")
+    return {
+        "out": str(out),
+        "questions": asked.height,
+        "kept": len(kept),
+        "left_out": named,
+        "controls": {name: controls[name] for name in sorted(one for one in controls if one is not None)},
+    }
+
+
+def lines(result: Mapping[str, Any]) -> Iterator[str]:
+    """The counts for people."""
+    for name, count in result["left_out"].items():
+        yield f"{count:>8,}  left out: {WHY[name]}"
+    yield f"{result['kept']:,} of {result['questions']:,} questions kept: {result['out']}"
+
+
+def _tallied(traces: Sequence[Path]) -> dict[str, _Tally]:
+    tallies: dict[str, _Tally] = {}
+    for table in _tables(traces):
+        columns = ["question_id", "question", "choices", "answer", "response", "control", "error"]
+        if _is_judged(table):
+            columns.append("correct")
+        for part in tables.iter_parts(table, tables.JUDGED, columns):
+            for row in tables.rows_of(part):
+                _count(tallies, row, table)
+    return tallies
+
+
+def _tables(traces: Sequence[Path]) -> list[Path]:
+    """The parts of every folder or file given, and of the controls of an evaluation; each once, judged if they are."""
+    found: dict[Path, Path] = {}
+    for path in traces:
+        for folder in (path, *sorted(path.glob("control-*"))):
+            judged = folder.is_dir() and ((folder / "judged").is_dir() or folder.name == "judged")
+            try:
+                table = folders.find(folder, "judged" if judged else "traces")
+            except InputError:
+                if folder is path:
+                    raise
+                continue  # a control that was not sampled yet
+            for part in tables.parts(table):
+                found.setdefault(part.resolve(), part)
+    if not found:
+        raise InputError(f"{', '.join(map(str, traces))}: holds no traces; sample some with mgrd generate or mgrd eval")
+    return list(found.values())
+
+
+def _is_judged(table: Path) -> bool:
+    return tables.holds_traces(table) and "correct" in pl.scan_parquet(table, glob=False).collect_schema()
+
+
+def _count(tallies: dict[str, _Tally], row: Mapping[str, Any], where: Path) -> None:
+    tally = tallies.setdefault(row["question_id"], _Tally(_words(row)))
+    if tally.asked != _words(row):
+        raise InputError(f"{where}: {row['question_id']} asks something else than in the other traces")
+    if row["error"] is not None:
+        return
+    if "correct" in row:
+        correct = row["correct"]
+    else:
+        correct = decide(row["response"] or "", row["choices"], row["answer"]).correct
+    tally.has_gold = row["answer"] is not None
+    tally.samples[row["control"]] += 1
+    tally.right[row["control"]] += bool(correct)
+
+
+def _words(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["question"], row["choices"], row["answer"]
+
+
+def _measured(tally: _Tally | None, least: int) -> dict[str, Any]:
+    """MEASURED of a question, null where there is too little to tell."""
+    found: dict[str, Any] = dict.fromkeys(MEASURED) | {"samples": 0}
+    if tally is None or not tally.has_gold:
+        return found
+    count = tally.samples[None]
+    found |= {"samples": count, "pass_rate": tally.right[None] / count if count else None}
+    rates = {name: tally.right[name] / n for name, n in sorted(tally.samples.items(), key=str) if name and n >= least}
+    if rates:
+        best = max(rates, key=lambda name: rates[name])
+        found |= {"control": best, "control_rate": rates[best], "control_samples": tally.samples[best]}
+        if count:
+            found["necessity"] = round(found["pass_rate"] - rates[best], 9)  # so that .7 - .4 is at least .3
+    return found
+
+
+def _left_out(tally: _Tally | None, measured: Mapping[str, Any], options: Questions) -> str | None:
+    """Why a question is left out; None keeps it."""
+    if options.pass_rate is None and options.necessity is None:
+        return None
+    if tally is None or not tally.samples:
+        return "no_traces"
+    if not tally.has_gold:
+        return "no_gold"
+    if measured["samples"] < options.min_samples:
+        return "few_samples"
+    if options.pass_rate is not None:
+        low, high = options.pass_rate
+        if measured["pass_rate"] < low:
+            return "too_hard"
+        if measured["pass_rate"] > high:
+            return "too_easy"
+    if options.necessity is not None:
+        if measured["necessity"] is None:
+            return "few_control_samples"
+        if measured["necessity"] < options.necessity:
+            return "not_needed"
+    return None
+
+
+def _write(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+    if out.suffix == ".parquet":
+        tables.write_table(rows, out, tables.QUESTIONS | MEASURED)
+    else:
+        _write_lines(rows, out)
+
+
+def _write_lines(rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+    with tables.atomic(out) as partial:
+        partial.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
