@@ -12,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections import deque
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -63,7 +65,7 @@ class Core(Protocol):
 
 
 class InProcess:
-    """vLLM's core in this process: it steps when it is asked for answers."""
+    """vLLM's core in this process: it steps when it is asked for answers, while a thread renders what comes next."""
 
     def __init__(self, settings: Mapping[str, Any], lora: Any = None) -> None:
         """Start vLLM with these engine arguments; `lora` is the LoRARequest that all samples are drawn with."""
@@ -73,26 +75,19 @@ class InProcess:
 
         self.engine = LLMEngine.from_engine_args(EngineArgs(**settings), usage_context=UsageContext.LLM_CLASS)
         self.config, self.lora = self.engine.vllm_config, lora
+        self._renderer = ThreadPoolExecutor(1, thread_name_prefix="mgrd-render")
+        self._rendering: deque[tuple[Future[Any], Mapping[str, Any]]] = deque()
         self._refused: list[Answer] = []
         self._asked: set[str] = set()
 
     def admit(self, prompt: Mapping[str, Any], samples: Mapping[str, Any]) -> None:
         """Ask for samples of one prompt."""
-        try:
-            (rendered,) = self.engine.renderer.render_cmpl([_parsed(self.config, prompt)])
-        except _unfit() as error:
-            self._refused += [Answer(name, refused=_reason(error)) for name in samples]
-            return
-        for name, params in samples.items():
-            try:
-                self.engine.add_request(name, rendered, params, lora_request=self.lora)
-            except _unfit() as error:
-                self._refused.append(Answer(name, refused=_reason(error)))
-            else:
-                self._asked.add(name)
+        rendered = self._renderer.submit(self.engine.renderer.render_cmpl, [_parsed(self.config, prompt)])
+        self._rendering.append((rendered, samples))
 
     def answers(self) -> list[Answer]:
         """Step once, and what has ended then."""
+        self._take_rendered()
         found, self._refused = self._refused, []
         try:
             ended = [output for output in self.engine.step() if output.finished] if self._asked else []
@@ -103,13 +98,41 @@ class InProcess:
 
     def abort(self) -> None:
         """Give up what has not ended."""
+        self._forget_rendering()
         self.engine.abort_request(list(self._asked))
         self._asked.clear()
 
     def close(self) -> None:
         """Free the model."""
+        self._forget_rendering()
+        self._renderer.shutdown()
         self.engine.engine_core.shutdown()
         del self.engine
+
+    def _take_rendered(self) -> None:
+        """Hand over what is rendered, in order; where nothing runs, wait for the next, so that a signal is seen."""
+        if self._rendering and not self._asked:
+            wait([self._rendering[0][0]], WAIT_S)
+        while self._rendering and self._rendering[0][0].done():
+            rendered, samples = self._rendering.popleft()
+            try:
+                (one,) = rendered.result()
+            except _unfit() as error:
+                self._refused += [Answer(name, refused=_reason(error)) for name in samples]
+                continue
+            for name, params in samples.items():
+                try:
+                    self.engine.add_request(name, one, params, lora_request=self.lora)
+                except _unfit() as error:
+                    self._refused.append(Answer(name, refused=_reason(error)))
+                else:
+                    self._asked.add(name)
+
+    def _forget_rendering(self) -> None:
+        for rendered, _ in self._rendering:
+            rendered.cancel()
+        wait([rendered for rendered, _ in self._rendering])
+        self._rendering.clear()
 
 
 class Apart:
