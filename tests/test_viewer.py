@@ -12,18 +12,18 @@ from rich.console import Console
 from mgrd import tables
 from mgrd.checking import read_text
 from mgrd.errors import InputError, MisusedError
-from mgrd.viewer import Wanted, claims_table, inspect, json_rows, marked, pages
+from mgrd.viewer import Wanted, claims_table, inspect, marked, open_judged
+from mgrd.viewer.clips import open_clips
+from mgrd.viewer.plain import pages
+from mgrd.viewer.rows import chosen, rows_at
 
-OPTIONS = dict.fromkeys(["check", "question", "trace_id", "limit"]) | dict.fromkeys(
-    ["rejected", "kept", "as_json"], False
-)
 
-
-def printed(judged, selection=None, wanted=None, **console):
+def printed(judged, wanted=None, **console):
     """The pages as text, 80 columns wide."""
     out = io.StringIO()
     shown = Console(file=out, width=80, highlight=False, markup=False, emoji=False, **console)
-    for page in pages(judged, selection, wanted or Wanted()):
+    opened = open_judged(judged)
+    for page in pages(opened, open_clips(opened.folder), wanted or Wanted()):
         shown.print(page)
     return out.getvalue()
 
@@ -44,7 +44,16 @@ def judged(tmp_path):
         ],
         [
             trace("q2", 1, objections=["logic.length", "acoustic.cites_sound"]),
-            trace("q3", 0, objections=["logic.length"], correct=False, predicted="up"),
+            trace(
+                "q3",
+                0,
+                objections=["logic.length"],
+                correct=False,
+                predicted="up",
+                task="direction",
+                think="Hm: it (falls).",
+                completion_tokens=99,
+            ),
         ],
     )
 
@@ -60,40 +69,68 @@ def selection(judged):
     return path
 
 
-def ids(judged, selection=None, **wanted):
-    return [row["trace_id"] for row in json_rows(judged, selection, Wanted(**wanted))]
+def ids(judged, **wanted):
+    opened = open_judged(judged)
+    return [row["trace_id"] for row in rows_at(opened, chosen(opened, Wanted(**wanted)).to_list())]
 
 
-def test_rejected_traces_come_first_and_kept_ones_are_those_that_passed_and_were_selected(judged, selection):
-    assert ids(judged, selection) == ["q1.1.1", "q2.1.1", "q3.1.0", "q2.1.0", "q1.1.0"]
-    assert ids(judged, selection, show="rejected") == ["q1.1.1", "q2.1.1", "q3.1.0"]
-    assert ids(judged, selection, show="kept") == ["q1.1.0"]
+def test_kept_traces_are_those_that_passed_and_were_selected(judged):
     assert ids(judged, show="kept") == ["q1.1.0", "q2.1.0"]
 
 
-def test_traces_are_chosen_by_check_question_trace_and_number(judged):
+def test_rejected_traces_come_first_then_those_that_were_not_selected(judged, selection):
+    assert ids(judged) == ["q1.1.1", "q2.1.1", "q3.1.0", "q2.1.0", "q1.1.0"]
+    assert ids(judged, show="rejected") == ["q1.1.1", "q2.1.1", "q3.1.0"]
+    assert ids(judged, show="not selected") == ["q2.1.0"]
+    assert ids(judged, show="kept") == ["q1.1.0"]
+
+
+def test_traces_are_chosen_by_rule_check_task_question_and_trace(judged):
     assert ids(judged, check="length") == ["q2.1.1", "q3.1.0"]
+    assert ids(judged, rule="acoustic") == ["q1.1.1", "q2.1.1"]
+    assert ids(judged, rule="acoustic", check="length") == []
+    assert ids(judged, task="direction") == ["q3.1.0"]
     assert ids(judged, question="q1") == ["q1.1.1", "q1.1.0"]
     assert ids(judged, trace="q2.1.0") == ["q2.1.0"]
-    assert ids(judged, limit=2) == ["q1.1.1", "q2.1.1"]
+
+
+def test_traces_are_chosen_by_their_claims_and_by_their_words(judged):
+    assert ids(judged, verdict="contradicted") == ["q1.1.1"]
+    assert ids(judged, cue="pitch") == ["q1.1.1", "q1.1.0"]
+    assert ids(judged, cue="pitch.contour", verdict="supported") == ["q1.1.0"]
+    assert ids(judged, cue="pit") == []
+    assert ids(judged, search="IT (FALLS") == ["q3.1.0"]
+
+
+def test_traces_are_sorted_as_asked(judged):
+    assert ids(judged, sort="id") == ["q1.1.0", "q1.1.1", "q2.1.0", "q2.1.1", "q3.1.0"]
+    assert ids(judged, sort="question") == ["q1.1.1", "q1.1.0", "q2.1.1", "q2.1.0", "q3.1.0"]
+    assert ids(judged, sort="objections") == ["q2.1.1", "q1.1.1", "q3.1.0", "q1.1.0", "q2.1.0"]
+    assert ids(judged, sort="longest")[0] == "q3.1.0"
+    assert ids(judged, sort="shortest")[-1] == "q3.1.0"
 
 
 def test_a_name_that_is_nowhere_is_an_error_and_not_an_empty_answer(judged):
-    for wanted in (Wanted(question="q9"), Wanted(trace="q1.1.9")):
-        with pytest.raises(InputError, match=r"has no (question q9|trace q1.1.9)"):
-            list(pages(judged, None, wanted))
+    for name, said in (
+        ({"question": "q9"}, "has no question q9"),
+        ({"trace": "q1.1.9"}, "has no trace q1.1.9"),
+        ({"task": "chords"}, "has no task chords; there are direction"),
+        ({"rule": "musical"}, "no rule musical judged it; there are acoustic, logic"),
+    ):
+        with pytest.raises(InputError, match=said):
+            ids(judged, **name)
 
 
 def test_a_check_that_judged_nothing_is_an_error_but_one_that_objected_to_nothing_is_not(judged):
     with pytest.raises(InputError, match=r"no check nonsense judged it; there are cites_sound, length, true_to_wave"):
-        printed(judged, wanted=Wanted(check="nonsense"))
+        ids(judged, check="nonsense")
     made_with = {"filter": {"identity": {"checks": ["logic.fluent"]}}}
     tables.write_json(made_with, judged.parent / "manifest.json")
-    assert list(json_rows(judged, None, Wanted(check="fluent"))) == []
+    assert ids(judged, check="fluent") == []
 
 
 def test_the_first_page_counts_traces_and_draws_objections_as_bars(judged, selection):
-    top = printed(judged, selection, Wanted(limit=0)).splitlines()
+    top = printed(judged, Wanted(limit=0)).splitlines()
     assert [line.rstrip() for line in top] == [
         "=" * 80,
         "5 traces, 2 passed, 1 kept, 0 could not be sampled",
@@ -107,7 +144,7 @@ def test_the_first_page_counts_traces_and_draws_objections_as_bars(judged, selec
 
 
 def test_a_page_holds_all_that_decided_about_a_trace(judged, selection):
-    page = printed(judged, selection, Wanted(trace="q1.1.1"))
+    page = printed(judged, Wanted(trace="q1.1.1"))
     for words in (
         "1. q1.1.1  REJECTED",
         "clips/a.wav (3.0 s)",
@@ -120,10 +157,8 @@ def test_a_page_holds_all_that_decided_about_a_trace(judged, selection):
         "-6.25 st/s",
     ):
         assert words in page
-    assert "Passed, but not selected: per_question: 1 kept already" in printed(
-        judged, selection, Wanted(trace="q2.1.0")
-    )
-    assert "up  (wrong)" in printed(judged, None, Wanted(trace="q3.1.0"))
+    assert "Passed, but not selected: per_question: 1 kept already" in printed(judged, Wanted(trace="q2.1.0"))
+    assert "up  (wrong)" in printed(judged, Wanted(trace="q3.1.0"))
 
 
 def test_a_sample_that_failed_is_shown_with_its_reason(tmp_path):
@@ -136,7 +171,7 @@ def test_a_sample_that_failed_is_shown_with_its_reason(tmp_path):
 
 def test_off_a_terminal_pages_are_plain_text_of_80_columns(judged, selection, monkeypatch, capsys):
     monkeypatch.delenv("COLUMNS", raising=False)
-    inspect(judged.parent, **OPTIONS)
+    inspect(judged.parent, Wanted())
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert max(map(len, out.splitlines())) <= 80
@@ -187,7 +222,7 @@ def test_marking_adds_brackets_and_loses_no_letter(think, spans):
 
 
 def test_json_is_one_object_with_the_rows_and_why_they_were_not_kept(judged, selection, capsys):
-    inspect(judged.parent, **OPTIONS | {"question": "q2", "as_json": True})
+    inspect(judged.parent, Wanted(question="q2"), as_json=True)
     out = capsys.readouterr().out
     assert len(out.splitlines()) == 1
     answer = json.loads(out)
@@ -206,16 +241,17 @@ def test_of_a_run_the_last_round_is_shown_and_named_with_how_many_of_how_many(tm
     for wanted, said in (
         ({}, "3 of 3 shown, of"),
         ({"limit": 2}, "2 of 3 shown (-n shows more), of"),
-        ({"kept": True}, "1 of 1 shown, of"),
+        ({"show": "kept"}, "1 of 1 shown, of"),
         ({"check": "length", "limit": 1}, "1 of 2 shown (-n shows more), of"),
     ):
-        inspect(tmp_path, **OPTIONS | wanted)
+        inspect(tmp_path, Wanted(**wanted))
         assert f"{said} {tmp_path}/round-02 " in " ".join(capsys.readouterr().out.split())
 
 
-def test_rejected_and_kept_exclude_each_other(judged):
-    with pytest.raises(MisusedError, match="--rejected and --kept"):
-        inspect(judged.parent, **OPTIONS | {"rejected": True, "kept": True})
+def test_rejected_and_kept_exclude_each_other(judged, run):
+    code, out, err = run("inspect", judged.parent, "--rejected", "--kept")
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: --rejected and --kept exclude each other")
 
 
 @pytest.mark.parametrize(
@@ -239,7 +275,7 @@ def test_a_text_file_is_no_folder_of_mgrd(tmp_path):
     plain = tmp_path / "plain.txt"
     plain.write_text("The voice is low.")
     with pytest.raises(MisusedError, match="is not a folder of mgrd"):
-        inspect(plain, **OPTIONS)
+        inspect(plain, Wanted())
 
 
 def test_a_text_that_looks_like_a_file_name_is_judged_with_a_note(capsys):
