@@ -14,6 +14,7 @@ from mgrd.checking import read_text
 from mgrd.errors import InputError, MisusedError
 from mgrd.viewer import Wanted, claims_table, inspect, marked, open_judged
 from mgrd.viewer.clips import open_clips
+from mgrd.viewer.marks import Mark, add_mark
 from mgrd.viewer.plain import pages
 from mgrd.viewer.rows import chosen, rows_at
 
@@ -281,3 +282,77 @@ def test_a_text_file_is_no_folder_of_mgrd(tmp_path):
 def test_a_text_that_looks_like_a_file_name_is_judged_with_a_note(capsys):
     assert (read_text("play.txt"), read_text("It rises.")) == ("play.txt", "It rises.")
     assert capsys.readouterr().err == "--text play.txt: no such file; its name is judged as the text\n"
+
+
+def test_a_folder_without_a_complete_part_is_an_error_by_name(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "judged").mkdir()
+    (tmp_path / "judged" / "part-000000.parquet.partial").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match="judged: holds no complete part; run `mgrd filter` again"):
+        inspect(tmp_path, Wanted())
+    with pytest.raises(InputError, match="holds no judged; give a run"):
+        inspect(empty, Wanted())
+
+
+def test_a_part_that_is_cut_off_is_an_error_that_names_it(judged):
+    part = judged / "part-000001.parquet"
+    part.write_bytes(part.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"part-000001.parquet: cannot be read as Parquet"):
+        inspect(judged.parent, Wanted())
+
+
+def test_a_part_that_was_replaced_while_it_is_looked_at_is_an_error_that_names_it(judged):
+    opened = open_judged(judged)
+    (judged / "part-000001.parquet").unlink()
+    assert rows_at(opened, [0])[0]["trace_id"] == "q1.1.0"
+    with pytest.raises(InputError, match=r"part-000001.parquet: cannot be read any more"):
+        rows_at(opened, [0, 4])
+
+
+def test_rows_come_in_the_order_asked_for_whatever_part_they_lie_in(judged):
+    opened = open_judged(judged)
+    assert [row["trace_id"] for row in rows_at(opened, [4, 0, 3, 2, 0])] == [
+        "q3.1.0",
+        "q1.1.0",
+        "q2.1.1",
+        "q2.1.0",
+        "q1.1.0",
+    ]
+
+
+def test_stats_count_the_traces_that_match_and_their_marks(judged, selection, capsys):
+    add_mark(judged.parent, Mark("q2.1.1", "rejected_wrongly", "length"))
+    add_mark(judged.parent, Mark("q1.1.0", "right"))
+    inspect(judged.parent, Wanted(check="length"), stats=True, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {
+        "folder": str(judged.parent),
+        "matching": 2,
+        "traces": 2,
+        "rejected": 2,
+        "not_selected": 0,
+        "kept": 0,
+        "failed": 0,
+        "objections": {"logic.length": 2, "acoustic.cites_sound": 1},
+        "tasks": {"direction": 1},
+        "marks": {"rejected_wrongly": 1},
+    }
+    inspect(judged.parent, Wanted(), stats=True)
+    assert capsys.readouterr().out.splitlines()[-2:] == ["Tasks: direction 1", "Marks: rejected_wrongly 1, right 1"]
+
+
+def test_marks_stand_on_the_page_and_in_the_json_of_their_trace(judged, capsys):
+    added = add_mark(judged.parent, Mark("q2.1.1", "rejected_wrongly", "length", "it is\x1b fine"))
+    assert "Marked should have passed (length): it is␛ fine" in printed(judged, Wanted(trace="q2.1.1"))
+    inspect(judged.parent, Wanted(question="q2"), as_json=True)
+    assert [row["marks"] for row in json.loads(capsys.readouterr().out)["traces"]] == [
+        [{"mark": "rejected_wrongly", "check": "length", "note": "it is\x1b fine", "time": added.time}],
+        [],
+    ]
+
+
+def test_the_other_traces_of_a_question_are_listed_those_that_fared_otherwise_first(judged):
+    assert printed(judged, Wanted(trace="q2.1.1")).splitlines()[-2:] == [
+        "Other traces of this question: 1",
+        "  + kept          q2.1.0  down  (right)",
+    ]

@@ -239,7 +239,7 @@ def test_brackets_and_wide_letters_of_a_model_are_shown_as_they_are(folder):
     looking(folder, steps)
 
 
-def test_a_text_of_100_kB_and_a_trace_without_claims_are_shown(tmp_path):
+def test_a_text_of_100_kb_and_a_trace_without_claims_are_shown(tmp_path):
     write(tmp_path, [trace(think="很长 " * 25_000), trace("q2", claims=[], audio=[], heard_s=None)])
 
     async def steps(app, press):

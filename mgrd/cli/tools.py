@@ -44,7 +44,7 @@ def inspect_command(
     audio_root: AudioRoot = None,
     json_: Json = False,
 ) -> None:
-    """Look at traces, and at why each was rejected or kept: full screen on a terminal, else plain pages.
+    """Look at traces and why they were rejected. Full screen on a terminal, else plain pages.
 
     In the viewer, ? lists the keys; what you mark there stays in marks.jsonl (docs/inspect.md).
 

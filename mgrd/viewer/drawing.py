@@ -74,7 +74,8 @@ def _cells(clip: Measurements, track: str, count: int) -> list[Any]:
     """A track cut into so many stretches; a clip of fewer frames has some twice."""
     values = np.asarray(clip.tracks.get(track, []), dtype=np.float64)
     edges = [round(n * len(values) / count) for n in range(count + 1)]
-    return [values[a : max(b, a + 1)] for a, b in pairwise(edges)]
+    last = max(len(values) - 1, 0)
+    return [values[min(a, last) : max(b, a + 1)] for a, b in pairwise(edges)]
 
 
 def _median(values: Any) -> float:

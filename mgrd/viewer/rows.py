@@ -223,7 +223,7 @@ def _some_rows(part: Path, numbers: Sequence[int]) -> Iterator[Row]:
 
 
 def siblings(judged: Judged, at: int) -> list[int]:
-    """Positions of the other traces of a trace's question: first those that fared otherwise, kept ones before others."""
+    """Positions of the other traces of a question: first those that fared otherwise, kept ones before others."""
     question, own = (judged.index.item(at, name) for name in ("question_id", "state"))
     same = judged.index.with_row_index("at").filter(pl.col("question_id") == question, pl.col("at") != at)
     alike = (pl.col("state") > 0) == (own > 0)
