@@ -152,5 +152,5 @@ def _span_lines(clip: Measurements, claims: Sequence[Mapping[str, Any]], columns
         lines.append(Text(f"and {more:,} more claims of a part of the clip", style="dim"))
     whole = [label(number, claim) for number, claim, span in placed if span is None]
     if whole:
-        lines.append(Text(f"Of the whole clip: {' '.join(whole)}", style="dim"))
+        lines.append(Text(f"Of the whole clip, or of parts against each other: {' '.join(whole)}", style="dim"))
     return lines

@@ -17,7 +17,7 @@ from mgrd.claims.readings import shown
 from mgrd.terminal import safe
 from mgrd.viewer.drawing import drawn, in_words
 from mgrd.viewer.marks import Mark
-from mgrd.viewer.texts import claims_table, marked
+from mgrd.viewer.texts import claim_lines, marked
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -44,6 +44,8 @@ FIGURES = {
 """The figures that claims of a family of cues are held against."""
 
 INDENT = 2
+CLAIMS = 200
+"""Claims that are listed; what is left out is counted."""
 SIBLINGS = 12
 """Siblings that are listed; what is left out is counted."""
 
@@ -76,7 +78,9 @@ def parts(
         ]
         rest = [Text("Response", style="bold"), indented(Text(safe(row["response"]) or "(none)"))]
     if row["claims"]:
-        rest.append(claims_table(row["claims"]))
+        rest += [Text("Claims", style="bold"), *(indented(line) for line in claim_lines(row["claims"][:CLAIMS]))]
+        if len(row["claims"]) > CLAIMS:
+            rest.append(Text(f"  and {len(row['claims']) - CLAIMS:,} more; --json has them all"))
     return top, think, [*rest, *sound(row, clip, width), *sibling_lines(others)]
 
 

@@ -45,25 +45,25 @@ def print_json(judged: Judged, wanted: Wanted) -> None:
 def print_stats(judged: Judged, wanted: Wanted, *, as_json: bool) -> None:
     """Print how many traces match, by state, objection and task, and how many are marked."""
     places = rows.chosen(judged, wanted)
-    found = stats(judged, places)
+    here = judged.index if len(places) == judged.index.height else judged.index[places]
+    found = stats(judged, here)
     if as_json:
         console().out(json_line({"folder": str(judged.folder), **found}), highlight=False)
         return
-    console().print(summary(judged, places))
+    console().print(summary(here))
     for name in ("tasks", "marks"):
         if found[name]:
             console().print(Text(f"{name.title()}: " + ", ".join(f"{safe(k)} {n:,}" for k, n in found[name].items())))
 
 
-def stats(judged: Judged, places: pl.Series) -> dict[str, Any]:
-    """Counts of the traces at these places of the index."""
-    here = judged.index[places]
+def stats(judged: Judged, here: pl.DataFrame) -> dict[str, Any]:
+    """Counts of the traces of some rows of the index."""
     counts = rows.state_counts(here)
     tasks = here.select(pl.col("task").cast(pl.String)).drop_nulls().group_by("task").len().sort("task")
     ids = set(here.get_column("trace_id")) if (marked := marks_by_trace(judged)) else set()
     kinds = Counter(one.mark for trace, marks in marked.items() if trace in ids for one in marks)
     return {
-        "matching": len(places),
+        "matching": here.height,
         **{name.replace(" ", "_"): n for name, n in counts.items()},
         "objections": dict(rows.objection_counts(here)),
         "tasks": dict(tasks.iter_rows()),
@@ -74,7 +74,7 @@ def stats(judged: Judged, places: pl.Series) -> dict[str, Any]:
 def pages(judged: Judged, clips: sounds.Clips, wanted: Wanted) -> Iterator[RenderableType]:
     """The counts of objections of the whole table, then one page a wanted trace."""
     places = rows.chosen(judged, wanted)
-    yield summary(judged)
+    yield summary(judged.index)
     most = _most(wanted, len(places))
     more = "" if most == len(places) else " (-n shows more)"
     yield Text(f"{most:,} of {len(places):,} shown{more}, of {safe(str(judged.folder))}", style="bold")
@@ -92,9 +92,8 @@ def pages(judged: Judged, clips: sounds.Clips, wanted: Wanted) -> Iterator[Rende
             yield Group(Rule(style="dim", characters="-"), *top, *think, *rest)
 
 
-def summary(judged: Judged, places: pl.Series | None = None) -> RenderableType:
-    """How many traces (of these places) passed and were kept, and a bar for each check that objected."""
-    here = judged.index if places is None else judged.index[places]
+def summary(here: pl.DataFrame) -> RenderableType:
+    """How many traces of an index passed and were kept, and a bar for each check that objected."""
     counts = rows.state_counts(here)
     passed = counts["not selected"] + counts["kept"]
     head = (

@@ -7,7 +7,7 @@ nothing of tables on disk.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -78,6 +78,20 @@ def claims_table(claims: Sequence[Mapping[str, Any]]) -> RenderableType:
         style = STYLES.get(claim["verdict"], "dim")
         table.add_row(Text(label(number, claim), style=style), *(Text(safe(cell)) for cell in cells))
     return table
+
+
+def claim_lines(claims: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+    """The same as lines for where a table would be too narrow: what is claimed and measured, then why that decides."""
+    for number, claim in enumerate(claims, 1):
+        claimed = f"not {claim['claimed']}" if claim["polarity"] == -1 else claim["claimed"]
+        said, style = f" {claim['cue']}: {claimed}", STYLES.get(claim["verdict"], "dim")
+        if claim["verdict"] in SIGNS:
+            said += "" if claim["measured"] is None else f", measured {_measured(claim)}"
+            said += "" if claim["z"] is None else f", z {claim['z']:+.1f}"
+            why = claim["why"]
+        else:
+            why = f"{claim['modality']}: asserts nothing about this clip"
+        yield Text.assemble((label(number, claim), style), safe(f"{said}; {why}"))
 
 
 def label(number: int, claim: Mapping[str, Any]) -> str:
