@@ -213,6 +213,66 @@ def test_a_clip_that_is_not_there_is_said_where_it_would_be_drawn_and_played(fol
     looking(folder, steps)
 
 
+def test_the_clip_is_played_by_a_player_that_is_there_and_stopped(folder, tmp_path, monkeypatch):
+    player = tmp_path / "bin" / "ffplay"
+    player.parent.mkdir()
+    player.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/played\nexec sleep 60\n')
+    player.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{player.parent}:/usr/bin:/bin")
+    clip = folder / "clips" / "a.wav"
+    clip.parent.mkdir()
+    clip.write_bytes(b"RIFF")
+    tables.write_json({"filter": {"audio_root": "."}}, folder / "manifest.json")
+
+    async def steps(app, press):
+        await press("a")
+        assert app.said == f"playing {clip} with ffplay; a stops it"
+        playing = app.playing
+        while not (tmp_path / "played").exists() or not (tmp_path / "played").read_text():
+            await asyncio.sleep(0.02)
+        assert (tmp_path / "played").read_text() == f"-nodisp -autoexit -loglevel quiet {clip}\n"
+        await press("a")
+        assert (app.said, playing.poll() is None) == ("stopped", False)
+        await press("a")
+
+    looking(folder, steps)  # what still plays ends with the viewer
+
+
+def test_without_a_player_the_clip_is_named(folder, monkeypatch):
+    (folder / "clips").mkdir()
+    (folder / "clips" / "a.wav").write_bytes(b"RIFF")
+    tables.write_json({"filter": {"audio_root": "."}}, folder / "manifest.json")
+    monkeypatch.setenv("PATH", str(folder))
+
+    async def steps(app, press):
+        await press("a")
+        assert app.said.startswith("no player here (ffplay, afplay, mpv, play, paplay, aplay); the clip is ")
+
+    looking(folder, steps)
+
+
+def test_a_part_that_is_replaced_meanwhile_is_said_and_the_viewer_goes_on(tmp_path):
+    write(tmp_path, [trace(objections=["logic.length"])], [trace("q2")])
+
+    async def steps(app, press):
+        (tmp_path / "judged" / "part-000001.parquet").unlink()
+        await press("n")
+        assert (app.row, "cannot be read any more" in app.said) == (None, True)
+        await press("p")
+        assert app.row["trace_id"] == "q1.1.0"
+
+    looking(tmp_path, steps)
+
+
+def test_a_trace_that_is_asked_for_is_opened_and_escape_leads_to_all_of_them(folder):
+    async def steps(app, press):
+        assert (listed(app), app.screen.has_class("-reading")) == (["q2.1.1"], True)
+        await press("escape", "x")
+        assert (len(listed(app)), app.row["trace_id"]) == (5, "q2.1.1")
+
+    looking(folder, steps, (80, 24), trace="q2.1.1")
+
+
 @pytest.mark.parametrize("size", [(80, 24), (40, 10)])
 def test_a_small_terminal_shows_the_list_or_the_page(folder, size):
     async def steps(app, press):

@@ -67,6 +67,7 @@ HELP = (
     ("", (("?", "this help"), ("q", "quit; marks are saved already"))),
 )  # fmt: skip
 
+BARS = 7
 SETTLE_S = 0.1
 """Whoever runs through the list hears no clip on the way."""
 SIGNS_SHOWN = "x rejected  ~ not selected  + kept  * marked"
@@ -82,7 +83,7 @@ class Viewer(App[None]):
     #head, #keys, #said { height: 1; }
     #head { text-style: bold; }
     #keys { text-style: dim; }
-    #bars { height: auto; max-height: 8; }
+    #bars { height: auto; }
     #ask { display: none; height: 1; border: none; padding: 0; }
     #ask.-asking { display: block; }
     #page { padding: 0 1; }
@@ -120,6 +121,7 @@ class Viewer(App[None]):
         Binding("u", "unmark", "Take back"),
         Binding("question_mark", "help", "Help"),
         Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "quit", "Quit", priority=True),
     ]
 
     def __init__(self, judged: Judged, clips: sounds.Clips, wanted: Wanted) -> None:
@@ -141,7 +143,9 @@ class Viewer(App[None]):
         yield Static(id="head", markup=False)
         with Horizontal():
             with Vertical(id="left"):
-                yield Static(plain.bars(self.objections[:8], 14), id="bars")
+                more = len(self.objections) - BARS
+                rest = [Text(f"and {more} more checks; --stats has them all")] if more > 0 else []
+                yield Static(Group(plain.bars(self.objections[:BARS], 14), *rest), id="bars")
                 yield Static(SIGNS_SHOWN, id="signs", markup=False)
                 yield TraceList(self.judged, id="list")
             with VerticalScroll(id="page"):
@@ -222,11 +226,19 @@ class Viewer(App[None]):
         """The page of the trace under the cursor."""
         self.focused_objection = self.partner = None
         at = self.listed.at
-        self.row = None if at is None else rows.rows_at(self.judged, [at])[0]
+        self.row = next(iter(self._read([] if at is None else [at])), None)
         self.query_one("#page").scroll_home(animate=False)
         self.draw("reading the measurements ...")
         if self.row is not None:
             self.hear(self.row)
+
+    def _read(self, places: list[int]) -> list[Row]:
+        """The rows at these places; none, and why, when their part was replaced meanwhile."""
+        try:
+            return rows.rows_at(self.judged, places) if places else []
+        except MgrdError as error:
+            self.say(str(error))
+            return []
 
     @work(thread=True, exclusive=True, group="hear")
     def hear(self, row: Row) -> None:
@@ -260,12 +272,11 @@ class Viewer(App[None]):
                 part.update("")
             return
         if self.partner is not None:
-            other = rows.rows_at(self.judged, [self.partner])[0]
-            top.update(page.side_by_side(row, other))
+            top.update(Group(*(page.side_by_side(row, other) for other in self._read([self.partner]))))
             think.update("")
             rest.update("")
             return
-        others = rows.rows_at(self.judged, rows.siblings(self.judged, at)[: 2 * page.SIBLINGS])
+        others = self._read(rows.siblings(self.judged, at)[: 2 * page.SIBLINGS])
         marks = self.marks.get(row["trace_id"], [])
         width = max(self.query_one("#page").scrollable_content_region.width - 2, 20)
         parts = page.parts(
