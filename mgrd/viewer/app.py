@@ -87,7 +87,11 @@ class Viewer(App[None]):
     #ask { display: none; height: 1; border: none; padding: 0; }
     #ask.-asking { display: block; }
     #page { padding: 0 1; }
-    #page, #list { scrollbar-size-vertical: 1; overflow-x: hidden; }
+    #page, #list, Help VerticalScroll {
+        scrollbar-size-vertical: 1; overflow-x: hidden;
+        scrollbar-background: ansi_default; scrollbar-background-hover: ansi_default;
+        scrollbar-background-active: ansi_default; scrollbar-color: ansi_blue;
+    }
     #page Static { height: auto; }
     .-narrow #page { display: none; }
     .-narrow.-reading #page { display: block; }
@@ -447,6 +451,7 @@ class Viewer(App[None]):
         asking.value = (self.wanted.search or "") if what == "search" else ""
         asking.add_class("-asking")
         asking.focus()
+        self.say(f"{asking.placeholder}; Enter takes it, Esc leaves it")
         return None
 
     def _close_ask(self) -> None:
