@@ -15,6 +15,7 @@ from mgrd.errors import InputError, MisusedError
 from mgrd.viewer import Wanted, claims_table, inspect, marked, open_judged
 from mgrd.viewer.clips import open_clips
 from mgrd.viewer.marks import Mark, add_mark
+from mgrd.viewer.page import claim_meant
 from mgrd.viewer.plain import pages
 from mgrd.viewer.rows import chosen, rows_at
 
@@ -355,3 +356,16 @@ def test_the_other_traces_of_a_question_are_listed_those_that_fared_otherwise_fi
         "Other traces of this question: 1",
         "  + kept          q2.1.0  down  (right)",
     ]
+
+
+def test_an_objection_means_the_claim_that_it_quotes_a_contradicted_one_before_others():
+    claims = [
+        claim(None, "it falls"),
+        claim("supported", "falls"),
+        claim("contradicted", "It falls"),
+        claim("supported"),
+    ]
+    objections = [("acoustic", "true_to_waveform", "says 'It falls': +6.0 st/s"), ("logic", "length", "is short")]
+    row = trace(claims=claims, objections=objections)
+    assert [claim_meant(row, focus) for focus in (None, 0, 1, 2)] == [None, 3, None, None]
+    assert claim_meant(row | {"claims": claims[:2]}, 0) == 2
