@@ -3,6 +3,7 @@
 import io
 import json
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -306,8 +307,16 @@ def test_a_part_that_was_replaced_while_it_is_looked_at_is_an_error_that_names_i
     opened = open_judged(judged)
     (judged / "part-000001.parquet").unlink()
     assert rows_at(opened, [0])[0]["trace_id"] == "q1.1.0"
-    with pytest.raises(InputError, match=r"part-000001.parquet: cannot be read any more"):
+    with pytest.raises(InputError, match=r"part-000001.parquet: no such table"):
         rows_at(opened, [0, 4])
+
+
+@pytest.mark.parametrize("older", [0, 1])
+def test_a_part_of_an_earlier_mgrd_lacks_what_came_later_and_is_shown_with_the_others(judged, older):
+    part = judged / f"part-00000{older}.parquet"
+    pl.read_parquet(part).drop(tables.LATER).write_parquet(part)
+    assert ids(judged, cue="pitch", search="falls") == ["q1.1.1", "q1.1.0"]
+    assert len(ids(judged)) == 5
 
 
 def test_rows_come_in_the_order_asked_for_whatever_part_they_lie_in(judged):

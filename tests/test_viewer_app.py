@@ -14,8 +14,9 @@ from judged_rows import claim, trace, write
 
 from mgrd import tables
 from mgrd.viewer import Wanted, open_judged, read_marks
-from mgrd.viewer.app import Help, Viewer
+from mgrd.viewer.app import Viewer
 from mgrd.viewer.clips import open_clips
+from mgrd.viewer.help import Help
 
 THINK = "A word. " * 400 + "It falls."
 
@@ -261,7 +262,7 @@ def test_a_part_that_is_replaced_meanwhile_is_said_and_the_viewer_goes_on(tmp_pa
     async def steps(app, press):
         (tmp_path / "judged" / "part-000001.parquet").unlink()
         await press("n")
-        assert (app.row, "cannot be read any more" in app.said) == (None, True)
+        assert (app.row, "part-000001.parquet: no such table" in app.said) == (None, True)
         await press("p")
         assert app.row["trace_id"] == "q1.1.0"
 

@@ -1,5 +1,8 @@
 """How a clip is drawn and told: pitch, level, and where a claim is about; and what is said when it cannot be."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -133,6 +136,10 @@ def test_measurements_are_taken_from_the_run_and_clips_from_where_the_manifest_s
     soundfile.write(where, np.zeros(1600), 16000)
     assert clips.file_of(opened, "clips/a.wav") == where
     assert "lies outside" in clips.file_of(opened, "../../etc/passwd")
+    remote = replace(opened, base=Path("s3://bucket/sounds"))
+    assert clips.file_of(remote, "clips/a.wav") == (
+        "s3://bucket/sounds/clips/a.wav: lies at a URL, from which the viewer fetches nothing"
+    )
 
 
 def test_a_clip_that_no_table_has_is_measured_unless_it_is_another_one(round_folder, tmp_path):

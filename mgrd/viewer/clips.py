@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mgrd import folders
+from mgrd import folders, urls
 from mgrd.errors import InputError
 from mgrd.questions.clips import is_clip, resolve_audio
 from mgrd.sources import noted_audio
@@ -58,6 +58,8 @@ def file_of(clips: Clips, given: str) -> Path | str:
         path = resolve_audio(given, clips.base, clips.audio_out)
     except InputError as error:
         return str(error)
+    if urls.is_url(path):
+        return f"{urls.text(path)}: lies at a URL, from which the viewer fetches nothing"
     return path if is_clip(path) else f"{path}: is not there; --audio-root names another folder"
 
 

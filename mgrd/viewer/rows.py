@@ -6,7 +6,7 @@ stay in their parts until a page, a search or a filter on claims asks for them. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -98,9 +98,8 @@ def _index(path: Path, parts: list[Path], left_out: pl.DataFrame) -> pl.DataFram
         "names": names,
         "part": pl.col("_part").cast(pl.Enum([str(part) for part in parts])).to_physical(),
     }
-    scan = pl.scan_parquet(parts, glob=False, hive_partitioning=False, include_file_paths="_part")
     try:
-        found = scan.select(**columns).collect(engine="streaming")
+        found = _scan(parts).select(**columns).collect(engine="streaming")
     except (OSError, pl.exceptions.PolarsError):
         for _ in tables.iter_parts(path, tables.JUDGED):  # names the part, and what is wrong with it
             pass
@@ -108,6 +107,18 @@ def _index(path: Path, parts: list[Path], left_out: pl.DataFrame) -> pl.DataFram
     dropped = pl.col("trace_id").is_in(left_out.get_column("trace_id").implode())
     state = pl.when(~pl.col("passed")).then(0).when(dropped).then(1).otherwise(2).cast(pl.UInt8)
     return _numbered(found.with_columns(state=state).drop("passed"))
+
+
+def _scan(parts: list[Path]) -> pl.LazyFrame:
+    """Parts as one table, with the path of each row's as `_part`; a column may be younger than some of them."""
+    return pl.scan_parquet(
+        parts,
+        glob=False,
+        hive_partitioning=False,
+        include_file_paths="_part",
+        missing_columns="insert",
+        extra_columns="ignore",
+    )
 
 
 def _numbered(rows: pl.DataFrame) -> pl.DataFrame:
@@ -186,16 +197,18 @@ def _with_text(judged: Judged, places: pl.DataFrame, inside: pl.Expr) -> pl.Data
     for start in range(0, len(needed), _IN_BATCHES_OF):
         batch = needed[start : start + _IN_BATCHES_OF]
         paths = [judged.parts[number] for number in batch]
-        scan = pl.scan_parquet(paths, glob=False, hive_partitioning=False, include_file_paths="_part")
         number = pl.col("_part").replace_strict([str(path) for path in paths], batch, return_dtype=pl.UInt32)
-        fits = scan.select(part=number, fits=inside).collect(engine="streaming")
+        fits = _scan(paths).select(part=number, fits=inside).collect(engine="streaming")
         hits.append(_numbered(fits).filter("fits").select("part", "row"))
     places = places.with_columns(pl.col("part").cast(pl.UInt32))
     return places.join(pl.concat(hits), on=["part", "row"], how="semi", maintain_order="left")
 
 
 def rows_at(judged: Judged, places: Sequence[int]) -> list[Row]:
-    """The rows at these positions of the index, in this order, with `state` and selection's reason `not_kept`."""
+    """The rows at these positions of the index, in this order, with `state` and selection's reason `not_kept`.
+
+    Raises InputError for a part that is there no more, by its name.
+    """
     found: dict[int, Row] = {}
     ids = judged.index[list(places)].get_column("trace_id")
     why = dict(judged.left_out.filter(pl.col("trace_id").is_in(ids.implode())).iter_rows())
@@ -203,23 +216,10 @@ def rows_at(judged: Judged, places: Sequence[int]) -> list[Row]:
     where = sorted((*index.row(at), at) for at in set(places))
     for part, group in groupby(where, lambda one: one[0]):
         wanted = list(group)
-        rows = _some_rows(judged.parts[part], [row for _, row, _, _ in wanted])
-        for row, (_, _, state, at) in zip(rows, wanted, strict=True):
+        table = tables.read_table(judged.parts[part], tables.JUDGED)
+        for row, (_, _, state, at) in zip(table[[one[1] for one in wanted]].iter_rows(named=True), wanted, strict=True):
             found[at] = row | {"state": STATES[state], "not_kept": why.get(row["trace_id"])}
     return [found[at] for at in places]
-
-
-def _some_rows(part: Path, numbers: Sequence[int]) -> Iterator[Row]:
-    """Rows of one part by their ascending numbers, each with every column of the schema."""
-    try:
-        scan = pl.scan_parquet(part, glob=False, hive_partitioning=False).select(tables.JUDGED.keys())
-        first = numbers[0]
-        frame = scan.slice(first, numbers[-1] - first + 1).collect()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(
-            f"{part}: cannot be read any more; was it replaced meanwhile? open the folder again"
-        ) from error
-    return frame[[number - first for number in numbers]].iter_rows(named=True)
 
 
 def siblings(judged: Judged, at: int) -> list[int]:
