@@ -3,6 +3,7 @@
 import io
 import json
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,18 +13,20 @@ from rich.console import Console
 from mgrd import tables
 from mgrd.checking import read_text
 from mgrd.errors import InputError, MisusedError
-from mgrd.viewer import Wanted, claims_table, inspect, json_rows, marked, pages
+from mgrd.viewer import Wanted, claims_table, inspect, marked, open_judged
+from mgrd.viewer.clips import open_clips
+from mgrd.viewer.marks import Mark, add_mark
+from mgrd.viewer.page import claim_meant
+from mgrd.viewer.plain import pages
+from mgrd.viewer.rows import chosen, rows_at
 
-OPTIONS = dict.fromkeys(["check", "question", "trace_id", "limit"]) | dict.fromkeys(
-    ["rejected", "kept", "as_json"], False
-)
 
-
-def printed(judged, selection=None, wanted=None, **console):
+def printed(judged, wanted=None, **console):
     """The pages as text, 80 columns wide."""
     out = io.StringIO()
     shown = Console(file=out, width=80, highlight=False, markup=False, emoji=False, **console)
-    for page in pages(judged, selection, wanted or Wanted()):
+    opened = open_judged(judged)
+    for page in pages(opened, open_clips(opened.folder), wanted or Wanted()):
         shown.print(page)
     return out.getvalue()
 
@@ -44,7 +47,16 @@ def judged(tmp_path):
         ],
         [
             trace("q2", 1, objections=["logic.length", "acoustic.cites_sound"]),
-            trace("q3", 0, objections=["logic.length"], correct=False, predicted="up"),
+            trace(
+                "q3",
+                0,
+                objections=["logic.length"],
+                correct=False,
+                predicted="up",
+                task="direction",
+                think="Hm: it (falls).",
+                completion_tokens=99,
+            ),
         ],
     )
 
@@ -60,40 +72,68 @@ def selection(judged):
     return path
 
 
-def ids(judged, selection=None, **wanted):
-    return [row["trace_id"] for row in json_rows(judged, selection, Wanted(**wanted))]
+def ids(judged, **wanted):
+    opened = open_judged(judged)
+    return [row["trace_id"] for row in rows_at(opened, chosen(opened, Wanted(**wanted)).to_list())]
 
 
-def test_rejected_traces_come_first_and_kept_ones_are_those_that_passed_and_were_selected(judged, selection):
-    assert ids(judged, selection) == ["q1.1.1", "q2.1.1", "q3.1.0", "q2.1.0", "q1.1.0"]
-    assert ids(judged, selection, show="rejected") == ["q1.1.1", "q2.1.1", "q3.1.0"]
-    assert ids(judged, selection, show="kept") == ["q1.1.0"]
+def test_kept_traces_are_those_that_passed_and_were_selected(judged):
     assert ids(judged, show="kept") == ["q1.1.0", "q2.1.0"]
 
 
-def test_traces_are_chosen_by_check_question_trace_and_number(judged):
+def test_rejected_traces_come_first_then_those_that_were_not_selected(judged, selection):
+    assert ids(judged) == ["q1.1.1", "q2.1.1", "q3.1.0", "q2.1.0", "q1.1.0"]
+    assert ids(judged, show="rejected") == ["q1.1.1", "q2.1.1", "q3.1.0"]
+    assert ids(judged, show="not selected") == ["q2.1.0"]
+    assert ids(judged, show="kept") == ["q1.1.0"]
+
+
+def test_traces_are_chosen_by_rule_check_task_question_and_trace(judged):
     assert ids(judged, check="length") == ["q2.1.1", "q3.1.0"]
+    assert ids(judged, rule="acoustic") == ["q1.1.1", "q2.1.1"]
+    assert ids(judged, rule="acoustic", check="length") == []
+    assert ids(judged, task="direction") == ["q3.1.0"]
     assert ids(judged, question="q1") == ["q1.1.1", "q1.1.0"]
     assert ids(judged, trace="q2.1.0") == ["q2.1.0"]
-    assert ids(judged, limit=2) == ["q1.1.1", "q2.1.1"]
+
+
+def test_traces_are_chosen_by_their_claims_and_by_their_words(judged):
+    assert ids(judged, verdict="contradicted") == ["q1.1.1"]
+    assert ids(judged, cue="pitch") == ["q1.1.1", "q1.1.0"]
+    assert ids(judged, cue="pitch.contour", verdict="supported") == ["q1.1.0"]
+    assert ids(judged, cue="pit") == []
+    assert ids(judged, search="IT (FALLS") == ["q3.1.0"]
+
+
+def test_traces_are_sorted_as_asked(judged):
+    assert ids(judged, sort="id") == ["q1.1.0", "q1.1.1", "q2.1.0", "q2.1.1", "q3.1.0"]
+    assert ids(judged, sort="question") == ["q1.1.1", "q1.1.0", "q2.1.1", "q2.1.0", "q3.1.0"]
+    assert ids(judged, sort="objections") == ["q2.1.1", "q1.1.1", "q3.1.0", "q1.1.0", "q2.1.0"]
+    assert ids(judged, sort="longest")[0] == "q3.1.0"
+    assert ids(judged, sort="shortest")[-1] == "q3.1.0"
 
 
 def test_a_name_that_is_nowhere_is_an_error_and_not_an_empty_answer(judged):
-    for wanted in (Wanted(question="q9"), Wanted(trace="q1.1.9")):
-        with pytest.raises(InputError, match=r"has no (question q9|trace q1.1.9)"):
-            list(pages(judged, None, wanted))
+    for name, said in (
+        ({"question": "q9"}, "has no question q9"),
+        ({"trace": "q1.1.9"}, "has no trace q1.1.9"),
+        ({"task": "chords"}, "has no task chords; there are direction"),
+        ({"rule": "musical"}, "no rule musical judged it; there are acoustic, logic"),
+    ):
+        with pytest.raises(InputError, match=said):
+            ids(judged, **name)
 
 
 def test_a_check_that_judged_nothing_is_an_error_but_one_that_objected_to_nothing_is_not(judged):
     with pytest.raises(InputError, match=r"no check nonsense judged it; there are cites_sound, length, true_to_wave"):
-        printed(judged, wanted=Wanted(check="nonsense"))
+        ids(judged, check="nonsense")
     made_with = {"filter": {"identity": {"checks": ["logic.fluent"]}}}
     tables.write_json(made_with, judged.parent / "manifest.json")
-    assert list(json_rows(judged, None, Wanted(check="fluent"))) == []
+    assert ids(judged, check="fluent") == []
 
 
 def test_the_first_page_counts_traces_and_draws_objections_as_bars(judged, selection):
-    top = printed(judged, selection, Wanted(limit=0)).splitlines()
+    top = printed(judged, Wanted(limit=0)).splitlines()
     assert [line.rstrip() for line in top] == [
         "=" * 80,
         "5 traces, 2 passed, 1 kept, 0 could not be sampled",
@@ -107,7 +147,7 @@ def test_the_first_page_counts_traces_and_draws_objections_as_bars(judged, selec
 
 
 def test_a_page_holds_all_that_decided_about_a_trace(judged, selection):
-    page = printed(judged, selection, Wanted(trace="q1.1.1"))
+    page = printed(judged, Wanted(trace="q1.1.1"))
     for words in (
         "1. q1.1.1  REJECTED",
         "clips/a.wav (3.0 s)",
@@ -116,14 +156,11 @@ def test_a_page_holds_all_that_decided_about_a_trace(judged, selection):
         "down  (right)",
         "[-1 It falls].",
         "Objection acoustic.true_to_waveform: says falling, but +6.0 st/s",
-        "the slope is -6.2 st/s",
-        "-6.25 st/s",
     ):
         assert words in page
-    assert "Passed, but not selected: per_question: 1 kept already" in printed(
-        judged, selection, Wanted(trace="q2.1.0")
-    )
-    assert "up  (wrong)" in printed(judged, None, Wanted(trace="q3.1.0"))
+    assert "[-1] pitch.contour: falling, measured -6.25 st/s, z +3.0; the slope is -6.2 st/s" in " ".join(page.split())
+    assert "Passed, but not selected: per_question: 1 kept already" in printed(judged, Wanted(trace="q2.1.0"))
+    assert "up  (wrong)" in printed(judged, Wanted(trace="q3.1.0"))
 
 
 def test_a_sample_that_failed_is_shown_with_its_reason(tmp_path):
@@ -136,7 +173,7 @@ def test_a_sample_that_failed_is_shown_with_its_reason(tmp_path):
 
 def test_off_a_terminal_pages_are_plain_text_of_80_columns(judged, selection, monkeypatch, capsys):
     monkeypatch.delenv("COLUMNS", raising=False)
-    inspect(judged.parent, **OPTIONS)
+    inspect(judged.parent, Wanted())
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert max(map(len, out.splitlines())) <= 80
@@ -187,7 +224,7 @@ def test_marking_adds_brackets_and_loses_no_letter(think, spans):
 
 
 def test_json_is_one_object_with_the_rows_and_why_they_were_not_kept(judged, selection, capsys):
-    inspect(judged.parent, **OPTIONS | {"question": "q2", "as_json": True})
+    inspect(judged.parent, Wanted(question="q2"), as_json=True)
     out = capsys.readouterr().out
     assert len(out.splitlines()) == 1
     answer = json.loads(out)
@@ -206,16 +243,17 @@ def test_of_a_run_the_last_round_is_shown_and_named_with_how_many_of_how_many(tm
     for wanted, said in (
         ({}, "3 of 3 shown, of"),
         ({"limit": 2}, "2 of 3 shown (-n shows more), of"),
-        ({"kept": True}, "1 of 1 shown, of"),
+        ({"show": "kept"}, "1 of 1 shown, of"),
         ({"check": "length", "limit": 1}, "1 of 2 shown (-n shows more), of"),
     ):
-        inspect(tmp_path, **OPTIONS | wanted)
+        inspect(tmp_path, Wanted(**wanted))
         assert f"{said} {tmp_path}/round-02 " in " ".join(capsys.readouterr().out.split())
 
 
-def test_rejected_and_kept_exclude_each_other(judged):
-    with pytest.raises(MisusedError, match="--rejected and --kept"):
-        inspect(judged.parent, **OPTIONS | {"rejected": True, "kept": True})
+def test_rejected_and_kept_exclude_each_other(judged, run):
+    code, out, err = run("inspect", judged.parent, "--rejected", "--kept")
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: --rejected and --kept exclude each other")
 
 
 @pytest.mark.parametrize(
@@ -239,9 +277,104 @@ def test_a_text_file_is_no_folder_of_mgrd(tmp_path):
     plain = tmp_path / "plain.txt"
     plain.write_text("The voice is low.")
     with pytest.raises(MisusedError, match="is not a folder of mgrd"):
-        inspect(plain, **OPTIONS)
+        inspect(plain, Wanted())
 
 
 def test_a_text_that_looks_like_a_file_name_is_judged_with_a_note(capsys):
     assert (read_text("play.txt"), read_text("It rises.")) == ("play.txt", "It rises.")
     assert capsys.readouterr().err == "--text play.txt: no such file; its name is judged as the text\n"
+
+
+def test_a_folder_without_a_complete_part_is_an_error_by_name(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (tmp_path / "judged").mkdir()
+    (tmp_path / "judged" / "part-000000.parquet.partial").write_bytes(b"PAR1")
+    with pytest.raises(InputError, match="judged: holds no complete part; run `mgrd filter` again"):
+        inspect(tmp_path, Wanted())
+    with pytest.raises(InputError, match="holds no judged; give a run"):
+        inspect(empty, Wanted())
+
+
+def test_a_part_that_is_cut_off_is_an_error_that_names_it(judged):
+    part = judged / "part-000001.parquet"
+    part.write_bytes(part.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"part-000001.parquet: cannot be read as Parquet"):
+        inspect(judged.parent, Wanted())
+
+
+def test_a_part_that_was_replaced_while_it_is_looked_at_is_an_error_that_names_it(judged):
+    opened = open_judged(judged)
+    (judged / "part-000001.parquet").unlink()
+    assert rows_at(opened, [0])[0]["trace_id"] == "q1.1.0"
+    with pytest.raises(InputError, match=r"part-000001.parquet: no such table"):
+        rows_at(opened, [0, 4])
+
+
+@pytest.mark.parametrize("older", [0, 1])
+def test_a_part_of_an_earlier_mgrd_lacks_what_came_later_and_is_shown_with_the_others(judged, older):
+    part = judged / f"part-00000{older}.parquet"
+    pl.read_parquet(part).drop(tables.LATER).write_parquet(part)
+    assert ids(judged, cue="pitch", search="falls") == ["q1.1.1", "q1.1.0"]
+    assert len(ids(judged)) == 5
+
+
+def test_rows_come_in_the_order_asked_for_whatever_part_they_lie_in(judged):
+    opened = open_judged(judged)
+    assert [row["trace_id"] for row in rows_at(opened, [4, 0, 3, 2, 0])] == [
+        "q3.1.0",
+        "q1.1.0",
+        "q2.1.1",
+        "q2.1.0",
+        "q1.1.0",
+    ]
+
+
+def test_stats_count_the_traces_that_match_and_their_marks(judged, selection, capsys):
+    add_mark(judged.parent, Mark("q2.1.1", "rejected_wrongly", "length"))
+    add_mark(judged.parent, Mark("q1.1.0", "right"))
+    inspect(judged.parent, Wanted(check="length"), stats=True, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {
+        "folder": str(judged.parent),
+        "matching": 2,
+        "traces": 2,
+        "rejected": 2,
+        "not_selected": 0,
+        "kept": 0,
+        "failed": 0,
+        "objections": {"logic.length": 2, "acoustic.cites_sound": 1},
+        "tasks": {"direction": 1},
+        "marks": {"rejected_wrongly": 1},
+    }
+    inspect(judged.parent, Wanted(), stats=True)
+    assert capsys.readouterr().out.splitlines()[-2:] == ["Tasks: direction 1", "Marks: rejected_wrongly 1, right 1"]
+
+
+def test_marks_stand_on_the_page_and_in_the_json_of_their_trace(judged, capsys):
+    added = add_mark(judged.parent, Mark("q2.1.1", "rejected_wrongly", "length", "it is\x1b fine"))
+    assert "Marked should have passed (length): it is␛ fine" in printed(judged, Wanted(trace="q2.1.1"))
+    inspect(judged.parent, Wanted(question="q2"), as_json=True)
+    assert [row["marks"] for row in json.loads(capsys.readouterr().out)["traces"]] == [
+        [{"mark": "rejected_wrongly", "check": "length", "note": "it is\x1b fine", "time": added.time}],
+        [],
+    ]
+
+
+def test_the_other_traces_of_a_question_are_listed_those_that_fared_otherwise_first(judged):
+    assert printed(judged, Wanted(trace="q2.1.1")).splitlines()[-2:] == [
+        "Other traces of this question: 1",
+        "  + kept          q2.1.0  down  (right)",
+    ]
+
+
+def test_an_objection_means_the_claim_that_it_quotes_a_contradicted_one_before_others():
+    claims = [
+        claim(None, "it falls"),
+        claim("supported", "falls"),
+        claim("contradicted", "It falls"),
+        claim("supported"),
+    ]
+    objections = [("acoustic", "true_to_waveform", "says 'It falls': +6.0 st/s"), ("logic", "length", "is short")]
+    row = trace(claims=claims, objections=objections)
+    assert [claim_meant(row, focus) for focus in (None, 0, 1, 2)] == [None, 3, None, None]
+    assert claim_meant(row | {"claims": claims[:2]}, 0) == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,28 +17,51 @@ from mgrd.errors import EXIT_INTERRUPTED, MisusedError
 def inspect_command(
     folder: Annotated[Path, typer.Argument(help="A run, a round, or a folder that filter wrote.")],
     rejected: Annotated[bool, typer.Option("--rejected", help="Only traces with an objection.")] = False,
-    kept: Annotated[bool, typer.Option("--kept", help="Only traces that passed.")] = False,
+    kept: Annotated[bool, typer.Option("--kept", help="Only traces that passed and were selected.")] = False,
+    rule: Annotated[str | None, typer.Option(help="Only traces that this rule objects to.")] = None,
     check: Annotated[str | None, typer.Option(help="Only traces that this check objects to.")] = None,
+    task: Annotated[str | None, typer.Option(help="Only traces of this task.")] = None,
     question: Annotated[str | None, typer.Option(help="Only traces of this question.")] = None,
+    cue: Annotated[
+        str | None, typer.Option(help="Only with a claim of this cue: pitch.level, or any of pitch.")
+    ] = None,
+    verdict: Annotated[
+        Literal["contradicted", "supported", "unverifiable"] | None, typer.Option(help="Only with a claim judged so.")
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only with TEXT in question, think text or response.")
+    ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Only this trace.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="At most this many pages.", min=1)] = 20,
+    sort: Annotated[
+        Literal["state", "id", "question", "objections", "longest", "shortest"],
+        typer.Option(help="Order; state: rejected, not selected, kept."),
+    ] = "state",
+    plain: Annotated[bool, typer.Option("--plain", help="Plain text also on a terminal.")] = False,
+    stats: Annotated[bool, typer.Option("--stats", help="Counts alone, of the traces that match.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", help="At most this many pages of plain text, or rows of --json.", min=1)
+    ] = 20,
+    audio_root: AudioRoot = None,
     json_: Json = False,
 ) -> None:
-    """Page through traces, their claims and objections. Each has its verdict and its numbers.
+    """Look at traces and why they were rejected. Full screen on a terminal, else plain pages.
 
-    Example: mgrd inspect run --rejected | less -R
+    In the viewer, ? lists the keys; what you mark there stays in marks.jsonl (docs/inspect.md).
+
+    Example: mgrd inspect run --rejected --check true_to_waveform
     """
     from mgrd import viewer
 
+    if rejected and kept:
+        raise MisusedError("--rejected and --kept exclude each other; leave both out to see all traces")
+    show: Literal["rejected", "kept", "all"] = "rejected" if rejected else "kept" if kept else "all"
     viewer.inspect(
         existing(folder, "folder"),
-        rejected=rejected,
-        kept=kept,
-        check=check,
-        question=question,
-        trace_id=id_,
-        limit=limit,
+        viewer.Wanted(show, rule, check, task, question, cue, verdict, search, id_, sort, limit),
+        text_only=plain,
+        stats=stats,
         as_json=json_,
+        audio_root=audio_root,
     )
 
 
