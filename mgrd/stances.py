@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import islice
 
 from mgrd.choices import TRIM, exact, opening, options_of
+from mgrd.rejections import BUT_YES, NO_AFTER, NO_BEFORE, NONE, NUMBER_BEFORE, NUMBER_NO, NUMBER_NO_SIGNS, ONCE
 
 STATED, NAMED, REJECTED = "stated", "named", "rejected"
 _MOST = 40
@@ -77,7 +78,8 @@ def words_of(text: str) -> tuple[frozenset[str], ...]:
 REVISION = re.compile(
     r"\b(?:wait|actually|on (?:second thought|reflection)|correction|i (?:was|am) wrong|was wrong|hold on|hmm|let me"
     r"|listening again|re-?listen\w*|(?:listen|check|count|look)(?:ing|ed)? (?:\w+ )?(?:again|closer|more closely)"
-    r"|(?:on )?closer|scratch that|scrap|i mean|no,|(?:i |to )?revise|mistook|misheard|mistaken|premature|superseded"
+    r"|on closer|closer (?:look|listen\w*|inspection|hearing|examination|attention)|scratch that|scrap|i mean|no,"
+    r"|(?:i |to )?revise|mistook|misheard|mistaken|premature|superseded"
     r"|(?:change|changing|take|taking) (?:my|that|it|this) (?:answer|mind|back)|change from|first impression|at first"
     r"|initially|had (?:me|i|first)|turns? out|(?:i|we) (?:first |initially )?(?:thought|assumed|believed|guessed)"
     r"|second (?:pass|listen)|better not|not .{1,30} after all"
@@ -198,57 +200,8 @@ _IS_RIGHT = re.compile(
     r"|(?:就|才|应该|无疑|显然|也|都|同样)*是?(?:正确(?:的|答案|选项)?|对的|答案)(?:[.。,，;!]|$))",
     re.IGNORECASE,
 )
-_NO_BEFORE = re.compile(
-    r"(?:\b(?:not|never|neither|nor|isn't|cannot be|can't be|rules? out|ruling out|ruled out|exclud\w+|eliminat\w+"
-    r"|reject\w*|discard\w*|dismiss\w*"
-    r"|unlike|rather than|instead of|no|wrong answer is)\b(?:(?!\b(?:but|only|just)\b)[^.,;:!?]){0,40}|"
-    r"(?:不是|并非|不选|不像|不会是|不可能是?|排除|没有|没听到|不去|不在|不属于|谈不上|不能是|无关|都不是"
-    r"|也不是)[^.。,，;:!?]{0,4}[\"“「]?)$",
-    re.IGNORECASE,
-)
-_NO_AFTER = re.compile(
-    r"^[^\w.;!?。；！？]{0,4}(?:(?!(?:but|while|whereas|and|because|since)\b)[\w'-]+[^\w.;:!?。；！？]{1,3}){0,5}?(?:\b(?:not"
-    r"|cannot"
-    r"|never|wrong|incorrect|impossible|false|excluded|ruled\s+out|eliminated|rejected|unsupported|contradicted"
-    r"|inconsistent|implausible|unlikely|dismissed|discarded|fails?|lacks?|lacking|none|neither|nowhere|absent"
-    r"|out of the question|"
-    r"no|goes|drops\s+out|out)\b|\w+n't\b)|^[^.;:!?。；！？]{0,20}?(?:排除|不对|不行|不符|不可能|不成立|错|没有|不合"
-    r"|不是|不会|不像|不存在|不足|也不|都不"
-    r"|并不|没)",
-    re.IGNORECASE,
-)
-_BUT_YES = re.compile(
-    r"\b(?:not only|no contradict\w+"
-    r"|not (?:contradict|exclude|eliminate|rule out|weaken|undermine)|no doubt"
-    r"|not just|none but|no other|nothing but|wrong to)\b|不仅|毫无疑问|没错"
-    r"|不错",
-    re.IGNORECASE,
-)
-_ONCE = re.compile(
-    r"\b(?:until|looked|seemed|sounded|at first|initially|thought|believed|too (?:soon|early|hastily|quickly)"
-    r"|told myself)\b|太早|以为|起初|本来",
-    re.IGNORECASE,
-)
-"""A rejection of the past."""
 _BOTH = re.compile(
     r"\bboth\b[^.]*\b(?:are|is)\s+(?:the\s+)?(?:correct|right|true|answers?)\b|都(?:是)?(?:对|正确|答案)", re.IGNORECASE
-)
-_NONE = re.compile(
-    r"\b(?:none|neither|no(?:t)? (?:one|any|a single one)?)\s+(?:of\s+)?(?:the\s+|these\s+|those\s+)?(?:(?:four"
-    r"|three|two|five|given|available|other)\s+){0,2}"
-    r"(?:option|choice|answer|candidate|possibilit|of them)\w*\s+(?:(?:is|are|can be|could be|seems?)\s+(?:right"
-    r"|correct|possible|supported|plausible|it|true|acceptable|left|valid)"
-    r"|(?:really\s+|actually\s+)?(?:fits?|match\w*|works?|appl\w+|remains?|survives?|holds?|can\b|agrees?|suits?)"
-    r"\b(?!\s+(?:\w+\s+)?(?:perfectly|exactly|fully|completely|entirely|precisely|ideally)\b))"
-    r"|\b(?:all|every|each)(?:\s+(?:one\s+)?(?:of\s+)?(?:the\s+|these\s+)?|\s+)(?:(?:four|three|two|five|given"
-    r"|available)\s+){0,2}(?:options?|choices?|answers?|candidates?)"
-    r"\s+(?:(?:is|are|can be|must be|has been|have been|has to be)\s+)?(?:thus\s+|therefore\s+|all\s+)?(?:wrong"
-    r"|incorrect|false|ruled out|excluded|eliminated|rejected|impossible|contradicted|unsupported|fails?)"
-    r"|(?:选项|答案|四个|三个|两个|以上|上述|哪个|哪一个)[^。;,，]{0,8}(?:都|全|均|皆)[^。;,，]{0,3}(?:不|没|错|排除"
-    r"|被排除|否)"
-    r"|没有(?:一个|任何|哪个|哪一个)?(?:选项|答案)[^。;,，]{0,4}(?:符合|正确|对|成立|合适|能)|(?:全部|全都"
-    r"|统统)(?:被)?排除",
-    re.IGNORECASE,
 )
 _POLAR = frozenset(
     ("yes", "no", "true", "false", "是", "否", "不是", "有", "没有", "会", "不会", "对", "不对", "能", "不能")
@@ -269,7 +222,7 @@ def _stances(think: str, choices: tuple[str, ...]) -> tuple[Stance, ...]:
     for place, (sentence, words) in enumerate(zip(sentences(think), words_of(think), strict=True)):
         other = not sentence.isascii() and _HAN.search(sentence) is not None
         none = other or (not words.isdisjoint(_NONE_SIGNS) and any(sign in sentence.lower() for sign in _NONE_OF))
-        if none and _NONE.search(sentence) and not HEDGED.search(sentence):
+        if none and NONE.search(sentence) and not HEDGED.search(sentence):
             found += [Stance(place, choices[option.index], REJECTED, sentence[:100]) for option in options]
             continue
         by_letter = (
@@ -286,6 +239,8 @@ def _stances(think: str, choices: tuple[str, ...]) -> tuple[Stance, ...]:
         if not (mentions or announces or bare):
             continue
         said = _mentioned(sentence, mentions)
+        if bare and (other or not words.isdisjoint(NUMBER_NO_SIGNS)):
+            said |= dict.fromkeys(_numbers_rejected(sentence, bare), REJECTED)
         stated = _announced(sentence, choices) if announces else set()
         if other or not words.isdisjoint(_RIGHT_SIGNS) or words.issuperset(("it", "is")):
             stated |= _called_right(sentence, mentions, bare)
@@ -350,15 +305,15 @@ def _mentioned(sentence: str, mentions: list[tuple[int, int, int]]) -> dict[int,
     if not mentions:
         return {}
     said: dict[int, str] = {}
-    insisted = _BUT_YES.search(sentence) is not None or _ONCE.search(sentence) is not None
+    insisted = BUT_YES.search(sentence) is not None or ONCE.search(sentence) is not None
     neither = re.match(r"\W*(?:neither|none of|not)\b[^.]*\b(?:nor|or)\b", sentence, re.IGNORECASE) is not None
     for place, (index, start, end) in enumerate(mentions):
         until = mentions[place + 1][1] if place + 1 < len(mentions) else len(sentence)
         since = mentions[place - 1][2] if place else 0
         after = sentence[end : min(until, end + 100)]
         rejected = neither or bool(
-            _NO_BEFORE.search(sentence[max(since, start - 60) : start])
-            or _NO_AFTER.match(after if len(mentions) > 1 else sentence[end : end + 100].replace(";", ","))
+            NO_BEFORE.search(sentence[max(since, start - 60) : start])
+            or NO_AFTER.match(after if len(mentions) > 1 else sentence[end : end + 100].replace(";", ","))
         )
         rejected = rejected and not insisted
         if said.get(index) != NAMED:
@@ -391,7 +346,7 @@ def _called_right(
     """The choices that a sentence calls right ("is correct")."""
     found: set[int] = set()
     for index, start, end in mentions:
-        if _IS_RIGHT.match(sentence[end : end + 80]) and not _NO_BEFORE.search(
+        if _IS_RIGHT.match(sentence[end : end + 80]) and not NO_BEFORE.search(
             re.sub(r"no doubt", "", sentence[max(0, start - 60) : start])
         ):
             found.add(index)
@@ -402,12 +357,38 @@ def _called_right(
     return found
 
 
+def _numbers_rejected(sentence: str, bare: list[tuple[int, re.Pattern[str]]]) -> set[int]:
+    """The choices of digits alone that a sentence rejects ("Four is clearly too many")."""
+    return {
+        index
+        for index, pattern in bare
+        for match in islice(pattern.finditer(sentence), _MOST)
+        if match[0].casefold() not in _POLAR
+        and NUMBER_BEFORE.search(sentence[: match.start()])
+        and NUMBER_NO.match(sentence[match.end() : match.end() + 60])
+    }
+
+
+_SPELT = {
+    str(value): (english, chinese)
+    for value, (english, chinese) in enumerate(
+        zip("zero one two three four five six seven eight nine ten".split(), "零一二三四五六七八九十", strict=True)  # noqa: SIM905
+    )
+}
+"""How the choices of one digit are said in words."""
+
+
 @lru_cache(maxsize=256)
 def _bare(choices: tuple[str, ...]) -> list[tuple[int, re.Pattern[str]]]:
     """The options that are yes or no, a number or a single letter, and what finds each as it stands."""
     texts = [(option.index, option.text.strip(TRIM)) for option in options_of(choices)]
     return [
-        (index, re.compile(rf"(?<![\w.]){re.escape(text)}(?![\w.]\w)", re.IGNORECASE))
+        (
+            index,
+            re.compile(
+                rf"(?<![\w.])(?:{'|'.join([re.escape(text), *_SPELT.get(text, ())])})(?![\w.]\w)", re.IGNORECASE
+            ),
+        )
         for index, text in texts
         if text.casefold() in _POLAR or re.fullmatch(r"\d+|\w", text)
     ]

@@ -3,7 +3,9 @@
 When the last thing a trace settles on is one choice and the response is another, the reasoning did not lead to the
 answer: it is decoration, and a right answer under it is luck. Only what the trace states outright counts as its
 conclusion ("so the answer is", "I choose", a last sentence that names one choice plainly); a trace that leaves it to
-the response is not objected to.
+the response is not objected to. A last sentence also concludes when it answers the question in the question's own words
+("the second speaker is closer", "so there is no music", 因此没有音乐). A response that does not resolve but names one
+choice counts as that one.
 """
 
 import re
@@ -12,7 +14,18 @@ from mgrd.answers import conclusion, is_correct
 from mgrd.choices import exact, options_of
 from mgrd.numerals import as_number, with_digits
 from mgrd.rulebook import Trace, example
-from mgrd.stances import HEDGED, NAMED, STATED, folded, own_words, revised, sentences, stances, tells_of_others
+from mgrd.stances import (
+    HEDGED,
+    NAMED,
+    REJECTED,
+    STATED,
+    folded,
+    own_words,
+    revised,
+    sentences,
+    stances,
+    tells_of_others,
+)
 
 _DRAWN = re.compile(
     r"\b(?:so|therefore|thus|hence|overall|which (?:is|makes|means)|must|has to|only|left|settles|conclu\w+)\b"
@@ -38,19 +51,29 @@ _IS = re.compile(
 
 def check(trace: Trace) -> str | None:
     """Object when the last stated conclusion resolves to another answer than the response."""
-    if trace.predicted is None:
+    predicted = trace.predicted if trace.predicted is not None else _named_alone(trace)
+    if predicted is None:
         return None
-    if not trace.choices and as_number(with_digits(trace.predicted.casefold())) is None:
+    if not trace.choices and as_number(with_digits(predicted.casefold())) is None:
         return None  # two wordings of an open answer cannot be told from two answers
     found = conclusion(own_words(trace.think), trace.choices)
     if found is not None and found.value is not None:
-        if is_correct(found.value, trace.predicted, trace.choices):
+        if is_correct(found.value, predicted, trace.choices):
             return None
-        return f"concludes {found.value!r} ({found.why}), but answers {trace.predicted!r}"
-    drawn = _drawn(trace) if trace.choices else None
-    if drawn is None or is_correct(drawn[0], trace.predicted, trace.choices):
+        return f"concludes {found.value!r} ({found.why}), but answers {predicted!r}"
+    drawn = (_drawn(trace) or _in_its_words(trace)) if trace.choices else None
+    if drawn is None or is_correct(drawn[0], predicted, trace.choices):
         return None
-    return f"concludes {drawn[0]!r} ({drawn[1]!r}), but answers {trace.predicted!r}"
+    return f"concludes {drawn[0]!r} ({drawn[1]!r}), but answers {predicted!r}"
+
+
+def _named_alone(trace: Trace) -> str | None:
+    """The only choice that a short response names and does not reject."""
+    if not trace.choices or len(trace.response) > 300:
+        return None
+    found = stances(trace.response, trace.choices)
+    named = {one.choice for one in found if one.kind != REJECTED}
+    return named.pop() if len(named) == 1 and not HEDGED.search(trace.response) else None
 
 
 def _drawn(trace: Trace) -> tuple[str, str] | None:
@@ -98,12 +121,87 @@ def _drawn(trace: Trace) -> tuple[str, str] | None:
     return None
 
 
+def _in_its_words(trace: Trace) -> tuple[str, str] | None:
+    """The choice that the last sentence gives when it says nothing but words of the question and of one choice."""
+    said = sentences(trace.think)
+    if not said or HEDGED.search(said[-1]) or tells_of_others(said[-1]):
+        return None
+    choices, shown = trace.choices or [], said[-1][:80]
+    clause = re.split(r"[,;:，；：]\s*", said[-1].strip(" .!。！"))[-1]
+    if _RETURNS.search(clause):
+        return None
+    if (polar := _polar(trace.question, clause, choices)) is not None:
+        return polar, shown
+    if not clause.isascii() or _CONTRAST.search(clause):
+        return None
+    words, asked = _stems(clause), _stems(trace.question)
+    parts = [_stems(choice) for choice in choices]
+    within = [part for part in parts if part and part <= words]
+    if len(within) != 1 or not words & asked - within[0] or not words - within[0] <= asked | _FILLER:
+        return None
+    return choices[parts.index(within[0])], shown
+
+
+def _polar(question: str, clause: str, choices: list[str]) -> str | None:
+    """Yes or no, where a clause repeats a question that is answered so, plainly or with one negation."""
+    keys = [choice.casefold().strip(" .。") for choice in choices]
+    pair = next((pair for pair in _YES_NO if sorted(keys) == sorted(pair)), None)
+    if pair is None:
+        return None
+    if question.isascii() and clause.isascii():
+        drawn = _SO.match(clause) or _SO.search(clause)
+        clause = clause[drawn.end() :] if drawn else clause
+        words, asked = _stems(clause), _stems(question) - _FILLER
+        negated = len(_NEGATES.findall(clause))
+        if not _ASKS.match(question.strip()) or _NEGATES.search(question) or negated > 1:
+            return None
+        told = words - _FILLER
+        if not told <= asked or 2 * len(told) < len(asked) or not told:
+            return None
+    else:
+        clause = re.sub(r"^(?:所以|因此|因而|可见|说明|综上|故)+", "", clause)
+        negated = len(re.findall(r"[没不无未]", clause))
+        told = frozenset(re.findall(r"[\u4e00-\u9fff]", clause)) - _FILLER_HAN
+        if negated > 1 or len(told) < 2 or not told <= set(question):
+            return None
+    return choices[keys.index(pair[negated])]
+
+
+def _stems(text: str) -> frozenset[str]:
+    """The words of a text without their endings, and without articles."""
+    return frozenset(_STEM.sub("", word) for word in re.findall(r"[a-z0-9']+", text.casefold())) - {"th", "a", "an", ""}
+
+
+_STEM = re.compile(r"(?:ions?|ing|ed|es|s|e|ly|'s)$")
+_SO = re.compile(r"\b(?:so|therefore|thus|hence|which means|that means|meaning)(?: that)?\b", re.IGNORECASE)
+_ASKS = re.compile(r"(?:is|are|was|were|does|do|did|can|could|has|have|will)\b", re.IGNORECASE)
+_NEGATES = re.compile(r"\b(?:no|not|never|without|neither|nobody|nothing|none)\b|n't\b", re.IGNORECASE)
+_RETURNS = re.compile(r"\b(?:only|rather|not only|either|both|or|if)\b|或|只", re.IGNORECASE)
+_YES_NO = (
+    ("yes", "no"),
+    ("true", "false"),
+    ("有", "没有"),
+    ("是", "不是"),
+    ("是", "否"),
+    ("会", "不会"),
+    ("能", "不能"),
+    ("对", "不对"),
+)
+_FILLER = _stems(
+    "is are was were be it its this that there here so therefore thus hence to of in on by at with for and clip must he"
+    " she they his her does do did has have had can recording audio indeed clearly then no not don't doesn't didn't"
+    " isn't aren't wasn't weren't hasn't haven't cannot can't all any some which one who what makes making"
+)
+_FILLER_HAN = frozenset("没不无未有是的了在里中着过这那录音段")
+
+
 def _numbered(sentence: str, choices: list[str]) -> list[str]:
     """The choice that the only number of a sentence is, where all choices are numbers and nothing qualifies it."""
     numbers = [as_number(with_digits(choice.casefold().strip(" ."))) for choice in choices]
     if any(number is None for number in numbers) or HEDGED.search(sentence) or _CONTRAST.search(sentence):
         return []
-    told = {match[0] for match in _NUMBER.finditer(with_digits(sentence.casefold()))}
+    result = _RESULT.split(sentence.casefold())[-1]  # "two pairs, so four": what it was counted from is before
+    told = {match[0] for match in _NUMBER.finditer(with_digits(result))}
     if len(told) != 1 or not _TOTAL.search(sentence):
         return []
     value = as_number(told.pop())
@@ -116,10 +214,34 @@ _TOTAL = re.compile(
     r"|总共|一共|所以|因此|共",
     re.IGNORECASE,
 )
+_RESULT = re.compile(
+    r"\b(?:so|therefore|thus|hence|mak(?:es|ing)|adds? up to|which (?:is|gives)|total(?:s|ing)?(?: of)?)\b|="
+    r"|所以|因此|一共是?|总共是?"
+)
 _LETTER = re.compile(r"\b(?:leaves|is|be|:|choose|pick|option|with|to|选项?|是|为)\s*\(?([A-H])\)?[.!。]?\W*$")
 
 MOODS = ["calm", "excited"]
 KEEP = [
+    example("Two dogs and then three dogs, so five dogs.", response="5", choices=["2", "3", "5"]),
+    example(
+        "The first is thin. The second speaker is louder.",  # louder is not closer
+        question="Which voice is closer to the microphone?",
+        response="The first speaker",
+        choices=["The first speaker", "The second speaker"],
+    ),
+    example(
+        "A cab costs little. She never suggests to take a taxi.",
+        question="What does the woman suggest?",
+        response="Walking",
+        choices=["Walking", "Taking a taxi"],
+    ),
+    example(
+        "The piano stops, so there is no music at the end.",
+        question="Is there music in the background?",
+        response="Yes",
+        choices=["Yes", "No"],
+    ),
+    example("后半段没有音乐。", question="背景中有没有音乐？", response="有", choices=["有", "没有"]),
     example("The host says the answer is excited. Her own voice is slow and low.", response="calm", choices=MOODS),
     example("The teacher asks, and a boy replies: the answer is B. He mumbles.", response="calm", choices=MOODS),
     example("The rate is low. The caller's answer is excited, in a flat tone.", response="calm", choices=MOODS),
@@ -135,6 +257,37 @@ KEEP = [
     example("She starts out calm.", response="excited", choices=MOODS),
 ]
 DROP = [
+    example("A pair, a gap, a pair. Two pairs, so four knocks altogether.", response="5", choices=["2", "4", "5"]),
+    example(
+        "The first is thin and roomy. Proximity effect: the second speaker is closer.",
+        question="Which voice is closer to the microphone?",
+        response="The first speaker",
+        choices=["The first speaker", "The second speaker"],
+    ),
+    example(
+        "The cab costs little. That is a suggestion to take a taxi.",
+        question="What does the woman suggest?",
+        response="Walking",
+        choices=["Walking", "Taking a taxi"],
+    ),
+    example(
+        "Only a fan and keys. So there is no music in the background.",
+        question="Is there music in the background?",
+        response="Yes",
+        choices=["Yes", "No"],
+    ),
+    example(
+        "只有空调声，没有旋律，因此背景中没有音乐。",
+        question="背景中有没有音乐？",
+        response="有",
+        choices=["有", "没有"],
+    ),
+    example(
+        "The pitch jumps up, so the answer is excited.",
+        response="On the whole, calm fits best, given the voice.",
+        choices=MOODS,
+        predicted=None,
+    ),
     example("She says little and slowly, so the answer is calm.", response="excited", choices=MOODS),
     example("The pitch jumps up, so the answer is excited.", response="calm", choices=MOODS),
     example("The voice is flat. Therefore, it is calm.", response="excited", choices=MOODS),

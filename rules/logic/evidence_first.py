@@ -36,6 +36,13 @@ _REASON_BEFORE = re.compile(
 _REASON_AFTER = re.compile(r"^[^。.!?]{0,12}?(?:是因为|是由于|的?(?:理由|原因)是)")
 """The sentence gives its reasons at once."""
 
+_JUSTIFIES = re.compile(
+    r"\blet (?:me|us)\s+(?:\w+\s+){0,2}?(?:look for|look at why|see why|find|give|list|explain|justify|support|back"
+    r"|show|gather|collect|name|argue|lay out|say why|tell|defend|work backwards?|add|provide|write|walk)\b",
+    re.IGNORECASE,
+)
+"""To look for reasons is no second thought."""
+
 
 def check(trace: Trace, *, preamble: int = 4) -> str | None:
     """Object when the first sentence, after at most `preamble` remarks about the task, states the answer given."""
@@ -45,7 +52,7 @@ def check(trace: Trace, *, preamble: int = 4) -> str | None:
     place = next((i for i, one in enumerate(said[:preamble]) if not _PREAMBLE.match(one) or _states(trace, i)), None)
     if place is None or not _states(trace, place):
         return None
-    if any(REVISION.search(one) for one in said[place : place + 3]):
+    if any(REVISION.search(_JUSTIFIES.sub("", one)) for one in said[place : place + 3]):
         return None
     return f"announces {trace.predicted!r} before any evidence: {said[place][:100]!r}"
 
@@ -71,6 +78,7 @@ def _states(trace: Trace, place: int) -> bool:
 
 MOODS = ["calm", "excited"]
 KEEP = [
+    example("I choose calm. Let me listen once more. Her pitch jumps.", response="calm", choices=MOODS),
     example("我认为答案是激动，是因为音调高，语速快。", response="激动", choices=["平静", "激动"]),
     example("选A是由于声音低沉，停顿很长。", response="平静", choices=["平静", "激动"]),
     example("The pitch jumps up, so the answer is excited.", response="excited", choices=MOODS),
@@ -86,6 +94,8 @@ KEEP = [
     example("她的声音突然升高，所以选B。", response="B", choices=["平静", "激动"]),
 ]
 DROP = [
+    example("I choose excited. Let me look for reasons. Her pitch jumps.", response="excited", choices=MOODS),
+    example("Calm is the correct option here. Let me now find reasons for it. Slow.", response="calm", choices=MOODS),
     example("The answer is excited. Her pitch jumps up at the end.", response="excited", choices=MOODS),
     example("Okay, let me see. Excited. Her pitch jumps up, which supports that.", response="excited", choices=MOODS),
     example("**Answer: B**\n\nHer pitch jumps up.", response="excited", choices=MOODS),

@@ -31,6 +31,7 @@ _NEVER_TWICE = (
     "the a an of is are was and to in on at with for it this its his her so but as from by hz khz db bpm 的 了 在 和"
 )
 _NO_NOUN = "of is are was were be and or but to at for with from by into it he she they we because therefore than if"
+_VERBS = "would could should has had does did"
 _NEVER_NEXT = (
     ("the their its my your", f"{_NO_NOUN} the an a this these those which who"),
     ("a an", "of is are was were and the a an it he she they because therefore this which who"),
@@ -43,8 +44,24 @@ _NEVER_NEXT = (
     ("very", "the of is are and a an to it he she"),
     ("he she they we", "the of a an he she they we him them"),
     ("because", "is are was were and or"),
-    ("the a an and or because their my your", ". ! ?"),
-    ("the an of", ","),
+    ("the a an and or because their its my your every", ". ! ?"),
+    ("the an of their its", ","),
+    ("the a an", f"{_VERBS} are be was were than because therefore they he she we those some each her"),
+    ("the", "there into from of"),
+    ("of to in at for with from on", "been than"),
+    ("of in at for with from", f"{_VERBS} be"),
+    ("is are was were be been", f"{_VERBS} be"),
+    ("be been", "is are was were of have"),
+    ("to", f"{_VERBS} therefore because"),
+    ("could would should", f"{_VERBS} to of is are was were"),
+    ("not", f"{_VERBS} are was were"),
+    ("very", "was were by from with in would could has had they because or"),
+    ("their its my your", f"{_VERBS} have been they the a an"),
+    ("every another", "the a an are were"),
+    ("any these those", "the a an"),
+    ("these those", "is was"),
+    ("an", "other"),
+    ("have has had", "would could should"),
 )
 """Words, and what no grammar puts after them. Case counts on the right: "the A" and "a And" are names.
 
@@ -156,6 +173,8 @@ def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 3
     small = "\n".join(tokens).lower().split("\n") if tokens else []  # faster than one by one
     if row := _row(tokens, small):
         return f"says {row[0]!r} {row[1]} times in a row"
+    if len(tokens) < 12 and (thrice := _thrice(small)):
+        return f"says {thrice!r} three times in a row, and little else"
     found = sorted([*_slips(tokens, small), *_chinese_slips(text)])
     start = 0
     weight = 0.0
@@ -241,6 +260,24 @@ _UNITS = frozenset(("hz", "khz", "db", "bpm"))
 _NEAR = frozenset(("about", "around", "near", "nearly", "roughly", "approximately"))
 
 
+def _thrice(small: list[str]) -> str | None:
+    """A word that stands three times in a row and is no sound, and nothing that is said so."""
+    return next(
+        (
+            a
+            for a, b, c in zip(small, small[1:], small[2:], strict=False)
+            if a == b == c
+            and a.isascii()
+            and a.isalpha()
+            and len(a) > 1
+            and a not in _SOUNDING
+            and a not in _SAID_TWICE
+            and not _SPELT_SOUND.fullmatch(a)
+        ),
+        None,
+    )
+
+
 def _row(tokens: list[str], small: list[str], most: int = 7) -> tuple[str, int] | None:
     """An English word that is said more than `most` times in a row, but for sounds, spelt out or in one letter."""
     if "," in small:
@@ -260,6 +297,8 @@ def _row(tokens: list[str], small: list[str], most: int = 7) -> tuple[str, int] 
 
 
 KEEP = [
+    example("Knock knock knock, and no answer.", response="A knock."),
+    example("What they have would do for a waltz, and another to a march.", response="A waltz."),
     example("The voice is low and steady, which is why I think it is a man.", response="A man."),
     example("What it is is a bell. It rings ha ha ha, la la la, and so on.", response="A bell."),
     example("他说的是：“是是是，好的好的。”语速很快，所以他很着急。", response="着急"),
@@ -272,6 +311,8 @@ KEEP = [
     example("The guzheng and the guqin play, then a mahjong tile is put down.", response="China"),
 ]
 DROP = [
+    example("flu flu flu flut", response="Flute"),
+    example("Of rhythm steady the page. Could to an other the arguing have would, voice flat.", response="Reading"),
     example("The the pitch of is low of the and so the is a man.", response="A man."),
     example("the pitch is is low and and rises at the the end", response="A man."),
     example("Low of is the pitch, the and a man for is the.", response="A man."),

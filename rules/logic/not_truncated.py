@@ -19,6 +19,13 @@ _DANGLING = re.compile(
 )
 
 _ENDED = re.compile(r"[.!?。！？…\"”’'」』)）\]}*:：`|>\d%~-]\s*$")
+_HAN = re.compile("[\u4e00-\u9fff]")
+_LETTER_LAST = re.compile(r"(?:^|[^A-Za-z])[A-H]$")
+_BEGUN = re.compile(
+    r"(?:there|the|it|this|that|he|she|they|we|an?|another|however|but|since|because|although|while|if|as|when)\s+\w+\s+\w+",
+    re.IGNORECASE,
+)
+"""A short line that begins as a sentence does."""
 _STOP = re.compile(r"[.!?](?=\s|$)|[。！？]")
 
 
@@ -38,7 +45,9 @@ def check(trace: Trace) -> str | None:
         if len(text) > 12 and not _is_choice(text, trace) and _DANGLING.search(text[-30:]):
             return f"its {part} breaks off with {text[-40:].strip()!r}"
     last = trace.think.rsplit("\n", 1)[-1]
-    if _ENDED.search(trace.think[-3:]) or _is_choice(trace.think, trace) or len(last) < 25:
+    if _ENDED.search(trace.think[-3:]) or _is_choice(trace.think, trace) or _LETTER_LAST.search(last):
+        return None
+    if len(last) + 2 * len(_HAN.findall(last)) < 25 and not _BEGUN.match(last):  # a heading, a bare word
         return None
     if _STOP.search(last[-1:]):
         return None
@@ -49,10 +58,16 @@ def check(trace: Trace) -> str | None:
 
 
 KEEP = [
+    example("Two voices. One is high. The other is low. So it is B", response="B"),
+    example(
+        "She laughs. He hums. The mood is bright.\n\nFinal verdict happy", response="happy", choices=["happy", "sad"]
+    ),
     example("The voice rises at the end.", response="A question."),
     example("声音上扬。", response="疑问句", finish_reason=None),
 ]
 DROP = [
+    example("She laughs twice. The mood is bright. He hums along.\n\nThere is moderate", response="happy"),
+    example("她笑了两次。气氛很轻松。语速不快。背景里还能听到一种很低", response="高兴"),
     example("The voice rises at the end.", response="A quest", finish_reason="length"),
     example("", completion="<think>The voice rises at the", finish_reason=None),
     example("声音上扬。", response="疑问", finish_reason="abort"),

@@ -102,7 +102,7 @@ def check(trace: Trace, *, letters: int = 8, words: int = 5) -> str | None:
     if latin < most:
         others = Counter({name: count for name, count in scripts.items() if name != main})
         return _other_script(bare, letters, others) or _english_in(bare, main, words)
-    found = _other_script(bare, letters, scripts) or _other_words(bare, words)
+    found = _other_script(bare, letters, scripts) or _chinese_grammar(bare, scripts) or _other_words(bare, words)
     mixed = (
         sum(len(_RUNS[main].findall(one)) > 1 < len(_WORD.findall(one)) for one in re.split(r"[\n,;]", bare.lower()))
         if main
@@ -130,6 +130,20 @@ def _other_script(bare: str, letters: int, scripts: Counter[str]) -> str | None:
     return None
 
 
+def _chinese_grammar(bare: str, scripts: Counter[str]) -> str | None:
+    """Chinese words of grammar, each alone among Latin ones: what is named or was heard is no grammar."""
+    if scripts["Chinese"] < 4:
+        return None
+    found = [match[1] for match in _AMONG_LATIN.finditer(bare)]
+    if len(found) < 4 or len(set(found)) < 3:
+        return None
+    return f"mixes Chinese into its sentences: {', '.join(map(repr, dict.fromkeys(found)))}"
+
+
+_AMONG_LATIN = re.compile(
+    r"(?<=[A-Za-z,;] )(的|和|是|但是?|不|不是|没有|这个|那个|这些|因为|所以|如果|虽然|然后|而且|或者?|与|也|都|就|在"
+    r"|了|很|带着|一个|有|被|把|从|到|说明|因此|可能)(?= [A-Za-z])"
+)
 _INTRODUCED = re.compile(r"(?:[:：,]|\b(?:says?|said|sings?|asks?|lyrics?|translat\w+|transcri\w+))\W*$", re.IGNORECASE)
 
 
@@ -233,6 +247,7 @@ def _language_of(words: tuple[str, ...]) -> str | None:
 
 
 KEEP = [
+    example("The particle 的 is stressed, 了 is not, and 是 is long, so the speaker is from the north."),
     example(
         "He begins in English and then switches to German: ich weiß nicht, was du von mir willst, he says, and coughs."
     ),
@@ -247,6 +262,7 @@ KEEP = [
     example("The deep voice and the slow tempo de facto rule out a scherzo."),
 ]
 DROP = [
+    example("The beat 是 steady 和 the bass 是 low, 但是 the voice 不 moves. 所以 it 是 calm."),
     example("The voice is low. 说话人的语速很慢，所以他很难过。 So he is sad."),
     example("说话人的语速很慢。So the speaker is sad and he is tired of it. 所以是悲伤。"),
     example("The voice is low. La voz es grave y el hombre habla muy despacio. So he is sad."),
