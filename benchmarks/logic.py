@@ -1,13 +1,14 @@
 """What the logic checks object to: sound traces that should pass, flawed ones that should not, and what they cost.
 
     mgrd bench logic --data DIR          # needs taltech_traces.jsonl and mmar_human.jsonl; without it, own texts only
-    mgrd bench logic --data DIR --list   # and every sound trace objected to, every flaw of the open half missed
+    mgrd bench logic --data DIR --list   # and every sound trace objected to, every flaw missed that is not blind
     mgrd bench logic --data DIR --write  # and update docs/logic.md
 
 *Sound*: human rationales (MMAR) and published agent traces that end in the right answer (TalTech), wrapped as
 `<think>...</think>answer`; honest revisions written for this. *Flawed*: 13 kinds of flaw, half of them planted in
 TalTech traces; `meant` counts what the checks meant for the kind object to, `any` what any logic check does.
-The sealed half is not used in development. *Cost*: CPU time of the logic checks on traces of about 3,000 tokens.
+Both halves have been read: only gold/logic/flaws-2.jsonl, where it is there, is blind. *Cost*: CPU time of the logic
+checks on traces of about 3,000 tokens.
 
 What it does not measure: whether a trace that passes is sound; a model-based judge is for that.
 """
@@ -60,7 +61,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def half(name: str) -> str:
-    """Open or sealed, by the parity of the hash of an id."""
+    """Open or sealed, by the parity of the hash of an id; the sealed half was read after its first figures."""
     return "sealed" if hashlib.sha256(name.encode()).digest()[-1] % 2 else "open"
 
 
@@ -92,7 +93,7 @@ def sound(data: Path | None) -> Iterator[tuple[str, list[Trace]]]:
             [trace(join(row["think"], row["response"]), row) for row in revisions if half(row["id"]) == name],
         )
     likely = [trace(join(row["think"], row["response"]), row) for row in contradictions(are=False)]
-    yield "no contradictions, blind", likely
+    yield "no contradictions, a later set", likely
     if data is None:
         return
     wrapped = "<think>{}</think>{}"
@@ -123,6 +124,34 @@ def flaws(data: Path | None) -> Iterator[tuple[dict[str, Any], Trace]]:
                 row["kind"], row["how"], whole["trace"], whole["predicted"], whole["choices"], whole["answer"]
             )
             yield row, trace(completion, whole, reason)
+
+
+def second(data: Path | None) -> Iterator[tuple[dict[str, Any], Trace]]:
+    """The later blind set, where it is there: whole completions, and published traces that are edited, cut, repeated.
+
+    `edit`: pairs of what is found once and what replaces it; `cut`: characters kept; `repeat`: a text, how often it is
+    inserted, and the text before which. They apply to `<think>{trace}</think>{predicted}`, in that order.
+    """
+    path = GOLD / "flaws-2.jsonl"
+    real = {row["id"]: row for row in read(data / "taltech_traces.jsonl")} if data else {}
+    for row in read(path) if path.exists() else []:
+        if "completion" in row:
+            yield row, trace(row["completion"], row, row.get("finish_reason"))
+        elif row["row"] in real:
+            whole = real[row["row"]]
+            text = f"<think>{whole['trace']}</think>{whole['predicted']}"
+            for find, put in row.get("edit") or ():
+                if find not in text:
+                    raise SystemExit(f"{path}: {row['id']}: nothing to edit at {find[:60]!r}")
+                text = text.replace(find, put, 1)
+            if row.get("cut") is not None:
+                text = text[: row["cut"]]
+            if row.get("repeat"):
+                said, times, before = row["repeat"]
+                if before not in text:
+                    raise SystemExit(f"{path}: {row['id']}: nothing to repeat before at {before[:60]!r}")
+                text = text.replace(before, said * times + before, 1)
+            yield row, trace(text, whole, row.get("finish_reason", "stop"))
 
 
 def cost(checks: list[Check], data: Path) -> list[str]:
@@ -161,7 +190,7 @@ def main() -> None:
         by = Counter(objection.check for _, objections in bad for objection in objections)
         shown = ", ".join(f"{check} {count}" for check, count in sorted(by.items()))
         passed.append(f"| {name} | {len(bad)} ({100 * len(bad) / len(traces):.1f} %) | {len(traces)} | {shown} |")
-        if args.list and "sealed" not in name and "blind" not in name:
+        if args.list:
             for one, objections in bad:
                 reasons = "; ".join(f"{each.check}: {each.reason}" for each in objections)
                 print(f"objected to {one.id}: {reasons}", file=sys.stderr)
@@ -172,7 +201,7 @@ def main() -> None:
         count[*key, "all"] += 1
         count[*key, "any"] += bool(names)
         count[*key, "own"] += bool(names & MEANT[row["kind"]])
-        if args.list and key[1] == "open" and not names & MEANT[row["kind"]]:
+        if args.list and not names & MEANT[row["kind"]]:
             print(f"missed {row['id']}: {row.get('how', one.completion[:200])!r}", file=sys.stderr)
     head = " | ".join(f"{name}, {what}" for name in ("open", "sealed") for what in ("meant", "any", "of"))
     caught = [f"| flaw | {head} |", "|---|---|---|---|---|---|---|"]
@@ -189,7 +218,19 @@ def main() -> None:
     blind = [trace(join(row["think"], row["response"]), row) for row in contradictions(are=True)]
     names = [{objection.check for objection in judge(one, checks)} for one in blind]
     own = sum(bool(one & MEANT["contradiction"]) for one in names)
-    caught.append(f"| contradiction, a later blind set | | | | {own} | {sum(map(bool, names))} | {len(blind)} |")
+    caught.append(f"| contradiction, a later set, read since | | | | {own} | {sum(map(bool, names))} | {len(blind)} |")
+    later: Counter[tuple[str, str]] = Counter()
+    for row, one in second(args.data):
+        found_by = {objection.check for objection in judge(one, checks)}
+        later[row["kind"], "own"] += bool(found_by & MEANT[row["kind"]])
+        later[row["kind"], "any"] += bool(found_by)
+        later[row["kind"], "all"] += 1
+    if later:
+        caught += ["", "| flaw of the blind set | meant | any | of |", "|---|---|---|---|"]
+        for kind in sorted({kind for kind, _ in later}):
+            caught.append(f"| {kind} | {later[kind, 'own']} | {later[kind, 'any']} | {later[kind, 'all']} |")
+        shown = [str(sum(later[kind, what] for kind in MEANT)) for what in ("own", "any", "all")]
+        caught.append(f"| all | {' | '.join(shown)} |")
     sections = {"sound": passed, "flawed": caught}
     if args.data is not None:
         sections["cost"] = cost(checks, args.data)

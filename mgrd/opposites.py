@@ -73,3 +73,33 @@ SIDES: dict[str, tuple[frozenset[str], ...]] = {
     }.items()
 }
 """What claims of one cue exclude each other: the values (`Claim.asserts`) of each side."""
+
+_MEMBERS = {
+    "wind instrument|woodwind|woodwind instrument": "flute clarinet oboe bassoon saxophone trumpet trombone",
+    "brass|brass instrument": "trumpet trombone tuba horn cornet",
+    "string|string instrument|stringed instrument": "violin viola cello guitar harp banjo ukulele mandolin",
+    "bowed string|bowed instrument": "violin viola cello",
+    "percussion|percussion instrument": "drum snare cymbal tambourine marimba xylophone conga bongo timpani",
+    "keyboard|keyboard instrument": "piano organ harpsichord accordion celesta synthesizer",
+    "animal": "dog cat cow horse rooster sheep goat pig bird owl wolf",
+    "vehicle": "car truck bus motorcycle train tram lorry scooter",
+    "traffic": "car truck bus motorcycle lorry",
+    "bell": "chime",
+}
+_KINDS: dict[str, frozenset[str]] = {
+    member: frozenset(
+        " ".join(sorted(kind.split()))
+        for kinds, ones in _MEMBERS.items()
+        if member in ones.split()
+        for kind in kinds.split("|")
+    )
+    for members in _MEMBERS.values()
+    for member in members.split()
+}
+"""Of what kinds a thing that sounds is: where there is none of a kind, there is none of its members."""
+
+
+def is_of(missing: set[str], words: set[str]) -> bool:
+    """Whether what is denied, in words, is what `words` name, or a kind of which it is."""
+    kind = " ".join(sorted(missing))
+    return bool(missing) and (missing <= words or any(kind in _KINDS.get(word, ()) for word in words))

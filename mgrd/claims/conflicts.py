@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from mgrd.claims import Claim
-from mgrd.opposites import SIDES
+from mgrd.opposites import SIDES, is_of
 from mgrd.stances import revised, sentences, words_of
 
 _KEPT = 8
@@ -50,7 +50,7 @@ _THINGS = {
     animal cow horse rooster thunder gunshot explosion explosions motor beep call growl vocalization 钢琴 吉他 鼓 贝斯
     小提琴 长笛 狗 猫 鸟 车 铃 雨 风 水 脚步 笑声 哭声 敲门 街""".split()  # noqa: SIM905
 }
-_SEXES = {
+SEXES = {
     "male": frozenset("he his him man men male boy gentleman father husband 男 他".split()),  # noqa: SIM905
     "female": frozenset("she her hers woman women female girl lady mother wife 女 她".split()),  # noqa: SIM905
 }
@@ -80,7 +80,7 @@ _SET_APART = frozenset(
     partials""".split()  # noqa: SIM905
 )
 """Words of a sentence that sets times, voices or opinions side by side, or that looks back."""
-_SET_APART_HAN = re.compile(
+SET_APART_HAN = re.compile(
     r"平时|通常|一般|平常|在这里|此[时刻]|如果|假如|当|然后|后来|之前|之后|有时|可能|也许|或|选项|比|相对|虽然|但|不过|然而|却"
     r"|而(?!且)|时候|接着|随后|转|变|起初|先|以为|似乎|好像|(?:选项|有人|一方)说(?!话)|声称|分析|报告|描述|模型|标注|矛盾|冲突"
     r"|不一致|另|其他|别的|最高|最低|峰|达到|谐波|泛音|倍|半|除了|还是|猜|印象"
@@ -91,10 +91,10 @@ _PART = frozenset(
     early late verse chorus bridge section segment part word phrase sentence question reply left right foreground
     minute mark onset channel""".split()  # noqa: SIM905
 )
-_PART_HAN = re.compile(
+PART_HAN = re.compile(
     r"第.|开头|开始|结尾|末|最后|中间|前|后(?!台)|[句曲]首|首[句字]|[一两二三]句|副歌|主歌|左(?!右)|(?<!左)右"
 )
-_WHOLE = re.compile(
+WHOLE = re.compile(
     r"\bfrom (?:the )?\w+ to (?:the )?(?:end|finish|last \w+)"
     r"|\b(?:after |between |in )?(?:each|every|all)(?: single| the)?"
     r" (?:words?|sentences?|phrases?|syllables?|while|notes?)"
@@ -102,7 +102,7 @@ _WHOLE = re.compile(
     re.IGNORECASE,
 )
 _LOCAL = re.compile(r"\b(?:between|within|inside|during|after|amid|under|beneath)\b|期间|之间|中间", re.IGNORECASE)
-_SEVERAL = re.compile(
+SEVERAL = re.compile(
     r"(?<!no )\b(?:two|three|four|five|both|several|multiple|many|other|another|second|first|each|different|various)\s+"
     r"(?:\w+\s+){0,2}?(?:speakers?|voices?|people|persons?|men|women|singers?|characters?|talkers?|vocalists?"
     r"|participants?|interlocutors?|children|man|woman)\b"
@@ -127,7 +127,7 @@ _ALL = re.compile(
 _UNSURE = re.compile(
     r"\b(?:might|may|could|perhaps|maybe|probably|likely|seem\w*|appear\w*)\b|可能|也许|似乎|好像|或许", re.IGNORECASE
 )
-_DENIES = re.compile(
+DENIES = re.compile(
     r"\b(?:no|not|never|none|neither|nor|without|absence|absent|missing|free of|nothing|nobody|cannot)\b"
     r"|n't\b|不|没|无|未",
     re.IGNORECASE,
@@ -189,9 +189,7 @@ def _denials(there: list[Claim], denied: list[Claim]) -> Iterator[tuple[str, lis
     named = [(one, _content(one)) for one in there[:_MOST]]
     for claim in denied[:_MOST]:
         missing = _content(claim)
-        same = [
-            one for one, words in named if claim.asserts == one.asserts != "present" or (missing and missing <= words)
-        ]
+        same = [one for one, words in named if claim.asserts == one.asserts != "present" or is_of(missing, words)]
         if same:
             yield "source.presence", [(claim, "not"), *((one, "so") for one in same)]
 
@@ -250,13 +248,13 @@ class _Text:
     @cached_property
     def several(self) -> bool:
         """Whether more than one speaker is spoken of."""
-        return _SEVERAL.search(self.normal) is not None
+        return SEVERAL.search(self.normal) is not None
 
     @cached_property
     def sexes(self) -> frozenset[str]:
         """Of whom the text speaks."""
         words = frozenset[str]().union(*self.words, self.normal)
-        return frozenset(sex for sex, known in _SEXES.items() if not known.isdisjoint(words))
+        return frozenset(sex for sex, known in SEXES.items() if not known.isdisjoint(words))
 
     def said(self, claim: Claim) -> _Said | None:
         """The claim in its sentence, or None when the sentence sets it apart from others."""
@@ -272,39 +270,40 @@ class _Text:
             apart = apart.difference(_LATIN.findall(claim.text.lower()))
             if apart and not (apart == {"while"} and "all the while" in sentence.lower()):
                 return None
-        if _MARKS.search(sentence) or not (latin or _SET_APART_HAN.search(sentence) is None):
+        if _MARKS.search(sentence) or not (latin or SET_APART_HAN.search(sentence) is None):
             return None
         if claim.modality == "hedged" and _UNSURE.search(sentence):
             return None
         cuts = [match.end() for match in _CLAUSE.finditer(sentence, 0, max(0, within))]
         end = _CLAUSE.search(sentence, min(len(sentence), within + len(claim.text.partition(", with")[0])))
         clause = sentence[cuts[-1] if cuts else 0 : end.start() if end else len(sentence)]
-        if _LOCAL.search(_WHOLE.sub(_blank, clause)):
+        if _LOCAL.search(WHOLE.sub(blank, clause)):
             return None
         before = sentence[cuts[-1] if cuts else 0 : within]
-        if claim.polarity > 0 and _DENIES.search(before):
+        if claim.polarity > 0 and DENIES.search(before):
             return None
-        things, sexes = _named(clause)
+        things, sexes = named(clause)
         if not things:
-            things, sexes = _named(sentence[: cuts[-1]] if cuts else "")
+            things, sexes = named(sentence[: cuts[-1]] if cuts else "")
         parts = self.words[place] & _PART
         if parts:
-            parts = frozenset(_LATIN.findall(_WHOLE.sub(_blank, sentence.lower()))) & _PART
+            parts = frozenset(_LATIN.findall(WHOLE.sub(blank, sentence.lower()))) & _PART
         if not latin:
-            parts |= frozenset(_PART_HAN.findall(_WHOLE.sub(_blank, sentence)))
+            parts |= frozenset(PART_HAN.findall(WHOLE.sub(blank, sentence)))
         return _Said(claim, place, sentence, clause, things, sexes, parts, within)
 
 
-def _blank(match: re.Match[str]) -> str:
+def blank(match: re.Match[str]) -> str:
+    """White space in the place of what matched."""
     return " " * len(match[0])
 
 
-def _named(text: str) -> tuple[frozenset[str], frozenset[str]]:
+def named(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """The things that a text names, voices as one, and the sexes of those who are named."""
     words = _NAMED.findall(text.lower())
     things = {_THINGS.get(word) or _THINGS.get(word.removesuffix("s")) for word in words} | set(_NAME.findall(text))
     things |= {match[1] for match in _SOUND.finditer(text.lower())}
-    sexes = {sex for sex, known in _SEXES.items() if not known.isdisjoint(words)}
+    sexes = {sex for sex, known in SEXES.items() if not known.isdisjoint(words)}
     return frozenset(one for one in things if one), frozenset(sexes)
 
 
@@ -442,6 +441,6 @@ _PLAIN = frozenset(
 def _there_and_not(one: _Said, other: _Said) -> bool:
     """Whether what is denied is what is there."""
     denied, there = (one, other) if one.claim.polarity < 0 else (other, one)
-    return not _DENIES.search(there.sentence) and bool(
-        _DENIES.search(denied.sentence[: denied.within + len(denied.claim.text)])
+    return not DENIES.search(there.sentence) and bool(
+        DENIES.search(denied.sentence[: denied.within + len(denied.claim.text)])
     )

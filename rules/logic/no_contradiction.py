@@ -2,7 +2,8 @@
 
 What the trace says of the sound is compared claim by claim: a pitch of 120 and of 300 Hz, a voice that is high and
 low, music that is there and not there, three knocks and five. Both must speak of the same voice or sound and of the
-same part of the clip. Of other plain statements the words are compared: opposite attributes of one subject, a sentence
+same part of the clip. Then plain prose is compared by its phrases ("as even as a timetable" and "his fury", 清读 and a
+zither throughout). Of other plain statements the words are compared: opposite attributes of one subject, a sentence
 and its negation, two values of what has one ("the last sound is"), two exact counts of people. Nothing near the second
 may read as a revision ("wait", "on closer listening", 其实), and a report of what others claim is no statement.
 Contradictions that need knowledge of the world (a chord with B natural and B flat) go unseen.
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from mgrd.claims.conflicts import conflicts
+from mgrd.claims.portrayed import portrayed
 from mgrd.opposites import OPPOSITES
 from mgrd.rulebook import Trace, example
 from mgrd.stances import revised, sentences, words_of
@@ -97,6 +99,8 @@ def check(trace: Trace) -> str | None:
     """Object to two claims or plain statements about one thing that exclude each other, with no revision between."""
     if found := next(conflicts(trace.think, trace.claims), None):
         return _objection(found.first.text, found.second.text)
+    if opposed := next(portrayed(trace.think), None):
+        return _objection(*opposed)
     # the latest of each kind, because a revision after it comes after the earlier ones too
     said: dict[tuple[str, int, bool], tuple[int, str]] = {}
     values: dict[str, tuple[int, str, str]] = {}
@@ -213,6 +217,14 @@ def _opening(text: str) -> str:
 
 
 KEEP = [
+    example("He stays composed. A furious man would shout. So he is calm."),
+    example("He is calm in the first half. In the last he is furious."),
+    example("She is not angry. She is calm. There is no fury in it."),
+    example("The man is calm. The woman is furious. They are two people."),
+    example("The words tumble out. She slows down until she takes her time."),
+    example("There is minimal echo. The room has no echo to speak of."),
+    example("There is no wind. A flute plays. The song goes on for a minute."),
+    example("语气从容。如果生气，他会咆哮。"),
     example("The speech lasts 12 seconds. The whole clip lasts 30 seconds, so the rest is music."),
     example("The narrator's voice is low, around 110 Hz. The girl he imitates is high, around 280 Hz."),
     example("The piano is quiet. The trumpet is loud. Together they make the contrast."),
@@ -233,6 +245,16 @@ KEEP = [
     example("开头她的声音很高。结尾她的声音很低。"),
 ]
 DROP = [
+    example("He stays composed all along. He reads a number. Every word of his is seething."),
+    example("Nobody but the guide speaks. She names a tower. I count a pair of voices in total."),
+    example("The words tumble out. She reads a list. She takes her time over every word."),
+    example("No song accompanies them. They talk of a film. A piano loop runs softly beneath their chat."),
+    example(
+        "There isn't a wind instrument in it. It is a dance. The tune is taken by a flute, which can be heard well."
+    ),
+    example("The speaker is clearly a woman. She names the gate. His relaxed baritone is that of a pilot."),
+    example("他语气从容。他在念号码。每个字里都是怒火。"),
+    example("整段没有配乐。她在念诗。从头伴到尾的古筝很雅致。"),
     example("His pitch is about 120 Hz. He asks for bread. With a pitch of 300 Hz, he is a child."),
     example("The speaker is a man. A bus passes. The speaker is female, so the answer is B."),
     example("The background is very noisy. He explains a recipe. The recording is completely clean."),
