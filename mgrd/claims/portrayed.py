@@ -96,11 +96,11 @@ def portrayed(think: str) -> Iterator[tuple[str, str]]:
     han = not think.isascii() and re.search("[\u4e00-\u9fff]", think) is not None
     if han or any(not own.isdisjoint(_PERSONS) for own in words):
         yield from _sexes(think, said, words)
-    scales, needs = _compiled()
-    places: dict[int, list[int]] = {}
+    scales, needs, needed = _compiled()
+    places: dict[int, dict[int, set[int]]] = {}
     sides: dict[int, set[int]] = {}
     for place, own in enumerate(words):
-        latin = own & needs.keys()
+        latin = own & needed
         other = han and not said[place].isascii()
         if (not latin and not other) or not own.isdisjoint(_APART):
             continue
@@ -109,21 +109,21 @@ def portrayed(think: str) -> Iterator[tuple[str, str]]:
         if other:
             hits += [(index, side) for index in range(len(scales)) for side in (0, 1)]
         for index, side in hits:
-            places.setdefault(index, []).append(place)
+            places.setdefault(index, {}).setdefault(place, set()).add(side)
             sides.setdefault(index, set()).update((0, 1) if denied and scales[index].scale.flips else (side,))
     for index, taken in sorted(sides.items()):
         if len(taken) == 2:
-            read = ((place, said[place][:400], words[place]) for place in dict.fromkeys(places[index]))
+            read = ((place, said[place][:400], words[place], likely) for place, likely in places[index].items())
             yield from _opposed(think, scales[index], read)
 
 
 def _opposed(
-    think: str, known: _Compiled, read: Iterable[tuple[int, str, frozenset[str]]]
+    think: str, known: _Compiled, read: Iterable[tuple[int, str, frozenset[str], set[int]]]
 ) -> Iterator[tuple[str, str]]:
     """The words of the pairs of sentences that take different sides of one scale."""
     found: list[Portrayal] = []
-    for place, sentence, own in read:
-        for other in _portrayal(known, place, sentence, own):
+    for place, sentence, own, likely in read:
+        for other in _portrayal(known, place, sentence, own, likely):
             for one in found:
                 if one.side == other.side or revised(think, one.place, other.place):
                     continue
@@ -185,10 +185,12 @@ def _sexes(think: str, said: tuple[str, ...], words: tuple[frozenset[str], ...])
             return
 
 
-def _portrayal(known: _Compiled, place: int, sentence: str, own: frozenset[str]) -> Iterator[Portrayal]:
+def _portrayal(
+    known: _Compiled, place: int, sentence: str, own: frozenset[str], likely: set[int]
+) -> Iterator[Portrayal]:
     scale = known.scale
     small = folded(sentence)  # patterns in lower case are faster than those of either case
-    found = [(side, match) for side in (0, 1) for match in known.english[side].finditer(small)]
+    found = [(side, match) for side in sorted(likely) for match in known.english[side].finditer(small)]
     if not sentence.isascii():
         found += [(side, match) for side in (0, 1) for match in known.chinese[side].finditer(sentence)]
     if not found:
@@ -241,7 +243,7 @@ def _same(scale: Scale, one: Portrayal, other: Portrayal, several: bool) -> bool
 
 
 @lru_cache(maxsize=1)
-def _compiled() -> tuple[tuple[_Compiled, ...], dict[str, frozenset[tuple[int, int]]]]:
+def _compiled() -> tuple[tuple[_Compiled, ...], dict[str, frozenset[tuple[int, int]]], frozenset[str]]:
     """The scales with their patterns, and which scales each word may belong to: what has none of them is not read."""
     made = []
     needs: dict[str, set[tuple[int, int]]] = {}
@@ -253,7 +255,7 @@ def _compiled() -> tuple[tuple[_Compiled, ...], dict[str, frozenset[tuple[int, i
             re.compile(rf"\b(?:{'|'.join(map(_pattern, sorted(side, key=len, reverse=True)))})\b") for side in phrases
         )
         made.append(_Compiled(scale, english, tuple(re.compile(side) for side in scale.chinese)))
-    return tuple(made), {word: frozenset(known) for word, known in needs.items()}
+    return tuple(made), {word: frozenset(known) for word, known in needs.items()}, frozenset(needs)
 
 
 def _forms(token: str) -> list[str]:
