@@ -127,31 +127,19 @@ def flaws(data: Path | None) -> Iterator[tuple[dict[str, Any], Trace]]:
 
 
 def second(data: Path | None) -> Iterator[tuple[dict[str, Any], Trace]]:
-    """The later blind set, where it is there: whole completions, and published traces that are edited, cut, repeated.
+    """The later blind set: whole completions, and published traces in pieces: texts, and [start, end) of the trace.
 
-    `edit`: pairs of what is found once and what replaces it; `cut`: characters kept; `repeat`: a text, how often it is
-    inserted, and the text before which. They apply to `<think>{trace}</think>{predicted}`, in that order.
+    The trace is `<think>{trace}</think>{predicted}`.
     """
-    path = GOLD / "flaws-2.jsonl"
     real = {row["id"]: row for row in read(data / "taltech_traces.jsonl")} if data else {}
-    for row in read(path) if path.exists() else []:
+    for row in read(GOLD / "flaws-2.jsonl"):
         if "completion" in row:
-            yield row, trace(row["completion"], row, row.get("finish_reason"))
+            yield row, trace(row["completion"], row, row["finish_reason"])
         elif row["row"] in real:
             whole = real[row["row"]]
-            text = f"<think>{whole['trace']}</think>{whole['predicted']}"
-            for find, put in row.get("edit") or ():
-                if find not in text:
-                    raise SystemExit(f"{path}: {row['id']}: nothing to edit at {find[:60]!r}")
-                text = text.replace(find, put, 1)
-            if row.get("cut") is not None:
-                text = text[: row["cut"]]
-            if row.get("repeat"):
-                said, times, before = row["repeat"]
-                if before not in text:
-                    raise SystemExit(f"{path}: {row['id']}: nothing to repeat before at {before[:60]!r}")
-                text = text.replace(before, said * times + before, 1)
-            yield row, trace(text, whole, row.get("finish_reason", "stop"))
+            base = f"<think>{whole['trace']}</think>{whole['predicted']}"
+            text = "".join(piece if isinstance(piece, str) else base[slice(*piece)] for piece in row["pieces"])
+            yield row, trace(text, whole, row["finish_reason"])
 
 
 def cost(checks: list[Check], data: Path) -> list[str]:
