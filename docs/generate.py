@@ -20,6 +20,7 @@ COMMANDS = (
     "eval",
     "questions",
     "inspect",
+    "report",
     "measure",
     "check",
     "rules",

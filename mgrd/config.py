@@ -32,6 +32,7 @@ STAGES = ("generate", "filter", "distill", "eval")
 
 HOW_IT_RUNS = {
     "rounds",
+    "stop_when",
     "audio_root",
     "engine",
     "url",

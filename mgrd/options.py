@@ -23,6 +23,11 @@ Matcher = Literal["ours", "mmau", "mmsu", "mmar", "airbench", "spoken-mqa", "big
 Control = Literal["silence", "swap", "noise"]
 """What is heard in the place of a question's clips."""
 
+SignName = Literal[
+    "template_collapse", "length_collapse", "cue_stuffing", "text_surrogate", "easy_drift", "few_questions"
+]
+"""What mgrd.report.signs knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opt:
@@ -262,6 +267,9 @@ class Run:
     )
     cumulate: Annotated[bool, Opt("Train on the survivors of all rounds so far, not only the last.")] = False
     audio_root: Annotated[str | None, Opt("Folder that audio paths are relative to.")] = None
+    stop_when: Annotated[list[SignName], Opt("Warning signs that end the run after the round that shows them.")] = (
+        dataclasses.field(default_factory=list)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from mgrd.config import STAGES, Config, check_flags, flags, read_config
 from mgrd.options import mapping
 from mgrd.progress import Story
 from mgrd.questions import audio_base, fingerprint, read_questions
+from mgrd.report import facts, signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,10 @@ def run(
     """Run what is missing of the rounds that `config` describes, and return the `metrics.json` of each, round 0 first.
 
     `audio_root` goes over the config's; `verbose` is passed on to the stages. Round 0 is the held-out evaluation of the
-    first model. The run ends early after a round in which nothing survived (`nothing_survived`). Raises MisusedError
-    before any work for what is wrong with the config, SettingsError when `out` was made under another identity, and
-    Stopped, KeyboardInterrupt or MgrdError when a stage ended so.
+    first model. The run ends early after a round in which nothing survived (`nothing_survived`), and after one that
+    shows a sign of `[run] stop_when`: its row has `stopped`, what was seen. Raises MisusedError before any work for
+    what is wrong with the config, SettingsError when `out` was made under another identity, and Stopped,
+    KeyboardInterrupt or MgrdError when a stage ended so.
     """
     made = read_config(config)
     if audio_root is not None:
@@ -87,12 +89,29 @@ def run(
             if nothing_survived(done):
                 story.note(f"Round {number}: no trace survived, there is nothing to train on; see mgrd inspect {out}")
                 break
+            if seen := _stops(out, number, made.run.stop_when):
+                done[-1]["stopped"] = [f"{sign.name}: {sign.text}" for sign in seen]
+                named = ", ".join(sign.name for sign in seen)
+                for said in done[-1]["stopped"]:
+                    story.note(f"Round {number}: {said}")
+                story.note(
+                    f"The run ends here, as [run] stop_when asks; without {named} in it the same command goes on"
+                )
+                break
     return done
 
 
 def nothing_survived(rows: list[dict[str, Any]]) -> bool:
     """Whether the last round was left without survivors: exit code 3."""
     return bool(rows) and rows[-1]["filter"] is not None and rows[-1]["filter"]["survivors"] == 0
+
+
+def _stops(out: Path, number: int, names: Sequence[str]) -> list[signs.Sign]:
+    """The signs of these names that warn in round `number`, seen against those before it."""
+    if not names or number == 0:  # nothing to compare with
+        return []
+    so_far = [one for one in facts.read_rounds(out) if one.number is not None and one.number <= number]
+    return [sign for sign in signs.signs_of(so_far, names) if sign.warns]
 
 
 def plan(config: Config, out: Path, rounds: int, base: Path, talk: Sequence[str] = ()) -> list[Step]:

@@ -23,6 +23,7 @@ from mgrd.config import HOW_IT_RUNS, TABLES, check_flags, flags, read_config
 from mgrd.errors import MgrdError, MisusedError, SettingsError, Stopped
 from mgrd.options import Filter, Generate, Select, fields
 from mgrd.progress import Story
+from mgrd.report import signs
 
 QUIET = Story(quiet=True)
 
@@ -252,6 +253,22 @@ def test_the_run_ends_when_nothing_survives_and_says_so_again(home):
     assert (rows[-1]["model"], rows[-1]["eval"], rows[-1]["filter"]["survivors"]) == (None, None, 0)
     assert run(home) == rows
     assert calls(home) == ALL[:3]
+
+
+def test_a_run_ends_on_a_sign_that_its_config_names_says_why_and_goes_on_without_it(home, monkeypatch, capsys):
+    monkeypatch.setitem(signs.SIGNS, "length_collapse", lambda so_far: (so_far[-1].number == 1, "5 words, 10 at first"))
+    configure(home, run={"stop_when": ["few_questions", "length_collapse"]})
+    rows = run(home, story=Story())
+    assert calls(home) == ALL[:5]
+    assert (rows[-1]["round"], rows[-1]["stopped"]) == (1, ["length_collapse: 5 words, 10 at first"])
+    said = capsys.readouterr().err
+    assert "Round 1: length_collapse: 5 words, 10 at first\n" in said
+    assert "as [run] stop_when asks; without length_collapse in it the same command goes on\n" in said
+    assert run(home) == rows
+    assert calls(home) == ALL[:5]
+    configure(home, run={"stop_when": ["few_questions"]})
+    assert "stopped" not in run(home)[-1]
+    assert calls(home) == ALL
 
 
 def test_a_stage_that_cannot_go_on_ends_the_run_with_its_own_last_words(home, capfd):

@@ -202,22 +202,24 @@ def run_command(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """N rounds of generate, filter, distill and eval. Run again to go on.
+    """N rounds of generate, filter, distill and eval, and a report. Run again to go on.
 
     Example: mgrd run examples/quickstart/config.toml -o run --rounds 2
     """
-    from mgrd import evaluate, yields
+    from mgrd import evaluate, report, yields
     from mgrd.rounds import nothing_survived, run
 
+    story = open_story(quiet)
     result = run(
         existing(config, "config"),
         out,
         rounds=rounds,
         audio_root=audio_root,
         overwrite=overwrite,
-        story=open_story(quiet),
+        story=story,
         verbose=verbose,
     )
+    story.note(f"Report: {report.write(out)['report']}")
     if json_:
         answer({"rounds": result}, True, [])
     else:

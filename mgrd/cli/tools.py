@@ -65,6 +65,30 @@ def inspect_command(
     )
 
 
+@command("report")
+def report_command(
+    folder: Annotated[
+        Path, typer.Argument(help="A run, a round, or a folder that filter or eval wrote.", metavar="RUN")
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="The file to write; default: report.html in RUN.", show_default=False),
+    ] = None,
+    audio_root: AudioRoot = None,
+    json_: Json = False,
+) -> None:
+    """A run as one HTML file: figures, warnings, traces with sound. It needs no network.
+
+    Example: mgrd report run -o report.html
+    """
+    from mgrd import report
+
+    if to is not None and to.is_dir():
+        raise MisusedError(f"-o {to}: is a folder; give a file, {to / report.NAME}")
+    result = report.write(existing(folder, "folder"), to, audio_root=audio_root)
+    answer(result, json_, report.lines(result))
+
+
 @command("measure")
 def measure_command(
     audio: Annotated[

@@ -1,0 +1,140 @@
+"""What people's marks say of each check: how often its objections are right, and how much of what is wrong it finds.
+
+Reads `marks.jsonl`, which `mgrd inspect` writes beside the judged table; the last mark for a trace and check holds.
+Marks of traces that somebody looked for are no random sample; the figures are true of what was marked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mgrd import tables
+from mgrd.errors import InputError
+from mgrd.report.facts import Round
+
+FILE = "marks.jsonl"
+KINDS = ("right", "kept_wrongly", "rejected_wrongly")
+WHOLE = "the filter as a whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Marked traces that a check decides about, counted."""
+
+    name: str
+    rightly: int
+    """Objections that are right."""
+    wrongly: int
+    """Objections that are wrong."""
+    missed: int
+    """Traces that it should have objected to."""
+
+    @property
+    def precision(self) -> tuple[float, float, float] | None:
+        """Rightly / (rightly + wrongly), with its interval."""
+        return _share(self.rightly, self.rightly + self.wrongly)
+
+    @property
+    def recall(self) -> tuple[float, float, float] | None:
+        """Rightly / (rightly + missed), with its interval."""
+        return _share(self.rightly, self.rightly + self.missed)
+
+
+def scores(rounds: Sequence[Round]) -> list[Score]:
+    """The filter as a whole, then each check that marks tell of; nothing without marks.
+
+    A mark without a check is of the decision as a whole. A trace that passes rightly, or was rejected wrongly, is one
+    that no check should object to; one rejected rightly is right of its objection where that is the only one, and with
+    several of none in particular. A mark is read against what the filter says now, so that another setting shows.
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    for judged in (one for both in rounds for one in (both.own, both.held_out) if one):
+        held = _read(judged.folder / FILE)
+        if not held:
+            continue
+        ids = pl.Series(sorted({trace for trace, _ in held})).implode()
+        rows = tables.query(
+            judged.folder / "judged",
+            tables.JUDGED,
+            ["trace_id", "passed", "objections"],
+            lambda table, ids=ids: table.filter(pl.col("trace_id").is_in(ids)),  # type: ignore[misc]
+        )
+        for row in tables.rows_of(rows.sort("trace_id")):
+            mine = {check: kind for (trace, check), kind in held.items() if trace == row["trace_id"]}
+            counts.update(_outcomes(mine, {one["check"] for one in row["objections"] or ()}))
+    names = sorted({name for name, _ in counts}, key=lambda name: (name != WHOLE, name))
+    return [Score(name, *(counts[name, kind] for kind in ("rightly", "wrongly", "missed"))) for name in names]
+
+
+def _outcomes(marks: dict[str | None, str], objected: set[str]) -> Iterable[tuple[str, str]]:
+    """What the marks of one trace say of the filter and of each check: (name, rightly, wrongly or missed)."""
+    wrong = _is_wrong(marks, objected)
+    if wrong is not None and (objected or wrong):
+        yield WHOLE, ("rightly" if wrong else "wrongly") if objected else "missed"
+    should: dict[str, bool] = dict.fromkeys(objected, False) if wrong is False else {}
+    if wrong and len(objected) == 1:
+        should[next(iter(objected))] = True
+    for check, kind in marks.items():
+        if check is not None:
+            should[check] = check in objected if kind == "right" else kind == "kept_wrongly"
+    for check, is_due in sorted(should.items()):
+        if check in objected:
+            yield check, "rightly" if is_due else "wrongly"
+        elif is_due:
+            yield check, "missed"
+
+
+def _is_wrong(marks: dict[str | None, str], objected: set[str]) -> bool | None:
+    """Whether a trace should be rejected; None where its marks do not say."""
+    kinds = set(marks.values())
+    if "kept_wrongly" in kinds:
+        return True
+    if None in marks:
+        return bool(objected) and marks[None] == "right"
+    if "right" in kinds and objected:
+        return True
+    return False if objected and all(marks.get(check) == "rejected_wrongly" for check in objected) else None
+
+
+def _read(path: Path) -> dict[tuple[str, str | None], str]:
+    held: dict[tuple[str, str | None], str] = {}
+    if not path.exists():
+        return held
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        one = _object(line)
+        if not isinstance(one, dict) or not isinstance(one.get("trace_id"), str) or "mark" not in one:
+            raise InputError(f"{path}: line {number} is no mark; mend or remove it")
+        check = one.get("check")
+        key = (one["trace_id"], check.rpartition(".")[2] if isinstance(check, str) else None)
+        held.pop(key, None)
+        if one["mark"] in KINDS:
+            held[key] = one["mark"]
+        elif one["mark"] is not None:
+            raise InputError(f"{path}: line {number}: mark is none of {', '.join(KINDS)}")
+    return held
+
+
+def _object(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _share(hits: int, of: int) -> tuple[float, float, float] | None:
+    """A share with its 95 % interval (Wilson 1927)."""
+    from scipy.stats import binomtest
+
+    if not of:
+        return None
+    low, high = binomtest(hits, of).proportion_ci(method="wilson")
+    return hits / of, float(low), float(high)

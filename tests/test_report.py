@@ -1,0 +1,347 @@
+"""The report of a run: one file, the same for the same run, in which nothing that a model wrote is obeyed."""
+
+import base64
+import io
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import soundfile
+from judged_rows import claim, trace, write
+
+from mgrd import report, tables
+from mgrd.audio import cache, measure
+from mgrd.audio.load import clip_of
+from mgrd.config import read_config
+from mgrd.errors import InputError, MisusedError
+from mgrd.options import SignName
+from mgrd.report import examples, facts, figures, html, marks, signs
+
+TONE = (0.3 * np.sin(2 * np.pi * 220 * np.arange(16000) / 16000)).astype(np.float32)
+NASTY = "</p><script>alert(1)</script><img src=x onerror=alert(2)> & \u202egnp.exe \x1b[31m"
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page: its elements, and whether they close in order."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.elements, self.wrong, self.text = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, name, attributes):
+        self.elements.append((name, dict(attributes)))
+        self.open.append(name)
+
+    def handle_startendtag(self, name, attributes):
+        self.elements.append((name, dict(attributes)))
+
+    def handle_endtag(self, name):
+        if not self.open or self.open.pop() != name:
+            self.wrong.append(name)
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def of(self, name):
+        return [attributes for element, attributes in self.elements if element == name]
+
+
+def make_run(folder, *rounds, survivors=None):
+    """A run whose rounds have these rows; what passed is kept, or of `survivors` its own."""
+    for number, rows in enumerate(rounds, 1):
+        here = folder / f"round-{number:02d}"
+        write(here, rows)
+        kept = [row["passed"] if survivors is None else row["trace_id"] in survivors for row in rows]
+        selection = [
+            {
+                "trace_id": row["trace_id"],
+                "question_id": row["question_id"],
+                "kept": one,
+                "why": None if one else "left",
+            }
+            for row, one in zip(rows, kept, strict=True)
+        ]
+        tables.write_table(selection, here / "selection.parquet", tables.SELECTION)
+    return folder
+
+
+def some(count=4, *, samples=2, **given):
+    """Traces of so many questions, every other sample rejected."""
+    return [
+        trace(f"q{i}", s, objections=["logic.fluent"] * (s % 2), claims=["supported"], **given)
+        for i in range(count)
+        for s in range(samples)
+    ]
+
+
+@pytest.fixture
+def page(tmp_path):
+    """Write a report of a run and parse it."""
+
+    def page(folder, **given):
+        result = report.write(folder, tmp_path / "page.html", **given)
+        return Page((tmp_path / "page.html").read_text(encoding="utf-8")), result
+
+    return page
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path):
+    run = make_run(tmp_path / "run", some(), some())
+    report.write(run, tmp_path / "a.html")
+    report.write(run, tmp_path / "b.html")
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_a_page_is_whole_and_asks_for_nothing_from_anywhere(page, tmp_path):
+    found, result = page(make_run(tmp_path / "run", some(), some()))
+    assert (found.open, found.wrong) == ([], [])
+    assert [name for name, _ in found.elements if name in ("script", "link", "iframe", "object")] == []
+    addresses = [value for _, has in found.elements for key in ("src", "href", "data") if (value := has.get(key))]
+    assert [one for one in addresses if not one.startswith(("#", "data:audio/"))] == []
+    policy = [one["content"] for one in found.of("meta") if one.get("http-equiv") == "Content-Security-Policy"]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; media-src data:; img-src data:"]
+    assert "url(" not in "".join(found.text) and "@import" not in "".join(found.text)
+    assert result["bytes"] == (tmp_path / "page.html").stat().st_size
+
+
+def test_text_of_a_model_is_shown_and_not_obeyed(page, tmp_path):
+    given = {
+        "think": NASTY,
+        "question": NASTY,
+        "choices": [NASTY, "b"],
+        "answer": NASTY,
+        "predicted": NASTY,
+        "task": NASTY,
+    }
+    bad = trace(
+        "q1", 0, objections=[("logic", "fluent", NASTY)], claims=[claim("supported", NASTY)], audio=[NASTY], **given
+    )
+    found, _ = page(make_run(tmp_path / "run", [bad]))
+    assert (found.of("script"), found.of("img"), found.wrong) == ([], [], [])
+    assert "".join(found.text).count("<script>alert(1)</script>") >= 6
+    assert not set("\u202e\x1b") & set("".join(found.text))
+
+
+def test_every_figure_says_in_words_what_it_shows(page, tmp_path):
+    found, _ = page(make_run(tmp_path / "run", some(), some()))
+    pictures = [has for has in found.of("svg") if has.get("aria-hidden") != "true"]
+    assert len(pictures) > 6
+    assert [has for has in pictures if has["role"] != "img" or len(has["aria-label"]) < 20] == []
+    assert len(found.of("title")) == len(found.of("desc")) + 1 == len(pictures) + 1
+
+
+def test_a_clip_can_be_played_and_its_pitch_is_drawn(page, tmp_path):
+    clip = clip_of(TONE, 16000)
+    run = make_run(tmp_path / "run", [trace("q1", 0, audio_sha=[clip.sha], claims=["supported"])])
+    (tmp_path / "clips").mkdir()
+    soundfile.write(tmp_path / "clips" / "a.wav", TONE, 16000)
+    row = cache.to_row(measure.measure(clip))
+    tables.write_table([row], run / "measurements.parquet", cache.MEASUREMENTS)
+    found, result = page(run, audio_root=tmp_path)
+    (audio,) = found.of("audio")
+    head, _, body = audio["src"].partition(",")
+    heard, rate = soundfile.read(io.BytesIO(base64.b64decode(body)))
+    assert head in ("data:audio/mpeg;base64", "data:audio/wav;base64")
+    assert len(heard) / rate == pytest.approx(1.0, abs=0.1)
+    assert (result["players"], result["unplayable"]) == (1, 0)
+    assert any("median 220 Hz" in has["aria-label"] for has in found.of("svg") if "aria-label" in has)
+
+
+def test_only_the_start_of_a_long_clip_is_played(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.tile(TONE, 40), 16000)
+    samples, rate = examples._start(tmp_path / "a.wav")
+    assert len(samples) == examples.PLAYED_S * rate
+
+
+def test_a_clip_that_is_gone_is_named_and_counted(page, tmp_path):
+    found, result = page(make_run(tmp_path / "run", some(1)))
+    assert (result["players"], result["unplayable"]) == (0, 2)
+    assert "a.wav: no such audio file" in "".join(found.text)
+    assert "2 clips without sound" in report.lines(result)[0]
+
+
+def test_the_players_of_a_page_have_a_bound(page, tmp_path, monkeypatch):
+    (tmp_path / "clips").mkdir()
+    soundfile.write(tmp_path / "clips" / "a.wav", TONE, 16000)
+    monkeypatch.setattr(examples, "SOUND_BYTES", 12_000)
+    _, result = page(make_run(tmp_path / "run", some(4)), audio_root=tmp_path)
+    assert result["players"] >= 1
+    assert result["unplayable"] >= 1
+
+
+def test_a_folder_that_is_no_run_is_reported_as_one_round_and_an_empty_one_is_an_error(page, tmp_path):
+    found, result = page(make_run(tmp_path / "run", some()) / "round-01")
+    assert (result["rounds"], found.wrong) == (1, [])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no judged traces; give a run"):
+        report.write(tmp_path / "empty")
+
+
+def test_figures_of_a_round_are_those_of_its_rows(tmp_path):
+    rows = [
+        trace("q1", 0, claims=["supported", "supported"], think="one two three four"),
+        trace("q1", 1, objections=["acoustic.true_to_waveform"], claims=["contradicted", "supported"], think="one two"),
+        trace("q2", 0, objections=["correctness.right_answer"], claims=["unverifiable"], correct=False, think="one"),
+        trace("q2", 1, objections=["logic.made"], error="it broke", think=None, claims=[], correct=False),
+    ]
+    (one,) = facts.read_rounds(make_run(tmp_path / "run", rows))
+    assert {name: found.value for name, found in one.own.measures.items()} == {
+        "accuracy": 0.5,
+        "fully_grounded": 1 / 3,
+        "contradicted": 1 / 3,
+        "claims_supported": 0.75,
+        "passed": 0.25,
+        "think_words": 7 / 3,
+    }
+    assert one.own.objections == {
+        ("acoustic", "true_to_waveform"): 1, ("correctness", "right_answer"): 1, ("logic", "made"): 1,
+    }  # fmt: skip
+    assert one.own.cues == {"pitch.contour": (5, 3, 1)}
+    assert (facts.rates(one.own), one.selection.survivors) == ([(1, 2), (0, 2)], 1)
+
+
+def test_marks_become_precision_and_recall(tmp_path):
+    rows = [
+        trace("q1", 0, objections=["logic.fluent"]),
+        trace("q1", 1, objections=["logic.fluent"]),
+        trace("q1", 2, objections=["logic.fluent", "acoustic.cites_sound"]),
+        trace("q2", 0),
+        trace("q2", 1),
+    ]
+    run = make_run(tmp_path / "run", rows)
+    said = [
+        ("q1.1.0", "kept_wrongly", None),  # superseded by the next line
+        ("q1.1.0", "right", None),
+        ("q1.1.1", "rejected_wrongly", None),
+        ("q1.1.2", "right", "acoustic.cites_sound"),
+        ("q2.1.0", "kept_wrongly", "fluent"),
+        ("q2.1.1", "right", None),
+        ("q2.1.1", None, None),  # taken back
+    ]
+    lines = [json.dumps({"trace_id": trace_id, "mark": mark, "check": check}) for trace_id, mark, check in said]
+    (run / "round-01" / "marks.jsonl").write_text("\n".join(lines) + "\n")
+    found = marks.scores(facts.read_rounds(run))
+    assert found == [
+        marks.Score("the filter as a whole", 2, 1, 1),
+        marks.Score("cites_sound", 1, 0, 0),
+        marks.Score("fluent", 1, 1, 1),
+    ]
+    assert found[2].precision == pytest.approx((0.5, 0.0945, 0.9055), abs=1e-4)  # Wilson, 1 of 2
+    assert found[1].precision == pytest.approx((1.0, 0.2065, 1.0), abs=1e-4)
+
+
+def test_a_line_that_is_no_mark_is_an_error_by_number(tmp_path):
+    run = make_run(tmp_path / "run", some(1))
+    (run / "round-01" / "marks.jsonl").write_text('\n{"trace_id": 3}\n')
+    with pytest.raises(InputError, match=r"marks.jsonl: line 2 is no mark"):
+        marks.scores(facts.read_rounds(run))
+
+
+def told(run, name):
+    """Whether a sign warns in the last round, or None where it cannot be seen."""
+    found = signs.signs_of(facts.read_rounds(run), [name])
+    return found[0].warns if found else None
+
+
+def words(count, kind):
+    """Rows with think texts of so many words, all alike or all different."""
+    texts = [" ".join(f"{'same' if kind == 'same' else i}{n}" for n in range(count)) for i in range(60)]
+    return [trace(f"q{i}", 0, think=text) for i, text in enumerate(texts)]
+
+
+def test_texts_that_become_one_text_are_a_template_collapse(tmp_path):
+    run = make_run(tmp_path / "run", words(10, "own"), words(10, "same"))
+    assert told(run, "template_collapse") is True
+    assert told(make_run(tmp_path / "other", words(10, "own"), words(10, "own")), "template_collapse") is False
+    assert told(make_run(tmp_path / "few", some(), some()), "template_collapse") is None
+
+
+def test_reasoning_that_halves_is_a_length_collapse(tmp_path):
+    assert told(make_run(tmp_path / "a", words(10, "own"), words(5, "own")), "length_collapse") is True
+    assert told(make_run(tmp_path / "b", words(10, "own"), words(7, "own")), "length_collapse") is False
+    assert told(make_run(tmp_path / "c", words(10, "own")), "length_collapse") is None
+
+
+def test_more_cues_of_which_fewer_are_true_are_cue_stuffing(tmp_path):
+    def stuffed(*verdicts):
+        return [trace(f"q{i}", 0, claims=list(verdicts)) for i in range(5)]
+
+    honest = stuffed("supported", "unverifiable")
+    more = stuffed("supported", "unverifiable", "unverifiable", "unverifiable")
+    better = stuffed("supported", "supported", "supported", "unverifiable")
+    assert told(make_run(tmp_path / "a", honest, more), "cue_stuffing") is True
+    assert told(make_run(tmp_path / "b", honest, better), "cue_stuffing") is False
+
+
+@pytest.mark.parametrize(("without", "warns"), [(0.58, True), (0.41, False)])
+def test_accuracy_that_rises_without_the_audio_too_is_learnt_from_text(tmp_path, without, warns):
+    run = make_run(tmp_path / "run", some(), some())
+    for number, heard, swapped in ((1, 0.5, 0.4), (2, 0.7, without)):
+        found = {"eval": {"accuracy": heard, "controls": {"swap": {"accuracy": swapped}}}}
+        tables.write_json(found, run / f"round-0{number}" / "metrics.json")
+    assert told(run, "text_surrogate") is warns
+
+
+def test_survivors_of_questions_that_always_pass_are_an_easy_drift(tmp_path):
+    hard = [trace(f"q{i}", s, objections=["logic.fluent"] * s) for i in range(4) for s in range(2)]
+    easy = [trace(f"q{i}", s) for i in range(4) for s in range(2)]
+    assert told(make_run(tmp_path / "a", hard, easy), "easy_drift") is True
+    assert told(make_run(tmp_path / "b", hard, hard), "easy_drift") is False
+
+
+def test_survivors_of_few_questions_are_worth_few(tmp_path):
+    rows = [trace("q0", s) for s in range(30)] + [trace(f"q{i}", 0, objections=["logic.fluent"]) for i in range(1, 20)]
+    assert told(make_run(tmp_path / "a", rows), "few_questions") is True
+    assert told(make_run(tmp_path / "b", some(8)), "few_questions") is False
+    assert signs.effective_number([3, 3, 3]) == pytest.approx(3)
+    assert signs.effective_number([100, 1]) == pytest.approx(1.02, abs=0.01)
+
+
+def test_a_config_names_signs_that_exist(tmp_path):
+    assert set(signs.SIGNS) == set(SignName.__args__) == set(signs.LIMITS)
+    (tmp_path / "model").mkdir()
+    config = tmp_path / "config.toml"
+    text = '[run]\nmodel = "model"\nquestions = "q.jsonl"\nstop_when = ["length_collapse", "boredom"]\n'
+    config.write_text(text)
+    with pytest.raises(
+        MisusedError, match=r"stop_when = \['length_collapse', 'boredom'\]: must be a list of template_"
+    ):
+        read_config(config)
+
+
+def test_markup_is_what_tag_makes_and_nothing_else():
+    assert html.tag("p", "a < b", html.tag("b", "c"), class_="x", hidden=True, id=None) == (
+        '<p class="x" hidden>a &lt; b<b>c</b></p>'
+    )
+    assert html.tag("a", href='"><script>') == '<a href="&quot;&gt;&lt;script&gt;"></a>'
+
+
+@pytest.mark.parametrize(
+    ("top", "ticks"),
+    [(30.9, [0, 10, 20, 30, 40]), (1, [0, 0.25, 0.5, 0.75, 1]), (0, [0, 1]), (0.3, [0, 0.1, 0.2, 0.3])],
+)
+def test_ticks_are_round_and_reach_the_top(top, ticks):
+    assert figures.nice_ticks(top) == pytest.approx(ticks)
+
+
+def test_a_line_is_broken_where_there_is_no_pitch():
+    assert figures.broken([(0, 0), (1, 1), None, None, (2, 2)]) == "M0.0 0.0h.6L1.0 1.0M2.0 2.0h.6"
+
+
+def test_a_long_line_keeps_its_means():
+    points = [(float(i), float(i % 2)) for i in range(1000)]
+    thinned = figures.thin(points)
+    assert len(thinned) == 200
+    assert {y for _, y in thinned} == {0.4, 0.6}
+
+
+def test_the_command_says_what_it_wrote(run, tmp_path):
+    folder = make_run(tmp_path / "run", some())
+    code, out, _ = run("report", folder, "--json")
+    assert (code, json.loads(out)["report"]) == (0, str(folder / "report.html"))
+    assert (folder / "report.html").stat().st_size == json.loads(out)["bytes"]
+    assert run("report", folder, "-o", tmp_path)[0] == 2
+    assert run("report", tmp_path / "absent")[0] == 2
