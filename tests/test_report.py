@@ -218,7 +218,7 @@ def test_marks_become_precision_and_recall(tmp_path):
         ("q1.1.1", "rejected_wrongly", None),
         ("q1.1.2", "right", "acoustic.cites_sound"),
         ("q2.1.0", "kept_wrongly", "fluent"),
-        ("q2.1.1", "right", None),
+        ("q2.1.1", "kept_wrongly", None),
         ("q2.1.1", None, None),  # taken back
     ]
     lines = [json.dumps({"trace_id": trace_id, "mark": mark, "check": check}) for trace_id, mark, check in said]

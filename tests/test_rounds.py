@@ -58,7 +58,7 @@ FAKE = """
         if not os.path.lexists(f"{out}/{part}"):
             os.symlink(f"{home}/made/{made}", f"{out}/{part}")
     if stage == "distill" and not os.path.exists(f"{out}/distill.json"):
-        open(f"{out}/distill.json", "wb").write(os.urandom(8).hex().encode())
+        open(f"{out}/distill.json", "wb").write(json.dumps({"made": os.urandom(8).hex()}).encode())
     print(f"{name} said this", file=sys.stderr)
     print("a library prints this")
     print(json.dumps({"made": name}))
@@ -269,6 +269,13 @@ def test_a_run_ends_on_a_sign_that_its_config_names_says_why_and_goes_on_without
     configure(home, run={"stop_when": ["few_questions"]})
     assert "stopped" not in run(home)[-1]
     assert calls(home) == ALL
+
+
+def test_the_command_ends_with_a_report(home, request):
+    code, _, err = request.getfixturevalue("run")("run", "config.toml", "-o", "out", "--rounds", "1")
+    assert code == 0
+    assert err.endswith("Report: out/report.html\n")
+    assert "<h3>Round 1</h3>" in (home / "out" / "report.html").read_text()
 
 
 def test_a_stage_that_cannot_go_on_ends_the_run_with_its_own_last_words(home, capfd):

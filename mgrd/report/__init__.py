@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import tables
-from mgrd.report import examples, lineage, marks, sections
+from mgrd.report import counted, examples, lineage, marks, sections
 from mgrd.report.facts import Round, read_rounds
 from mgrd.report.gallery import gallery
 from mgrd.report.html import Child, Html, number, percent, tag
@@ -64,14 +64,14 @@ def _page(folder: Path, rounds: Sequence[Round], signs: Sequence[Sign], shown: S
     stops = lineage.stop_when(folder)
     parts: list[tuple[str, str, Child]] = [
         ("rounds", "Round by round", sections.progress(rounds)),
-        ("signs", "Warning signs", sections.warnings(signs, rounds, stops)),
-        ("funnel", "From asked to survived", sections.funnel(rounds)),
-        ("objections", "Objections by check", sections.objections(rounds)),
+        ("signs", "Warning signs", sections.warnings(signs, stops)),
+        ("funnel", "From asked to survived", counted.funnel(rounds)),
+        ("objections", "Objections by check", counted.objections(rounds)),
         ("difficulty", "Difficulty", sections.difficulty(rounds)),
-        ("cues", "Cues named", sections.cues(rounds)),
+        ("cues", "Cues named", counted.cues(rounds)),
         ("training", "Training", sections.training(rounds)),
-        ("cost", "Time and cost", sections.cost(rounds)),
-        ("marks", "The checks against people\u2019s marks", sections.marked(marks.scores(rounds))),
+        ("cost", "Time and cost", counted.cost(rounds)),
+        ("marks", "The checks against people\u2019s marks", counted.marked(marks.scores(rounds))),
         ("traces", "Traces", gallery(shown)),
         ("lineage", "Settings and lineage", lineage.lineage(folder, rounds)),
     ]
@@ -116,8 +116,8 @@ def _summary(rounds: Sequence[Round], signs: Sequence[Sign]) -> list[Child]:
         if not values:
             continue
         shown = [number(value, 1) if name == "think_words" else percent(value) for value in (values[0], values[-1])]
-        before = tag("span", f"{shown[0]} \u2192 ", class_="before") if len(values) > 1 else None
-        boxes.append(tag("div", tag("dt", sections.TITLES[name]), tag("dd", before, shown[1])))
+        before = tag("span", f"from {shown[0]}", class_="before") if len(values) > 1 else None
+        boxes.append(tag("div", tag("dt", sections.TITLES[name]), tag("dd", shown[1], before)))
     last = max((one.round for one in signs), default=0)
     warned = [one.name.replace("_", " ") for one in signs if one.warns and one.round == last]
     alarm = (

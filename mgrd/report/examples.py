@@ -123,11 +123,11 @@ def _order(named: tuple[str, str]) -> tuple[int, str]:
 def _spread(rows: pl.DataFrame, most: int, seen: set[str]) -> Iterator[str]:
     """So many trace ids, of questions not yet shown where there are such; fewest objections first."""
     questions = dict(rows.select("trace_id", "question_id").iter_rows())
-    alone = set(rows.filter(pl.sum_horizontal("acoustic", "logic", "correctness") <= 1).get_column("trace_id"))
+    objections = dict(rows.select("trace_id", "objections").iter_rows())
     order = sample(list(questions), len(questions))
     place = {trace: i for i, trace in enumerate(order)}
     for _ in range(min(most, len(order))):
-        best = min(place, key=lambda trace: (questions[trace] in seen, trace not in alone, place[trace]))
+        best = min(place, key=lambda trace: (questions[trace] in seen, objections[trace], place[trace]))
         seen.add(questions[best])
         del place[best]
         yield best

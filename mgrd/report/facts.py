@@ -172,6 +172,7 @@ def _numbers(table: pl.LazyFrame) -> pl.LazyFrame:
         gold.alias("gold"),
         (gold & pl.col("correct").fill_null(value=False)).alias("right"),
         pl.col("passed"),
+        pl.col("objections").list.len().fill_null(0).cast(pl.Int32).alias("objections"),
         *(rules.list.contains(rule).fill_null(value=False).alias(rule) for rule in RULES),
         verdicts.list.count_matches("supported").fill_null(0).cast(pl.Int32).alias("supported"),
         verdicts.list.count_matches("contradicted").fill_null(0).cast(pl.Int32).alias("contradicted"),

@@ -13,7 +13,7 @@ import numpy as np
 
 from mgrd.report import figures
 from mgrd.report.examples import PLAYED_S, Example, Sound, spans
-from mgrd.report.html import Child, Html, details, number, table, tag
+from mgrd.report.html import Child, Html, code, details, number, table, tag
 
 SIGNS = {"supported": "+", "contradicted": "\u2212", "unverifiable": "?"}
 SHOWN = 6000
@@ -24,7 +24,7 @@ def gallery(examples: Sequence[Example]) -> Html:
     """All examples, a heading for each group."""
     shown: list[Child] = []
     for group, members in groupby(examples, key=lambda one: one.group):
-        heading = "Kept" if group == "kept" else tag("span", "Rejected by ", tag("code", group))
+        heading = "Kept" if group == "kept" else tag("span", "Rejected by ", code(group))
         shown.append(tag("h3", heading, class_="group"))
         shown.append(tag("div", [_card(one) for one in members], class_="traces"))
     return Html("".join(str(one) for one in shown))
@@ -54,7 +54,7 @@ def _card(example: Example) -> Html:
 
 
 def _objection(one: Mapping[str, Any]) -> Html:
-    return tag("p", tag("code", f"{one['rule']}.{one['check']}"), " ", one["reason"], class_="objection")
+    return tag("p", code(f"{one['rule']}.{one['check']}"), " ", one["reason"], class_="objection")
 
 
 def _sound(sound: Sound, claims: Sequence[Mapping[str, Any]], *, only: bool) -> Html:
@@ -105,7 +105,7 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> Html | None:
         return None
     rows = [
         [one["text"], tag("span", SIGNS.get(one["verdict"], "?"), " ", one["verdict"], class_=f"word {one['verdict']}"),
-         one["why"] or "", tag("code", one["cue"]), number(one["z"], 1)]
+         one["why"] or "", code(one["cue"]), number(one["z"], 1)]
         for one in judged
     ]  # fmt: skip
     head = ["Claim", "Verdict", "Evidence", "Cue", "z"]

@@ -6,6 +6,7 @@ Knows nothing of what a page says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -20,7 +21,7 @@ class Html(str):
 
 Child = str | Iterable["Child"] | None
 
-_VOID = {"meta", "br", "path", "line", "rect", "circle"}
+_VOID = {"meta", "wbr", "path", "line", "rect", "circle"}
 
 
 def tag(name: str, *children: Child, **attributes: str | float | bool | None) -> Html:
@@ -61,6 +62,12 @@ def table(
 def details(summary: Child, *children: Child, open_: bool = False) -> Html:
     """What is folded away until it is asked for."""
     return tag("details", tag("summary", summary), *children, open=open_)
+
+
+def code(text: str) -> Html:
+    """A name of code, which may break after its dots and lower lines and nowhere else."""
+    pieces = re.split(r"(?<=[._])", text)
+    return tag("code", [[tag("wbr") if i else None, piece] for i, piece in enumerate(pieces)], class_="name")
 
 
 def percent(share: float | None, places: int = 1) -> str:

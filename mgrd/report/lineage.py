@@ -13,7 +13,7 @@ from typing import Any
 
 from mgrd import folders
 from mgrd.report.facts import Round, training_of
-from mgrd.report.html import Child, Html, details, number, table, tag
+from mgrd.report.html import Child, Html, code, details, number, table, tag
 
 
 def lineage(run: Path, rounds: Sequence[Round]) -> Html:
@@ -28,7 +28,7 @@ def lineage(run: Path, rounds: Sequence[Round]) -> Html:
     last = next((one for one in reversed(rounds) if one.own), None)
     checks = folders.read_manifest(last.folder).get("filter", {}).get("check_sha256", {}) if last else {}
     if checks:
-        hashes = [[tag("code", name), tag("code", sha[:16])] for name, sha in sorted(checks.items())]
+        hashes = [[code(name), tag("code", sha[:16])] for name, sha in sorted(checks.items())]
         parts.append(details("Checks and their hashes", table(["Check", "SHA-256"], hashes, texts=2, caption="Checks")))
     stages = manifest.get("stages", {})
     if stages:
@@ -70,6 +70,6 @@ def _stage(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pairs(values: Mapping[str, Any]) -> list[list[Child]]:
     return [
-        [tag("code", key), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
+        [code(key), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
         for key, value in sorted(values.items())
     ]

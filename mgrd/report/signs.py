@@ -22,6 +22,16 @@ LIMITS: dict[str, dict[str, float]] = {
 }
 """When a sign is a warning. Choices of ours, on the careful side: they ask for a look, they prove nothing."""
 
+NEEDS = {
+    "template_collapse": "50 texts",
+    "length_collapse": "two rounds with 30 traces",
+    "cue_stuffing": "two rounds with judged claims",
+    "text_surrogate": "two evaluations with a control",
+    "easy_drift": "survivors",
+    "few_questions": "survivors",
+}
+"""What each sign cannot be seen without."""
+
 GRAM = 4
 OPENING = 6
 """Words."""
