@@ -31,7 +31,7 @@ def write(folder: Path, out: Path | None = None, *, audio_root: Path | None = No
     """
     rounds = read_rounds(folder)
     signs = [sign for i in range(len(rounds)) for sign in signs_of(rounds[: i + 1])]
-    shown = examples.load(examples.choose(rounds), folder, audio_root)
+    shown = examples.load(examples.choose(rounds), audio_root)
     page = _page(folder, rounds, signs, shown)
     path = folder / NAME if out is None else out
     with tables.atomic(path) as partial:

@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mgrd import folders, sources, tables
-from mgrd.audio.cache import read_cache
+from mgrd import tables
 from mgrd.audio.load import Samples, channel_alone, downmix, open_stream, resample
 from mgrd.audio.measure import Measurements
-from mgrd.claims.readings import ORDINALS, THIRDS
 from mgrd.errors import InputError
-from mgrd.questions.clips import resolve_audio
 from mgrd.report.facts import Judged, Round, sample
+from mgrd.viewer.clips import Clips, file_of, known, open_clips
+from mgrd.viewer.drawing import span_of
 
 KEPT, PER_CHECK = 4, 2
 """Traces that are shown."""
@@ -79,20 +78,21 @@ def choose(rounds: Sequence[Round]) -> list[tuple[str, Round, str]]:
     return chosen
 
 
-def load(chosen: Sequence[tuple[str, Round, str]], run: Path, audio_root: Path | None) -> list[Example]:
+def load(chosen: Sequence[tuple[str, Round, str]], audio_root: Path | None) -> list[Example]:
     """The chosen traces with their sounds; a clip that cannot be read is there without sound, and says why."""
     rows: dict[tuple[Path, str], Mapping[str, Any]] = {}
     for folder in dict.fromkeys(one.folder for _, one, _ in chosen):
         ids = [trace for _, one, trace in chosen if one.folder == folder]
         found = tables.query(folder / "judged", tables.JUDGED, _COLUMNS, lambda table, ids=ids: _of(table, ids))  # type: ignore[misc]
         rows |= {(folder, row["trace_id"]): row for row in tables.rows_of(found)}
+    places = {folder: open_clips(folder, audio_root) for folder, _ in rows}
     shas = {sha for row in rows.values() for sha in row["audio_sha"] or ()}
-    tracks = _measured([run, *dict.fromkeys(one.folder for _, one, _ in chosen)], shas)
+    tracks = {sha: found for place in places.values() for sha, found in known(place, shas).items()}
     examples, left = [], SOUND_BYTES
     for group, one, trace in chosen:
         row, sounds = rows[one.folder, trace], []
         for path, sha in zip(row["audio"] or (), row["audio_sha"] or (None,) * len(row["audio"] or ()), strict=False):
-            sound = _sound(one.folder, path, tracks.get(sha), audio_root, left)
+            sound = _sound(places[one.folder], path, tracks.get(sha), left)
             left -= len(sound.uri or "")
             sounds.append(sound)
         examples.append(Example(group, row, sounds))
@@ -101,7 +101,7 @@ def load(chosen: Sequence[tuple[str, Round, str]], run: Path, audio_root: Path |
 
 def spans(claims: Sequence[Mapping[str, Any]], clip: Measurements) -> list[tuple[float, float, str]]:
     """From when to when each judged claim about a part of a clip is meant, and its verdict."""
-    found = [(*span, claim["verdict"]) for claim in claims if claim["verdict"] and (span := _span(claim, clip))]
+    found = [(*span, claim["verdict"]) for claim in claims if claim["verdict"] and (span := span_of(claim, clip))]
     return sorted(set(found))
 
 
@@ -149,25 +149,15 @@ def _of(table: pl.LazyFrame, ids: Sequence[str]) -> pl.LazyFrame:
     return table.join(wanted, on="trace_id", how="semi")
 
 
-def _measured(places: Sequence[Path], shas: set[str]) -> dict[str, Measurements]:
-    found: dict[str, Measurements] = {}
-    for place in places:
-        table = place / "measurements.parquet"
-        if table.exists():
-            found |= read_cache(table, shas - found.keys())
-    return found
-
-
-def _sound(folder: Path, path: str, measured: Measurements | None, audio_root: Path | None, left: int) -> Sound:
-    made = folders.read_manifest(folder)
-    entry = made.get("filter") or made.get("generate") or {}
-    noted, embedded = sources.noted_audio(folder, entry)
+def _sound(clips: Clips, path: str, measured: Measurements | None, left: int) -> Sound:
     length_s = measured.duration_s if measured else None
+    file = file_of(clips, path)
+    if isinstance(file, str):
+        return Sound(path, None, file, length_s, measured)
     try:
-        file = resolve_audio(path, audio_root or noted or folder, embedded)
         sound = encode(*_start(file))
     except InputError as error:
-        return Sound(path, None, str(error).removeprefix(f"{folder}: "), length_s, measured)
+        return Sound(path, None, str(error), length_s, measured)
     uri = f"data:audio/{'mpeg' if sound[:4] != b'RIFF' else 'wav'};base64,{base64.b64encode(sound).decode()}"
     if len(uri) > left:
         return Sound(path, None, f"the players of a page hold {SOUND_BYTES / 1e6:g} MB of sound", length_s, measured)
@@ -186,17 +176,3 @@ def _start(file: Path) -> tuple[Samples, int]:
         samples = np.concatenate(blocks)[:wanted].T if blocks else np.zeros((1, 1), dtype=np.float32)
         mono = downmix(samples, channel_alone(samples))
         return resample(mono, stream.sr, PLAYED_HZ), PLAYED_HZ
-
-
-def _span(claim: Mapping[str, Any], clip: Measurements) -> tuple[float, float] | None:
-    """The stretch of a claim; None for the whole clip and where nothing places it."""
-    if claim["t0_s"] is not None or claim["t1_s"] is not None:
-        end = clip.duration_s if claim["t1_s"] is None else claim["t1_s"]
-        return min(claim["t0_s"] or 0.0, clip.duration_s), min(end, clip.duration_s)
-    if claim["scope"] in THIRDS:
-        low, high = THIRDS[claim["scope"]]
-        return low * clip.duration_s, high * clip.duration_s
-    if claim["scope"] in ORDINALS:
-        events, place = [one for one in clip.segments if one.kind == "event"], ORDINALS[claim["scope"]]
-        return (events[place].t0_s, events[place].t1_s) if -len(events) <= place < len(events) else None
-    return None

@@ -13,8 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from mgrd import evaluate, folders, tables
+from mgrd import folders, tables
 from mgrd.errors import InputError
+from mgrd.evaluate import intervals
 
 RULES = ("acoustic", "logic", "correctness")
 
@@ -212,7 +213,12 @@ def _measure(rows: pl.DataFrame, hits: str, of: str) -> Measure | None:
     count = float(rows.get_column(of).sum())
     if not count:
         return None
-    low, high = evaluate.interval(rows, hits, of) or (None, None)
+    found: list[float] | None
+    if hits == "words":  # a mean, for which Wilson's interval has no meaning
+        found = intervals.bootstrap(intervals.by_question(rows, hits, of), lambda sums: sums[:, 0] / sums[:, 1])
+    else:
+        found = intervals.interval(rows, hits, of)
+    low, high = found or (None, None)
     return Measure(float(rows.get_column(hits).sum()) / count, low, high)
 
 

@@ -1,26 +1,22 @@
 """What people's marks say of each check: how often its objections are right, and how much of what is wrong it finds.
 
-Reads `marks.jsonl`, which `mgrd inspect` writes beside the judged table; the last mark for a trace and check holds.
-Marks of traces that somebody looked for are no random sample; the figures are true of what was marked.
+Reads what `mgrd inspect` wrote beside the judged tables. Traces that somebody looked for are no random sample; the
+figures are true of what was marked.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from mgrd import tables
-from mgrd.errors import InputError
+from mgrd.evaluate.intervals import wilson
 from mgrd.report.facts import Round
+from mgrd.viewer.marks import Kind, read_marks
 
-FILE = "marks.jsonl"
-KINDS = ("right", "kept_wrongly", "rejected_wrongly")
 WHOLE = "the filter as a whole"
 
 
@@ -56,7 +52,7 @@ def scores(rounds: Sequence[Round]) -> list[Score]:
     """
     counts: Counter[tuple[str, str]] = Counter()
     for judged in (one for both in rounds for one in (both.own, both.held_out) if one):
-        held = _read(judged.folder / FILE)
+        held = {(one.trace_id, one.check): one.mark for one in read_marks(judged.folder) if one.mark}
         if not held:
             continue
         ids = pl.Series(sorted({trace for trace, _ in held})).implode()
@@ -73,7 +69,7 @@ def scores(rounds: Sequence[Round]) -> list[Score]:
     return [Score(name, *(counts[name, kind] for kind in ("rightly", "wrongly", "missed"))) for name in names]
 
 
-def _outcomes(marks: dict[str | None, str], objected: set[str]) -> Iterable[tuple[str, str]]:
+def _outcomes(marks: dict[str | None, Kind], objected: set[str]) -> Iterable[tuple[str, str]]:
     """What the marks of one trace say of the filter and of each check: (name, rightly, wrongly or missed)."""
     wrong = _is_wrong(marks, objected)
     if wrong is not None and (objected or wrong):
@@ -91,7 +87,7 @@ def _outcomes(marks: dict[str | None, str], objected: set[str]) -> Iterable[tupl
             yield check, "missed"
 
 
-def _is_wrong(marks: dict[str | None, str], objected: set[str]) -> bool | None:
+def _is_wrong(marks: dict[str | None, Kind], objected: set[str]) -> bool | None:
     """Whether a trace should be rejected; None where its marks do not say."""
     kinds = set(marks.values())
     if "kept_wrongly" in kinds:
@@ -103,38 +99,9 @@ def _is_wrong(marks: dict[str | None, str], objected: set[str]) -> bool | None:
     return False if objected and all(marks.get(check) == "rejected_wrongly" for check in objected) else None
 
 
-def _read(path: Path) -> dict[tuple[str, str | None], str]:
-    held: dict[tuple[str, str | None], str] = {}
-    if not path.exists():
-        return held
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        one = _object(line)
-        if not isinstance(one, dict) or not isinstance(one.get("trace_id"), str) or "mark" not in one:
-            raise InputError(f"{path}: line {number} is no mark; mend or remove it")
-        check = one.get("check")
-        key = (one["trace_id"], check.rpartition(".")[2] if isinstance(check, str) else None)
-        held.pop(key, None)
-        if one["mark"] in KINDS:
-            held[key] = one["mark"]
-        elif one["mark"] is not None:
-            raise InputError(f"{path}: line {number}: mark is none of {', '.join(KINDS)}")
-    return held
-
-
-def _object(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return None
-
-
 def _share(hits: int, of: int) -> tuple[float, float, float] | None:
     """A share with its 95 % interval (Wilson 1927)."""
-    from scipy.stats import binomtest
-
     if not of:
         return None
-    low, high = binomtest(hits, of).proportion_ci(method="wilson")
-    return hits / of, float(low), float(high)
+    low, high = wilson(hits, of)
+    return hits / of, low, high

@@ -45,8 +45,8 @@ def progress(rounds: Sequence[Round]) -> Html:
     legend = tag("p", keys, class_="legend")
     note = tag(
         "p",
-        "Bars are 95\u202f% intervals from 1,000 resamples of the questions (bootstrap), as samples of one question are"
-        " not independent.",
+        "Bars are 95\u202f% intervals over questions, as samples of one question are not independent: a bootstrap with "
+        "1,000 resamples; Wilson\u2019s where each question has one sample.",
         class_="note",
     )
     cards = [card for name in MEASURES if (card := _measure_card(name, rounds, present))]
