@@ -151,7 +151,7 @@ def training(rounds: Sequence[Round]) -> Html | None:
         shape = figures.lines(
             drawn, title=f"{one.name}: loss", told=told, shown="{:.2g}".format, across="{:.0f}".format, below="step"
         )
-        facts = [[name.replace("_", " "), str(made[name])] for name in _TRAINED if made.get(name) is not None]
+        facts = [[name.replace("_", " "), _plain(made[name])] for name in _TRAINED if made.get(name) is not None]
         cards.append(
             tag(
                 "figure",
@@ -212,6 +212,10 @@ def _measure_card(name: str, rounds: Sequence[Round], present: Sequence[str]) ->
 def _found(one: Round, kind: str, name: str) -> Measure | None:
     judged = tables_of(one)[kind]
     return judged.measures.get(name) if judged else None
+
+
+def _plain(value: float | str) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _value(name: str, value: float) -> str:
