@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -174,14 +175,15 @@ def train(loop: str, folder: Path, size: Mapping[str, Any]) -> dict[str, float]:
 
         return told
 
-    training.token_loss = stamped(training.token_loss)  # type: ignore[assignment]
+    loss = stamped(training.token_loss)
     story = Story(quiet=True)
     if loop == "ours":
         with short_window(model, processor, longest_s) as padded:
             ears = ex.Ears(processor, padded)
             examples, _ = ex.encode(given, model, ears, None, story)
             model = training.prepare(model.to(device), options)
-            training.train(model, examples, [], ears, options, folder / "ours", story)
+            objective = replace(training.WRITE, loss=loss)
+            training.train(model, examples, [], ears, options, folder / "ours", story, objective)
         share = padding([one.length for one in examples], options, 1)
     else:
         ears = ex.Ears(processor, None)

@@ -24,7 +24,7 @@ MANIFEST = "manifest.json"
 PARTS = {
     "generate": ("traces",),
     "filter": ("judged", "selection.parquet", "outcomes.parquet", "survivors.parquet"),
-    "distill": ("model", "checkpoints", "tensorboard", "distill.json"),
+    "distill": ("model", "checkpoints", "tensorboard", "distill.json", "pairs.parquet"),
     "export": ("README.md", "audio", "data", "train.jsonl", "train.parquet", "dataset_info.json"),
     "eval": ("traces", "judged", "control-silence", "control-swap", "control-noise", "metrics.json"),
     "run": ("config.toml", "round-00", "round-01"),

@@ -190,11 +190,29 @@ class Select:
     ] = None
 
 
+REJECTED_FOR = ("denial", "contradicted", "wrong")
+"""What mgrd.distill.pairs knows."""
+
+OBJECTIVES = {
+    **dict.fromkeys(("rejected_for", "pairs_per_question", "beta"), ("dpo",)),
+    **dict.fromkeys(("replay", "replay_ratio", "empty_think_ratio"), ("sft",)),
+}
+"""Options of `distill` that only some objectives have."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Distill:
     """Options of `mgrd distill`, and the table [distill]."""
 
-    objective: Annotated[Literal["sft"], Opt("sft: to write what the survivors say.")] = "sft"
+    objective: Annotated[
+        Literal["sft", "dpo"],
+        Opt("sft: to write what the survivors say; dpo: to prefer them to rejected traces of the same question."),
+    ] = "sft"
+    rejected_for: Annotated[
+        str, Opt("With dpo: what a trace may be rejected for, of these, with commas between; the first that applies.")
+    ] = "denial,contradicted,wrong"
+    pairs_per_question: Annotated[int, Opt("With dpo: at most N rejected traces of a question.", min=1)] = 4
+    beta: Annotated[float, Opt("With dpo: how much a preference costs; lower strays further.", min=1e-4, max=10)] = 0.1
     replay: Annotated[
         str | None,
         Opt("JSONL of messages, or question, completion, trained on beside the survivors, or alone: a cold start."),
@@ -214,7 +232,7 @@ class Distill:
     ] = None
     epochs: Annotated[float, Opt("Passes over what is trained on.", min=0.01)] = 3.0
     lr: Annotated[float, Opt("Peak learning rate.", min=1e-9, max=1)] = 1e-5
-    batch_size: Annotated[int, Opt("Traces per optimizer step and process.", min=1)] = 16
+    batch_size: Annotated[int, Opt("Traces (with dpo: pairs) per optimizer step and process.", min=1)] = 16
     accumulate: Annotated[int, Opt("Micro-batches that a step's traces are split into.", min=1)] = 1
     max_length: Annotated[
         int | None, Opt("Leave out, never cut, what has more tokens; default: as many as the model takes.", min=1)

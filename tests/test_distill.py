@@ -27,7 +27,7 @@ from mgrd.distill.batches import IGNORED, collate, epoch_order  # noqa: E402
 from mgrd.distill.examples import Ears, encode  # noqa: E402
 from mgrd.distill.lessons import of_survivors  # noqa: E402
 from mgrd.distill.survivors import content_hash, read  # noqa: E402
-from mgrd.distill.training import check_frozen, prepare, token_loss  # noqa: E402
+from mgrd.distill.training import WRITE, check_frozen, prepare, token_loss  # noqa: E402
 
 
 def test_distill_lowers_the_loss_and_leaves_the_audio_side_as_it_was(survivors, model, tmp_path):
@@ -361,7 +361,7 @@ def test_each_epoch_is_trained_in_its_own_order(survivors, model, tmp_path, monk
         seen.extend((example.trace_id, example.length) for example in examples)
         return collate(examples, ears)
 
-    monkeypatch.setattr("mgrd.distill.training.collate", recorded)
+    monkeypatch.setattr("mgrd.distill.training.WRITE", replace(WRITE, collate=recorded))
     run(survivors(), model, tmp_path / "out")
 
     rows = sorted(set(seen))

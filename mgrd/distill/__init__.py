@@ -6,33 +6,27 @@ checkpoint; the model appears whole or not at all. Knows nothing about rules or 
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mgrd import folders, tables
-from mgrd.distill import lessons, processes, tracking
+from mgrd import folders
+from mgrd.distill import lessons, pairs, processes, tracking
 from mgrd.distill.lessons import Lesson
 from mgrd.distill.replay import read_replay, taken
 from mgrd.distill.survivors import content_hash, read
 from mgrd.errors import MgrdError, MisusedError
-from mgrd.options import Distill
+from mgrd.options import OBJECTIVES, Distill
 from mgrd.progress import Story
-
-FIGURES = "distill.json"
-"""What a finished job reports, with the loss of every step and the traces it left out."""
 
 _HOW = ("accumulate", "gradient_checkpointing", "report_to", "save_steps", "replay")
 """Options that say how a job runs, not what it makes; what is replayed is known by its content."""
 
 TOLD = 5
-"""Traces that are named on stderr when they are left out; the others are in FIGURES."""
+"""Traces that are named on stderr when they are left out; the others are in distill.json."""
 
 
 def distill(
@@ -51,7 +45,8 @@ def distill(
     Returns figures: traces (of all sources), replayed, empty_think, held_out, left_out, steps, epochs, loss_first and
     loss_last (mean per target token over the first and the last tenth of the steps), loss_held_out (of the weights that
     were kept; null without), target_tokens (per epoch), padding (share of the tokens computed), parameters, trainable,
-    precision, seconds. A model that is there already, made of the same, is not made again.
+    precision, seconds. Of `dpo` see mgrd.distill.dpo.train. A model that is there already, made of the same, is not
+    made again.
     Raises MgrdError when there is nothing to train on, InputError for a trace or a model folder that is not as it
     should be, and Stopped after SIGTERM or KeyboardInterrupt after Ctrl-C, with a checkpoint saved.
     """
@@ -60,28 +55,43 @@ def distill(
         raise MisusedError(f"--accumulate {options.accumulate}: must divide --batch-size {options.batch_size}")
     if options.patience is not None and not options.held_out_share:
         raise MisusedError(f"--patience {options.patience}: needs --held-out-share, there is no held-out loss")
-    from mgrd.distill import loading
+    identity = _identity(options)
+    from mgrd.distill import dpo, loading, saving
     from mgrd.engines.models import model_fingerprint
 
     tracking.check(options.report_to)
     processes.join()
-    rows = read(survivors, audio_root) if survivors else []
+    rows = read(survivors, audio_root, ("question_id",)) if survivors else []
+    made = pairs.make(survivors, rows, options) if options.objective == "dpo" else None
     replayed = read_replay(Path(options.replay), audio_root) if options.replay else []
     if not (out / "model").is_dir():
         loading.check(model)  # before anything is written
-    identity = {name: value for name, value in asdict(options).items() if name not in _HOW}
     identity |= {"model": model_fingerprint(model), "survivors": content_hash(rows)}
+    identity |= {"pairs": pairs.content_hash(made.pairs)} if made else {}
     identity |= {"replay": lessons.content_hash(replayed)} if replayed else {}
     if processes.is_first():
         folders.open_stage(out, "distill", identity, overwrite=overwrite, story=story)
     processes.wait()
     if (out / "model").is_dir():
         story.note(f"{out / 'model'} is complete")
-        return _figures(out)
+        return saving.told(out)
+    if made:
+        return dpo.train(made, model, out, options, story)
     chosen = taken(replayed, len(rows), options)
     if replayed:
         story.note(_told_replay(replayed, chosen))
     return _train([*lessons.of_survivors(rows, options.train_prompt), *chosen], model, out, options, story)
+
+
+def _identity(options: Distill) -> dict[str, Any]:
+    """The options that say what is made; MisusedError for one that the objective has not."""
+    default = Distill()
+    others = {name: those for name, those in OBJECTIVES.items() if options.objective not in those}
+    for name, those in others.items():
+        if getattr(options, name) != getattr(default, name):
+            raise MisusedError(f"--{name.replace('_', '-')}: goes with --objective {' or '.join(those)}")
+    pairs.reasons(options.rejected_for)
+    return {name: value for name, value in asdict(options).items() if name not in {*_HOW, *others}}
 
 
 def _told_replay(replayed: Sequence[Lesson], chosen: Sequence[Lesson]) -> str:
@@ -93,20 +103,13 @@ def _told_replay(replayed: Sequence[Lesson], chosen: Sequence[Lesson]) -> str:
 
 
 def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: Story) -> dict[str, Any]:
-    import torch
-    from transformers import set_seed
-
     from mgrd.distill import checks, loading, saving, training
     from mgrd.distill import examples as ex
     from mgrd.distill.batches import held_out, padding
     from mgrd.engines.window import short_window
 
     started = time.monotonic()
-    set_seed(options.seed)
-    device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
-    # Full training needs fp32 weights under bf16 autocast; frozen ones may be bf16, which halves a 7B model's memory.
-    half = options.lora and torch.cuda.is_available() and training.precision() == "bf16"
-    model, processor = loading.load(base, torch.bfloat16 if half else torch.float32)
+    model, processor, device = loading.start(base, options)
     kept, left_out, longest_s = ex.hearable(given, processor)
     with short_window(model, processor, longest_s) as padded:
         ears = ex.Ears(processor, padded)
@@ -123,7 +126,7 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
         found = [*checks.report(examples, left_out, model, processor), *checks.parameters(model)]
         for row in found:
             story.note(f"  {row['check']:<46} {row['found']}")
-        trained = training.train(model, learned, aside, ears, options, out, story)
+        trained = training.train(model, learned, aside, ears, options, out, story, training.WRITE)
     tenth = max(1, len(trained.losses) // 10)
     sources = Counter(lesson.source for lesson in given)
     figures = {
@@ -148,19 +151,6 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
         "checks": found,
         "left_out_traces": [asdict(one) for one in left_out],
     }
-    if processes.is_first():
-        tables.write_json(figures, out / FIGURES)
-        # last, so a model that is there is finished
-        first = min(examples, key=lambda one: (not one.files, one.length))
-        asked = next(one for one in kept if one.lesson_id == first.trace_id)
-        tokens = min(saving.TRIED_TOKENS, len(first.target_ids))
-        look = partial(saving.try_out, lesson=asked, max_tokens=tokens, story=story)
-        saving.save_model(trained.model, base, out / "model", look)
-        shutil.rmtree(out / "checkpoints", ignore_errors=True)
-    processes.wait()
-    return _figures(out)
-
-
-def _figures(out: Path) -> dict[str, Any]:
-    figures = dict(tables.read_json(out / FIGURES))
-    return {name: value for name, value in figures.items() if not isinstance(value, list)}
+    first = min(examples, key=lambda one: (not one.files, one.length))
+    asked = next(one for one in kept if one.lesson_id == first.trace_id)
+    return saving.finish(trained.model, figures, base, out, asked, len(first.target_ids), story)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from mgrd.distill.examples import Ears, Example
 from mgrd.options import Distill
@@ -86,7 +86,15 @@ def padding(lengths: Sequence[int], options: Distill, processes: int) -> float:
     return 1 - sum(lengths) / sum(max(batch) * len(batch) for batch in batches)
 
 
-def held_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
+class _Grouped(Protocol):
+    @property
+    def group(self) -> str: ...
+
+
+Grouped = TypeVar("Grouped", bound=_Grouped)
+
+
+def held_out(examples: Sequence[Grouped], share: float, seed: int) -> tuple[list[Grouped], list[Grouped]]:
     """Examples to train on, and those of about this share of the questions, to look at only.
 
     A question goes with all of its traces: another trace of it would give away what is asked. At least one stays.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from mgrd.engines.models import check_model_folder, load_audio_lm
 from mgrd.errors import InputError
+from mgrd.options import Distill
 
 ELSEWHERE = "; mgrd distill --export ms-swift writes the survivors for a trainer that may know it"
 
@@ -23,6 +25,20 @@ def check(path: Path) -> None:
             f"(transformers, the class {type(config.thinker_config).__name__.removesuffix('Config')}"
             f"ForConditionalGeneration) and train that" + ELSEWHERE
         )
+
+
+def start(path: Path, options: Distill) -> tuple[Any, Any, str]:
+    """Load (model, processor, the device to train on), with every random number from `options.seed`."""
+    import torch
+    from transformers import set_seed
+
+    from mgrd.distill.training import precision
+
+    set_seed(options.seed)
+    device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
+    # Full training needs fp32 weights under bf16 autocast; frozen ones may be bf16, which halves a 7B model's memory.
+    half = options.lora and torch.cuda.is_available() and precision() == "bf16"
+    return *load(path, torch.bfloat16 if half else torch.float32), device
 
 
 def load(path: Path, dtype: Any) -> tuple[Any, Any]:

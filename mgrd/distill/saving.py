@@ -6,19 +6,46 @@ Everything but the weights is that folder's, byte for byte, so what sampled from
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mgrd import tables
+from mgrd.distill import processes
 from mgrd.distill.lessons import Lesson
 from mgrd.engines.models import INDEX, tensor_names, weight_files
 from mgrd.errors import MgrdError
 from mgrd.progress import Story
 
+FIGURES = "distill.json"
+"""What a finished job reports, with the loss of every step and the traces it left out."""
 TRIED_TOKENS = 16
 """How far a new model is made to answer."""
 _TRAVELS = (".json", ".jinja", ".txt", ".model")
 """Suffixes of configs, tokenizer, processor and chat template; code and other weights stay behind."""
+
+
+def finish(
+    model: Any, figures: Mapping[str, Any], base: Path, out: Path, asked: Lesson, tokens: int, story: Story
+) -> dict[str, Any]:
+    """Write the figures, then the model, which is made to answer `asked`; the first process does. Returns `told(out)`.
+
+    `tokens` are those of an answer that it knows; the model comes last, so one that is there is finished.
+    """
+    if processes.is_first():
+        tables.write_json(figures, out / FIGURES)
+        look = partial(try_out, lesson=asked, max_tokens=min(TRIED_TOKENS, tokens), story=story)
+        save_model(model, base, out / "model", look)
+        shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    processes.wait()
+    return told(out)
+
+
+def told(out: Path) -> dict[str, Any]:
+    """The figures of a finished job, without its lists."""
+    figures = dict(tables.read_json(out / FIGURES))
+    return {name: value for name, value in figures.items() if not isinstance(value, list)}
 
 
 def save_model(model: Any, base: Path, folder: Path, look: Callable[[Path], None]) -> None:

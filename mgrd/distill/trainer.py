@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from mgrd.distill import processes
-from mgrd.distill.batches import IGNORED
 from mgrd.errors import MgrdError
 from mgrd.progress import Steps, stop
 
@@ -21,7 +20,7 @@ WEIGHTS = "trainable.safetensors"
 
 
 def trainer_class() -> type:
-    """A Trainer that takes `order`: a function from the number of an epoch to its indices."""
+    """A Trainer that takes `order`, a function from the number of an epoch to its indices, and an objective's parts."""
     import torch
     from safetensors import SafetensorError
     from transformers import Trainer
@@ -44,30 +43,39 @@ def trainer_class() -> type:
     class SftTrainer(Trainer):  # type: ignore[misc]
         """Keeps only what is trained in a checkpoint, under the model's own names."""
 
-        def __init__(self, order: Any, **settings: Any) -> None:
-            self.order = order
+        def __init__(self, order: Any, count: Any, figures: Any, **settings: Any) -> None:
+            self.order, self.count, self.figures = order, count, figures
             super().__init__(**settings)
             self.frozen = list(_frozen(self.model))
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Order:
             return Order(self.order, len(self.order(0)))
 
+        def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
+            counted = float(sum(self.count(batch["labels"]) for batch in batch_samples))
+            return torch.tensor(processes.total([counted], device)[0], device=device)
+
+        def log(self, logs: dict[str, float], *given: Any) -> None:
+            more = self.figures(self.args.device) if self.figures and "loss" in logs else {}
+            super().log(logs | more, *given)
+
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-            """The loss per target token of what is held out, over all processes."""
+            """The loss per item (a target's token, a pair) of what is held out, over all processes."""
             micro, many = self.args.per_device_train_batch_size, processes.count()
             mine = self.eval_dataset[processes.rank() :: many]  # sorted by length, so all have about the same work
-            summed = tokens = 0.0
+            summed = items = 0.0
             self.model.eval()
             for at in range(0, len(mine), micro):
                 batch = self._prepare_inputs(self.data_collator(mine[at : at + micro]))
                 labels = batch.pop("labels")
                 with torch.no_grad(), self.compute_loss_context_manager():
-                    targets = (labels[:, 1:] != IGNORED).sum().item()
-                    summed += self.compute_loss_func(self.model(**batch), labels).item() * targets
-                tokens += targets
+                    summed += self.compute_loss_func(self.model(**batch), labels).item() * self.count(labels)
+                items += self.count(labels)
             self.model.train()
-            summed, tokens = processes.total([summed, tokens], self.args.device)
-            found = {"eval_loss": summed / tokens}
+            if self.figures:
+                self.figures(self.args.device)  # of what is held out: no step's
+            summed, items = processes.total([summed, items], self.args.device)
+            found = {"eval_loss": summed / items}
             self.log(dict(found))
             self.control: Any = self.callback_handler.on_evaluate(self.args, self.state, self.control, found)
             return found

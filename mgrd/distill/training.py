@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,22 @@ class Trained:
     """Of the weights that are kept."""
     parameters: int
     trainable: int
+    log: list[dict[str, float]]
+    """What else was said of the steps, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What is learned of a batch."""
+
+    collate: Callable[..., dict[str, Any]]
+    """A batch of some examples and `ears`; its `labels` are for the two below alone."""
+    loss: Callable[..., Any]
+    """Of the model's outputs, the labels, and `num_items_in_batch`: a sum over items divided by that number."""
+    count: Callable[[Any], int]
+    """Items of a batch's labels: the loss is a mean over those of a step."""
+    figures: Callable[[Any], dict[str, float]] | None = None
+    """What is said of a step beside its loss; given the device, called by all processes at once."""
 
 
 def precision() -> str:
@@ -109,6 +125,10 @@ def token_loss(outputs: Any, labels: Any, num_items_in_batch: Any = None) -> Any
     return total / (learned.sum() if num_items_in_batch is None else num_items_in_batch)
 
 
+WRITE = Objective(collate, token_loss, lambda labels: int((labels[:, 1:] != IGNORED).sum()))
+"""To write what the examples say; an item is a target's token."""
+
+
 def try_longest(model: Any, examples: Sequence[Example], ears: Ears) -> None:
     """One forward pass over the longest example with audio and the longest without.
 
@@ -136,17 +156,19 @@ def _try(model: Any, example: Example, ears: Ears) -> None:
 
 def train(
     model: Any,
-    examples: Sequence[Example],
-    aside: Sequence[Example],
+    examples: Sequence[Any],
+    aside: Sequence[Any],
     ears: Ears,
     options: Distill,
     out: Path,
     story: Story,
+    objective: Objective,
 ) -> Trained:
     """Train for `options.epochs`; checkpoints go to `out/checkpoints`, and the last whole one there is gone on from.
 
     `aside` is held out: its loss is taken after every epoch. With `options.patience` the weights of the best epoch are
-    the result, and that many epochs without a better one are the end.
+    the result, and that many epochs without a better one are the end. An example has length, group and learned, as
+    those of mgrd.distill.examples, and is otherwise the objective's to know.
 
     Raises Stopped after SIGTERM and KeyboardInterrupt after Ctrl-C, both with a checkpoint saved.
     """
@@ -189,12 +211,14 @@ def train(
 
     trainer = trainer_class()(
         order=order,
+        count=objective.count,
+        figures=objective.figures,
         model=model,
         args=arguments,
         train_dataset=[*examples, *[replace(example, learned=False) for example in examples]],
         eval_dataset=sorted(aside, key=lambda example: example.length) or None,
-        data_collator=partial(collate, ears=ears),
-        compute_loss_func=token_loss,
+        data_collator=partial(objective.collate, ears=ears),
+        compute_loss_func=objective.loss,
     )
     trainer.remove_callback(PrinterCallback)
     checkpoint = last_checkpoint(folder)
@@ -230,6 +254,7 @@ def train(
         losses=[entry["loss"] for entry in trainer.state.log_history if "loss" in entry],
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         trainable=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+        log=[entry for entry in trainer.state.log_history if "loss" in entry],
     )
 
 
