@@ -190,23 +190,16 @@ class Select:
     ] = None
 
 
-REJECTED_FOR = ("denial", "contradicted", "wrong")
-"""What mgrd.distill.pairs knows."""
-
-OBJECTIVES = {
-    **dict.fromkeys(("rejected_for", "pairs_per_question", "beta"), ("dpo",)),
-    **dict.fromkeys(("replay", "replay_ratio", "empty_think_ratio"), ("sft",)),
-}
-"""Options of `distill` that only some objectives have."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Distill:
     """Options of `mgrd distill`, and the table [distill]."""
 
     objective: Annotated[
-        Literal["sft", "dpo"],
-        Opt("sft: to write what the survivors say; dpo: to prefer them to rejected traces of the same question."),
+        Literal["sft", "dpo", "grpo"],
+        Opt(
+            "sft: to write what the survivors say; dpo: to prefer them to rejected traces of the same question; "
+            "grpo: to be rewarded for new samples of the judged questions."
+        ),
     ] = "sft"
     rejected_for: Annotated[
         str, Opt("With dpo: what a trace may be rejected for, of these, with commas between; the first that applies.")
@@ -230,9 +223,30 @@ class Distill:
             max=1000,
         ),
     ] = None
+    reward: Annotated[
+        Literal["published", "grounded"],
+        Opt("With grpo: 0.8 for the answer and 0.2 for reasoning that is there, or that no check objects to."),
+    ] = "published"
+    pass_rate: Annotated[
+        tuple[float, float],
+        Opt("With grpo: questions whose share of correct judged traces lies in LO HI, e.g. 3/8 6/8.", min=0, max=1),
+    ] = (0.375, 0.75)
+    samples: Annotated[int, Opt("With grpo: samples of a question that are compared.", min=2)] = 8
+    temperature: Annotated[float, Opt("With grpo: sampling temperature.", min=0.01, max=5)] = 1.0
+    max_tokens: Annotated[int, Opt("With grpo: longest completion, in tokens.", min=1)] = 1024
+    updates: Annotated[int, Opt("With grpo: times that a step's samples are learned from.", min=1)] = 1
+    clip_low: Annotated[
+        float, Opt("With grpo: least probability ratio that is learned from is 1 less this.", min=0, max=1)
+    ] = 0.2
+    clip_high: Annotated[float, Opt("With grpo: greatest such ratio is 1 and this.", min=0, max=10)] = 0.2
+    collapse: Annotated[
+        float, Opt("With grpo: stop when the median reasoning is shorter than this share of the first.", min=0, max=1)
+    ] = 0.5
     epochs: Annotated[float, Opt("Passes over what is trained on.", min=0.01)] = 3.0
     lr: Annotated[float, Opt("Peak learning rate.", min=1e-9, max=1)] = 1e-5
-    batch_size: Annotated[int, Opt("Traces (with dpo: pairs) per optimizer step and process.", min=1)] = 16
+    batch_size: Annotated[
+        int, Opt("Traces (with dpo: pairs, with grpo: questions) per optimizer step and process.", min=1)
+    ] = 16
     accumulate: Annotated[int, Opt("Micro-batches that a step's traces are split into.", min=1)] = 1
     max_length: Annotated[
         int | None, Opt("Leave out, never cut, what has more tokens; default: as many as the model takes.", min=1)

@@ -14,13 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import folders
-from mgrd.distill import lessons, pairs, processes, tracking
+from mgrd.distill import lessons, pairs, processes, questions, tracking
 from mgrd.distill.lessons import Lesson
 from mgrd.distill.replay import read_replay, taken
 from mgrd.distill.survivors import content_hash, read
 from mgrd.errors import MgrdError, MisusedError
-from mgrd.options import OBJECTIVES, Distill
+from mgrd.options import Distill
 from mgrd.progress import Story
+
+OBJECTIVES = {
+    **dict.fromkeys(("rejected_for", "pairs_per_question", "beta"), ("dpo",)),
+    **dict.fromkeys(("reward", "pass_rate", "samples", "temperature", "max_tokens", "updates"), ("grpo",)),
+    **dict.fromkeys(("clip_low", "clip_high", "collapse"), ("grpo",)),
+    **dict.fromkeys(("held_out_share", "patience", "max_length", "gradient_checkpointing"), ("sft", "dpo")),
+    **dict.fromkeys(("replay", "replay_ratio", "empty_think_ratio"), ("sft",)),
+}
+"""Options that only some objectives have."""
 
 _HOW = ("accumulate", "gradient_checkpointing", "report_to", "save_steps", "replay")
 """Options that say how a job runs, not what it makes; what is replayed is known by its content."""
@@ -45,8 +54,8 @@ def distill(
     Returns figures: traces (of all sources), replayed, empty_think, held_out, left_out, steps, epochs, loss_first and
     loss_last (mean per target token over the first and the last tenth of the steps), loss_held_out (of the weights that
     were kept; null without), target_tokens (per epoch), padding (share of the tokens computed), parameters, trainable,
-    precision, seconds. Of `dpo` see mgrd.distill.dpo.train. A model that is there already, made of the same, is not
-    made again.
+    precision, seconds. Of `dpo` and `grpo` see `train` of these modules. A model that is there already, made of the
+    same, is not made again.
     Raises MgrdError when there is nothing to train on, InputError for a trace or a model folder that is not as it
     should be, and Stopped after SIGTERM or KeyboardInterrupt after Ctrl-C, with a checkpoint saved.
     """
@@ -56,18 +65,20 @@ def distill(
     if options.patience is not None and not options.held_out_share:
         raise MisusedError(f"--patience {options.patience}: needs --held-out-share, there is no held-out loss")
     identity = _identity(options)
-    from mgrd.distill import dpo, loading, saving
+    from mgrd.distill import dpo, grpo, loading, saving
     from mgrd.engines.models import model_fingerprint
 
     tracking.check(options.report_to)
     processes.join()
-    rows = read(survivors, audio_root, ("question_id",)) if survivors else []
+    rows = read(survivors, audio_root, ("question_id",)) if survivors and options.objective != "grpo" else []
     made = pairs.make(survivors, rows, options) if options.objective == "dpo" else None
+    asked, unasked = questions.medium(survivors, audio_root, options) if options.objective == "grpo" else ([], {})
     replayed = read_replay(Path(options.replay), audio_root) if options.replay else []
     if not (out / "model").is_dir():
         loading.check(model)  # before anything is written
     identity |= {"model": model_fingerprint(model), "survivors": content_hash(rows)}
     identity |= {"pairs": pairs.content_hash(made.pairs)} if made else {}
+    identity |= {"questions": questions.content_hash(asked)} if asked else {}
     identity |= {"replay": lessons.content_hash(replayed)} if replayed else {}
     if processes.is_first():
         folders.open_stage(out, "distill", identity, overwrite=overwrite, story=story)
@@ -77,6 +88,8 @@ def distill(
         return saving.told(out)
     if made:
         return dpo.train(made, model, out, options, story)
+    if asked:
+        return grpo.train(asked, unasked, model, out, options, story)
     chosen = taken(replayed, len(rows), options)
     if replayed:
         story.note(_told_replay(replayed, chosen))
@@ -91,6 +104,8 @@ def _identity(options: Distill) -> dict[str, Any]:
         if getattr(options, name) != getattr(default, name):
             raise MisusedError(f"--{name.replace('_', '-')}: goes with --objective {' or '.join(those)}")
     pairs.reasons(options.rejected_for)
+    if options.objective == "grpo" and processes.count() > 1:
+        raise MisusedError("--objective grpo: trains in one process; start it without a launcher")
     return {name: value for name, value in asdict(options).items() if name not in {*_HOW, *others}}
 
 

@@ -18,10 +18,10 @@ from mgrd.distill import examples as ex
 from mgrd.distill.batches import IGNORED, collate
 from mgrd.distill.examples import Ears, Example, LeftOut
 from mgrd.distill.lessons import Lesson
-from mgrd.distill.pairs import Made
+from mgrd.distill.pairs import REJECTED_FOR, Made
 from mgrd.distill.training import Objective, precision
 from mgrd.errors import InputError, MgrdError
-from mgrd.options import REJECTED_FOR, Distill
+from mgrd.options import Distill
 from mgrd.progress import Story
 
 REFERENCE = "reference.safetensors"

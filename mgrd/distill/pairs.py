@@ -22,9 +22,11 @@ from mgrd.distill import lessons
 from mgrd.distill.lessons import Lesson
 from mgrd.distill.survivors import TABLE as SURVIVORS
 from mgrd.errors import MgrdError, MisusedError
-from mgrd.options import REJECTED_FOR, Distill
+from mgrd.options import Distill
 from mgrd.traces import blocks, join
 
+REJECTED_FOR = ("denial", "contradicted", "wrong")
+"""What a trace can be rejected for."""
 TABLE = "pairs.parquet"
 COLUMNS: dict[str, pl.DataType] = {
     "question_id": pl.String(),

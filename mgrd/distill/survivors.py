@@ -30,7 +30,7 @@ def read(sources: Sequence[Path], audio_root: Path | None, also: Sequence[str] =
     first_seen: dict[str, Path] = {}
     for source in sources:
         table = folders.find(source, TABLE)
-        root, audio_out = _audio_of(table.parent, audio_root)
+        root, audio_out = audio_of(table.parent, audio_root)
         for row in tables.rows_of(tables.read_table(table, tables.JUDGED, [*_COLUMNS, *also])):
             _check(row, table)
             if (before := first_seen.setdefault(row["trace_id"], table)) is not table:
@@ -77,7 +77,7 @@ def _check(row: dict[str, Any], table: Path) -> None:
         raise InputError(f"{where} has no response; filter it out")
 
 
-def _audio_of(folder: Path, audio_root: Path | None) -> tuple[Path, Path]:
+def audio_of(folder: Path, audio_root: Path | None) -> tuple[Path, Path]:
     """What audio paths are relative to, and where embedded clips were written."""
     manifest = folders.read_manifest(folder)
     noted, audio_out = noted_audio(folder, manifest.get("generate", {}) | manifest.get("filter", {}))

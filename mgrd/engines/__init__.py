@@ -69,6 +69,8 @@ class Completion:
     think_forced: bool | None = None
     """Whether `Sampling.think_budget` ended the reasoning, by tokens that `logprob` leaves out; None where there
     is no budget."""
+    tokens: tuple[int, ...] = ()
+    """What was drawn, with the token that ended it; empty where the engine does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,13 @@ class TransformersEngine:
 
     name = "transformers"
 
-    def __init__(self, model: Path, *, batch: int = 16, hears: bool = True) -> None:
-        """Load `model`, which must hear unless told otherwise: a text model takes requests without clips."""
+    def __init__(
+        self, model: Path, *, batch: int = 16, hears: bool = True, loaded: tuple[Any, Any] | None = None
+    ) -> None:
+        """Load `model`, which must hear unless told otherwise: a text model takes requests without clips.
+
+        `loaded` is (model, processor) of that folder, to sample with the weights as somebody else changes them.
+        """
         import torch
         from transformers import GenerationConfig
 
@@ -39,7 +44,7 @@ class TransformersEngine:
 
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         load = load_audio_lm if hears else load_any_lm
-        self.model, self.processor = load(model, "auto" if self.device == "cuda" else torch.float32)
+        self.model, self.processor = loaded or load(model, "auto" if self.device == "cuda" else torch.float32)
         self.model = self.model.to(self.device).eval()
         self.gpus = int(self.device == "cuda")
         self.load = Load()
@@ -118,6 +123,7 @@ class TransformersEngine:
                 logprob=float(draw.logprob[row]),
                 heard_s=tuple(len(clip) / self.sr for clip in request.clips),
                 think_forced=bool(draw.forced[row]) if sampling.think_budget else None,
+                tokens=tuple(tokens[row][:length]),
             )
 
     def _closing(self, request: Request) -> Callable[[list[int]], list[int]]:
