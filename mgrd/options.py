@@ -235,10 +235,8 @@ class Distill:
     temperature: Annotated[float, Opt("With grpo: sampling temperature.", min=0.01, max=5)] = 1.0
     max_tokens: Annotated[int, Opt("With grpo: longest completion, in tokens.", min=1)] = 1024
     updates: Annotated[int, Opt("With grpo: times that a step's samples are learned from.", min=1)] = 1
-    clip_low: Annotated[
-        float, Opt("With grpo: least probability ratio that is learned from is 1 less this.", min=0, max=1)
-    ] = 0.2
-    clip_high: Annotated[float, Opt("With grpo: greatest such ratio is 1 and this.", min=0, max=10)] = 0.2
+    clip_low: Annotated[float, Opt("With grpo: least ratio learned from is 1 less this.", min=0, max=1)] = 0.2
+    clip_high: Annotated[float, Opt("With grpo: greatest ratio learned from is 1 and this.", min=0, max=10)] = 0.2
     collapse: Annotated[
         float, Opt("With grpo: stop when the median reasoning is shorter than this share of the first.", min=0, max=1)
     ] = 0.5
