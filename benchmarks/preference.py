@@ -175,8 +175,8 @@ TITLES = {"dpo": "Preferences against denial", "grpo": "Rewards after fine-tunin
 VERDICTS = {"dpo": dpo_verdict, "grpo": grpo_verdict}
 INTRODUCTION = """# Preferences and rewards
 
-Made by `python benchmarks/preference.py` ({seeds} seeds, {minutes:.0f} core-minutes on a machine that may have been
-busy). The quickstart model, {questions} {split} questions that no stage has seen, 4 samples each at temperature 1.
+Made by `python benchmarks/preference.py --arms {arms} --split {split} --seeds {seeds}` ({minutes:.0f} core-minutes).
+The quickstart model, {questions} {split} questions that no stage has seen, 4 samples each at temperature 1.
 *Fully grounded* and *cited cues true* are said by benchmarks/truth.py, which knows what the clip generator did;
 *denies hearing* by the filter's `hears_audio`, the same check that the pairs are made with. The denials are planted
 ({share:.0%} of a cold start's rows, in three wordings), so they are easier to unlearn than a large model's own.
@@ -215,6 +215,7 @@ def main() -> None:
             print(f"{arm}, seed {seed}: {tables.read_json(timed)} s", file=sys.stderr, flush=True)
     rows = pl.DataFrame(found)
     about = {"seeds": given.seeds, "minutes": seconds / 60, "split": given.split, "share": PLANTED_SHARE}
+    about["arms"] = " ".join(given.arms)
     page = report(rows, made, given.arms, about | {"questions": rows["question_id"].n_unique()})
     show({"preference": [page]}, as_json=given.json)
     whole = given.split == "heldout" and set(given.arms) == set(ARMS)
