@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mgrd import consult, engines, options, prompts, rulebook
+from mgrd import consult, engines, prompts, rulebook, settings
 from mgrd.engines.models import model_fingerprint
 from mgrd.errors import MisusedError, RuleError
 from mgrd.options import Distill, Eval, Filter, Generate, Run, Select
@@ -120,10 +120,10 @@ def read_config(path: Path) -> Config:
     if not isinstance(checks, dict) or not all(isinstance(one, dict) for one in checks.values()):
         raise MisusedError(f"{path}: checks must be tables, [filter.checks.NAME]")
     parsed: dict[str, Any] = {
-        name: options.from_table(TABLES[name], found[name], f"{path}: [{name}]") for name in TABLES
+        name: settings.from_table(TABLES[name], found[name], f"{path}: [{name}]") for name in TABLES
     }
     for table in ("generate", "eval"):
-        options.mapping(parsed[table].map)
+        settings.mapping(parsed[table].map)
         parsed[table] = dataclasses.replace(
             parsed[table], vllm=[*_engine_arguments(content.get("vllm", {})), *parsed[table].vllm]
         )
@@ -162,7 +162,7 @@ def read_config(path: Path) -> Config:
 def flags(chosen: Any) -> list[str]:
     """Options as a command line: every value that is set, also to its default, so that a manifest shows it."""
     words: list[str] = []
-    for field in options.fields(type(chosen)):
+    for field in settings.fields(type(chosen)):
         value, flag = getattr(chosen, field.name), f"--{field.name.replace('_', '-')}"
         if field.name == "questions" or value is None or value is False:
             continue
@@ -200,7 +200,7 @@ def _identity(parsed: Mapping[str, Any]) -> dict[str, Any]:
     return {
         f"{name}.{field.name}": getattr(chosen, field.name)
         for name, chosen in parsed.items()
-        for field in options.fields(type(chosen))
+        for field in settings.fields(type(chosen))
         if field.name not in HOW_IT_RUNS and field.name not in _BY_CONTENT
     }
 

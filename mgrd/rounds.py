@@ -21,10 +21,10 @@ from mgrd import evaluate, folders, tables, yields
 from mgrd.children import Children, mgrd_command
 from mgrd.claims import calibration
 from mgrd.config import STAGES, Config, check_flags, flags, read_config
-from mgrd.options import mapping
 from mgrd.progress import Story
 from mgrd.questions import audio_base, fingerprint, read_questions
 from mgrd.report import facts, signs
+from mgrd.settings import mapping
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from mgrd.config import flags
 from mgrd.engines import Completion
 from mgrd.errors import InputError, MisusedError
 from mgrd.evaluate.pairs import compare, compare_lines
-from mgrd.options import Eval, from_table
+from mgrd.options import Eval
+from mgrd.settings import from_table
 
 
 class HearingEngine:

@@ -18,7 +18,8 @@ from mgrd import progress, tables
 from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError
 from mgrd.exports import card, export, parquet
 from mgrd.exports.forms import FORMS
-from mgrd.options import Distill, Export, fields
+from mgrd.options import Distill, Export
+from mgrd.settings import fields
 
 QUIET = progress.Story(quiet=True)
 SR = 16_000

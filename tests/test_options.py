@@ -6,21 +6,8 @@ import math
 import pytest
 
 from mgrd.errors import MisusedError
-from mgrd.options import (
-    Distill,
-    Eval,
-    Export,
-    Filter,
-    Generate,
-    Run,
-    Select,
-    check_ranges,
-    fields,
-    from_table,
-    identity,
-    mapping,
-    share,
-)
+from mgrd.options import Distill, Eval, Export, Filter, Generate, Run, Select
+from mgrd.settings import check_ranges, fields, from_table, identity, mapping, share
 
 ALL = (Generate, Filter, Select, Distill, Export, Run, Eval)
 

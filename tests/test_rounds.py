@@ -21,9 +21,10 @@ from mgrd.audio.measure import EXTRACTOR
 from mgrd.children import Children
 from mgrd.config import HOW_IT_RUNS, TABLES, check_flags, flags, read_config
 from mgrd.errors import MgrdError, MisusedError, SettingsError, Stopped
-from mgrd.options import Filter, Generate, Select, fields
+from mgrd.options import Filter, Generate, Select
 from mgrd.progress import Story
 from mgrd.report import signs
+from mgrd.settings import fields
 
 QUIET = Story(quiet=True)
 

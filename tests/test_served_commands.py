@@ -9,7 +9,8 @@ import soundfile as sf
 from served import Served, clips_of, completion, error, polite
 
 from mgrd.engines import server
-from mgrd.options import Filter, Generate, fields
+from mgrd.options import Filter, Generate
+from mgrd.settings import fields
 
 KEY = "sk-planted-1234567890"
 

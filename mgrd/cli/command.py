@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 
 from mgrd import options as opts
-from mgrd import urls
+from mgrd import settings, urls
 from mgrd.errors import EXIT_CANNOT, EXIT_INTERRUPTED, MgrdError, MisusedError
 from mgrd.progress import stop
 from mgrd.terminal import safe
@@ -54,7 +54,7 @@ def command(name: str, *, passes_on: bool = False) -> Callable[[Callable[..., No
         for key, parameter in own.items():
             kind = annotations[key]
             if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-                fields = [field for field in opts.fields(kind) if field.name not in own]
+                fields = [field for field in settings.fields(kind) if field.name not in own]
                 classes[key] = kind, [field.name for field in fields]
                 parameters += map(_parameter, fields)
             else:
@@ -73,20 +73,20 @@ def command(name: str, *, passes_on: bool = False) -> Callable[[Callable[..., No
                 if name in STOPPABLE:
                     stop.listen()
                 for key in classes:
-                    opts.check_ranges(given[key])
+                    settings.check_ranges(given[key])
                 _check_folders(given)
                 function(**{key: value for key, value in given.items() if key in own})
 
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        settings = {"allow_interspersed_args": False} if passes_on else {}
-        app.command(name=name, context_settings=settings)(run)
+        context = {"allow_interspersed_args": False} if passes_on else {}
+        app.command(name=name, context_settings=context)(run)
         return run
 
     return register
 
 
-def _parameter(field: opts.Field) -> inspect.Parameter:
+def _parameter(field: settings.Field) -> inspect.Parameter:
     flags = [f"--{field.name.replace('_', '-')}", *([field.opt.short] if field.opt.short else [])]
     kind = field.type
     parsed: dict[str, Any] = {"parser": _share, "metavar": "LO HI"} if _is_pair(kind) else {}
@@ -123,7 +123,7 @@ def _one_of(allowed: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _share(text: str) -> float:
-    found = opts.share(text)
+    found = settings.share(text)
     if found is None:
         raise typer.BadParameter(f"{text!r} is no number; write 0.375 or 3/8")
     return found

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mgrd import options as opts
+from mgrd import settings
 from mgrd.cli.command import Quiet, command
 from mgrd.cli.parameters import (
     AudioRoot,
@@ -122,7 +123,7 @@ def eval_command(
             folder,
             folder,
             judging,
-            check_options=opts.check_options(check_option),
+            check_options=settings.check_options(check_option),
             audio_root=audio_root,
             measurements=measurements or out / "measurements.parquet",
             overwrite=overwrite,
@@ -131,7 +132,7 @@ def eval_command(
     rows = read_questions(
         questions,
         audio_root=audio_root,
-        mapping=opts.mapping(options.map),
+        mapping=settings.mapping(options.map),
         audio_out=out / "audio",
         limit=options.limit,
     )

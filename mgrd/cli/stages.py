@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mgrd import options as opts
+from mgrd import settings
 from mgrd.cli.command import Quiet, Verbose, command
 from mgrd.cli.parameters import (
     Asked,
@@ -119,7 +120,7 @@ def filter_command(
         existing(traces, "traces"),
         out,
         options,
-        check_options=opts.check_options(check_option),
+        check_options=settings.check_options(check_option),
         audio_root=audio_root,
         measurements=measurements,
         overwrite=overwrite,

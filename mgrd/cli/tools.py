@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mgrd import options as opts
+from mgrd import settings
 from mgrd.cli.command import Quiet, command
 from mgrd.cli.parameters import AudioRoot, Json, answer, existing, open_story
 from mgrd.errors import EXIT_INTERRUPTED, MisusedError
@@ -133,7 +133,7 @@ def measure_command(
         out,
         listen.Stretch(from_, to),
         workers=workers,
-        mapping=opts.mapping(map_),
+        mapping=settings.mapping(map_),
         audio_root=audio_root,
         as_json=json_,
         calibrate=calibrate,

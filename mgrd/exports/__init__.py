@@ -21,9 +21,10 @@ from mgrd.distill.survivors import content_hash, read, user_turn
 from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError, Stopped
 from mgrd.exports import card, hub
 from mgrd.exports.forms import FORMS, Form, stands_in
-from mgrd.options import Distill, Export, fields
+from mgrd.options import Distill, Export
 from mgrd.progress import Story, stop
 from mgrd.questions.clips import is_clip, write_embedded
+from mgrd.settings import fields
 from mgrd.terminal import json_line
 
 TOLD = 5

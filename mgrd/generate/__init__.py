@@ -23,10 +23,11 @@ from mgrd.generate.job import Job, check_engine, check_shard
 from mgrd.generate.ledger import forget_failed, read_ledger
 from mgrd.generate.rows import questions_of, trace_rows
 from mgrd.generate.seen import Seen
-from mgrd.options import Generate, mapping
+from mgrd.options import Generate
 from mgrd.progress import Story, stop
 from mgrd.questions import audio_base, count_questions, fingerprint, read_questions
 from mgrd.questions.clips import absolute
+from mgrd.settings import mapping
 from mgrd.sources import audio_notes
 
 

@@ -24,10 +24,11 @@ from mgrd.errors import InputError
 from mgrd.generate.costs import METRICS, lasting, read
 from mgrd.generate.job import Job, check_engine, sample_seed
 from mgrd.generate.ledger import read_ledger
-from mgrd.options import Generate, mapping
+from mgrd.options import Generate
 from mgrd.progress import Story
 from mgrd.questions import audio_base, read_questions, resolve_audio
 from mgrd.questions.clips import absolute
+from mgrd.settings import mapping
 
 COUNTED = 32
 """Questions whose prompts are counted, spread over all: the others are taken to be as long on average."""

@@ -14,8 +14,9 @@ from mgrd import engines, prompts, shards
 from mgrd.engines import Engine
 from mgrd.errors import MisusedError
 from mgrd.generate.ledger import Ledger
-from mgrd.options import Generate, identity
+from mgrd.options import Generate
 from mgrd.questions import fingerprint
+from mgrd.settings import identity
 from mgrd.shards import WHOLE, Shard
 
 

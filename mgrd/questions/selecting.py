@@ -18,9 +18,10 @@ import polars as pl
 from mgrd import folders, tables
 from mgrd.errors import InputError, MgrdError, MisusedError
 from mgrd.matchers import decide
-from mgrd.options import Questions, mapping
+from mgrd.options import Questions
 from mgrd.progress import Story
 from mgrd.questions import audio_base, read_questions
+from mgrd.settings import mapping
 
 MEASURED: dict[str, pl.DataType] = {
     "pass_rate": pl.Float64(),
