@@ -296,7 +296,7 @@ def _open(out: Path, identity: Mapping[str, Any], overwrite: bool, story: Story)
     Clips and their measurements are known by their content, so they stay.
     """
     before = folders.read_manifest(out).get("run", {}).get("identity")
-    if overwrite and before != identity:
+    if overwrite and (before is None or folders.differing(before, identity)):
         for number in folders.rounds_of(out):
             folders.set_aside(out / _round_name(number), story)
         if before is not None:  # last: until then the same command finds the same work to set aside
