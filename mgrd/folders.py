@@ -149,7 +149,13 @@ def _plain(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _change(before: Any, now: Any) -> str:
-    """What changed: of two lists the entries that one of them lacks, else both values."""
+    """What changed: of tables the keys that differ, of two lists what one of them lacks, else both values."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return " ".join(
+            f"{key} {_change(before.get(key), now.get(key))}"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key) != now.get(key)
+        )
     if isinstance(before, list) and isinstance(now, list):
         changes = [f"-{item}" for item in before if item not in now] + [
             f"+{item}" for item in now if item not in before

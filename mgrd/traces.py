@@ -12,6 +12,7 @@ import re
 _START = re.compile(r"\s*(?:<think>|<\|THINK_START\|>)", re.IGNORECASE)
 _OPENING = re.compile(r"<think>|<\|THINK_START\|>", re.IGNORECASE)
 _END = re.compile(r"</think>|<\|THINK_END\|>", re.IGNORECASE)
+_TWICE = re.compile(r"(</think>|<\|THINK_END\|>)\s*(?:</think>|<\|THINK_END\|>)\s*", re.IGNORECASE)
 
 
 def split(completion: str) -> tuple[str, str]:
@@ -47,6 +48,11 @@ def closing(begun: str) -> str:
     """What ends the think block of a text (a prompt, or a completion), in the form of the tag that began it."""
     tags = _OPENING.findall(begun)
     return "\n<|THINK_END|>\n" if tags and tags[-1].startswith("<|") else "\n</think>\n"
+
+
+def closed_once(completion: str) -> str:
+    """The completion without a closing tag that follows another at once: a model may end what was ended for it."""
+    return _TWICE.sub(lambda tags: tags[1] + "\n", completion, count=1)
 
 
 def blocks(completion: str) -> tuple[int, int]:

@@ -47,6 +47,12 @@ def test_another_identity_is_refused_with_the_settings_that_differ(tmp_path):
     assert "--overwrite" in str(raised.value)
 
 
+def test_of_settings_in_a_table_only_those_that_differ_are_named(tmp_path):
+    of = {"cites_sound": {"least": 1, "supported": 0}, "length": {"least": 3}}
+    now = {"cites_sound": {"least": 1, "supported": 0}, "length": {"least": 40}}
+    assert folders.differing({"options": of}, {"options": now}) == "options length least 3 -> 40"
+
+
 def test_overwrite_sets_the_old_work_aside_and_keeps_other_stages(tmp_path):
     folders.open_stage(tmp_path, "generate", {"seed": 1})
     folders.open_stage(tmp_path, "filter", {"rules": "a"})

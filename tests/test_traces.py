@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mgrd.traces import blocks, join, split
+from mgrd.traces import blocks, closed_once, join, split
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,16 @@ def test_any_text_splits_without_an_error_and_loses_no_letter(completion):
 
     assert think in completion
     assert response in completion
+
+
+@pytest.mark.parametrize(
+    ("completion", "expected"),
+    [
+        ("a\n</think>\n</think>\nlow", "a\n</think>\nlow"),
+        ("a<|THINK_END|> <|THINK_END|>low", "a<|THINK_END|>\nlow"),
+        ("a</think>low</think>b", "a</think>low</think>b"),
+        ("a</think>low", "a</think>low"),
+    ],
+)
+def test_a_closing_tag_right_after_another_is_taken_out(completion, expected):
+    assert closed_once(completion) == expected

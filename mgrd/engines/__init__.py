@@ -145,9 +145,10 @@ def check_vllm(options: Generate) -> None:
 
     pairs(options.vllm)
     if (options.engine or default_engine()) != "vllm":
-        for name in ("dtype", "lora"):  # a sample would not be what it is said to be
-            if getattr(options, name) is not None:
-                raise MisusedError(f"--{name}: goes with --engine vllm")
+        plain = Generate()
+        for name in ("tensor_parallel", "gpu_memory", "dtype", "max_model_len", "lora", "trust_remote_code"):
+            if getattr(options, name) != getattr(plain, name):
+                raise MisusedError(f"--{name.replace('_', '-')}: goes with --engine vllm")
     if options.lora is not None and not Path(options.lora).is_dir():
         raise MisusedError(f"--lora {options.lora}: no such folder")
 

@@ -99,7 +99,8 @@ def trace_row(
 
     `text` is the user's turn where it is not the prompt alone.
     """
-    think, response = traces.split(completion.text)
+    whole = traces.closed_once(completion.text) if completion.think_forced else completion.text
+    think, response = traces.split(whole)
     return {
         "trace_id": f"{row['id']}.{job.round_number}.{completion.sample}",
         "question_id": row["id"],
@@ -116,7 +117,7 @@ def trace_row(
         "engine": engine,
         "control": job.options.control,
         "prompt": text or prompts.render(job.options.prompt, row["question"], row["choices"]),
-        "completion": completion.text,
+        "completion": whole,
         "think": think,
         "response": response,
         "finish_reason": completion.finish_reason,
