@@ -42,13 +42,14 @@ def open_stage(
     *,
     overwrite: bool = False,
     notes: Mapping[str, Any] | None = None,
+    writer: str = "",
     story: Story | None = None,
 ) -> bool:
     """Make or reopen `out` for a stage; True when work under the same identity is already there.
 
     `notes` (the audio root, say) are kept beside the identity and may change from call to call; `story` is told what is
-    set aside. A stage has the folder to itself from here to the end of its process; a run has taken it before
-    (mgrd.children).
+    set aside; `writer` is which of several works here. A stage has the folder to itself from here to the end of its
+    process; a run has taken it before (mgrd.children).
     Raises SettingsError, naming the settings that differ, when the folder holds work made under another identity, and
     MgrdError when another mgrd works there.
     """
@@ -59,7 +60,7 @@ def open_stage(
     now = _plain(identity)
     entry = {"identity": now, "versions": versions(), "command": shlex.join(sys.argv), **(notes or {})}
     if before == now:
-        tables.write_json(manifest | {stage: entry}, out / MANIFEST)
+        tables.write_json(manifest | {stage: entry}, out / MANIFEST, writer=writer)
         return True
     present = [out / part for part in PARTS[stage] if (out / part).exists()]
     if present and before is None and not overwrite:
@@ -69,7 +70,7 @@ def open_stage(
         raise SettingsError(f"{out} was made under other settings ({differing(before, now)}); {way_out}")
     for path in present:
         set_aside(path, story or Story())
-    tables.write_json(manifest | {stage: entry}, out / MANIFEST)
+    tables.write_json(manifest | {stage: entry}, out / MANIFEST, writer=writer)
     return False
 
 

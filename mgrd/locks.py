@@ -1,8 +1,8 @@
 """Who works in a folder: one process that has all of it, or several with a shard each.
 
 A lock is the kernel's (flock), so it ends with its process however that ends. Its file says who holds it, for the
-error of the other. On a file system without locks the file itself is the lock: its holder touches it, and one that
-nobody has touched for two minutes, or whose process is gone, is taken over. Knows nothing about what a folder holds.
+error of the other. On a file system without locks plain files are the locks (mgrd.leases). Knows nothing about what a
+folder holds.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ import contextlib
 import errno
 import fcntl
 import os
-import platform
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from mgrd import leases
 from mgrd.errors import MgrdError
 from mgrd.progress import Story
 from mgrd.shards import Shard, named
@@ -27,11 +26,9 @@ from mgrd.shards import Shard, named
 LOCK = ".lock"
 TURN = ".lock-turn"
 TURN_WAIT_S = 600.0
-TOUCHED_EVERY_S, STALE_S = 20.0, 120.0
-"""Without kernel locks: how often a holder touches its file, and how old one is that is taken over."""
 
-_SHARD_WAIT_S = 2.0
-"""How long a shard waits for its own lock: another may only be looking whether it is taken."""
+_SHARD_WAIT_S = 5.0
+"""How long a shard waits: another may only be looking whether a lock is taken, or be ending."""
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
 """What network file systems that are mounted without locks say."""
 
@@ -49,7 +46,7 @@ def keep(folder: Path, shard: Shard | None = None) -> None:
     """
     if (where := folder.resolve()) in _kept:
         return
-    whole = lock(folder, shared=shard is not None)
+    whole = lock(folder, _SHARD_WAIT_S if shard else 0.0, shared=shard is not None)
     held = _kept[where] = [whole]
     try:
         if shard is None:
@@ -69,18 +66,16 @@ def leave(folder: Path) -> None:
 
 
 def share(folder: Path) -> None:
-    """Let the shards of this job be worked on by others, who keep the folder from everyone else meanwhile."""
+    """Let the shards of this job be worked on by others, who keep the folder from everyone else meanwhile.
+
+    Raises MgrdError when another took the folder in between: the kernel gives a lock up before it shares it.
+    """
     where = folder.resolve()
     whole, *held = _kept[where]
     for handle in held:
         release(handle)
     _kept[where] = [whole]
-    try:
-        fcntl.flock(whole, fcntl.LOCK_SH)
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        _sign(whole, "")
+    _take(whole, folder, _SHARD_WAIT_S, shared=True)
 
 
 @contextmanager
@@ -91,7 +86,7 @@ def turn(folder: Path) -> Iterator[None]:
         try:
             yield
         finally:
-            _sign(handle, "")
+            _sign(handle, "")  # before it is free: it would wipe the next one's name
 
 
 def lock(
@@ -112,36 +107,42 @@ def lock(
         made = [one for one in path.parents if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            handle = _opened(path)
+            handle = _open(path)
         except FileNotFoundError:  # another one has just released the folder that it had made
             continue
         try:
             _take(handle, folder, wait_s, story or Story(), check, shared=shared)
+        except FileNotFoundError:  # as above
+            _close(handle)
+            continue
         except BaseException:
-            handle.close()
+            _close(handle)
             raise
         if _is_at(handle, path):
             _made[path] = made
             return handle
-        handle.close()
+        _close(handle)
 
 
 def release(handle: IO[str]) -> None:
     """Free a locked folder; where nothing was written, what `lock` made goes: a refused command leaves no trace."""
     path = Path(handle.name)
     with contextlib.suppress(OSError):  # it may be gone, another's, or shared with others that go on
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if path.name == LOCK and all(one.name.startswith(LOCK) for one in path.parent.iterdir()):
-            for one in path.parent.iterdir():
-                one.unlink()
-            for folder in _made.get(path, []):
-                folder.rmdir()
+        if path.name == LOCK and _try(handle, shared=False) is None:
+            present = list(path.parent.iterdir())
+            if all(one.name.startswith(LOCK) for one in present):
+                for one in present:
+                    if not leases.is_lease(one):
+                        one.unlink()
+                leases.free(handle)
+                for folder in _made.get(path, []):
+                    folder.rmdir()
     _sign(handle, "")
-    handle.close()
+    _close(handle)
 
 
 def _lock_shard(folder: Path, shard: Shard) -> IO[str]:
-    handle = _opened(folder / f"{LOCK}-{shard.name}")
+    handle = _open(folder / f"{LOCK}-{shard.name}")
     try:
         _take(handle, folder, _SHARD_WAIT_S, what=f"shard {shard.index}/{shard.count}")
         for path in folder.glob(f"{LOCK}-*-of-*"):
@@ -150,7 +151,7 @@ def _lock_shard(folder: Path, shard: Shard) -> IO[str]:
                 with _opened(path) as probed:
                     _take(probed, folder, 0.0, shared=True, what=f"shard {other.index}/{other.count}")
     except BaseException:
-        handle.close()
+        _close(handle)
         raise
     return handle
 
@@ -159,12 +160,26 @@ def _remove_shard_locks(folder: Path) -> None:
     """Nobody holds one: that would need a share of the folder's own lock."""
     for path in folder.glob(f"{LOCK}-*"):
         with _opened(path) as probed:
-            _take(probed, folder, 0.0, shared=True, what="a shard")  # refuses where there are no kernel locks
+            _take(probed, folder, 0.0, shared=True, what="a shard")
         path.unlink(missing_ok=True)
 
 
-def _opened(path: Path) -> IO[str]:
-    return path.open("a+", encoding="utf-8")  # not w: it would wipe who holds it
+def _open(path: Path) -> IO[str]:
+    return path.absolute().open("a+", encoding="utf-8")  # not w: it would wipe who holds it
+
+
+def _close(handle: IO[str]) -> None:
+    leases.free(handle)
+    handle.close()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[str]]:
+    handle = _open(path)
+    try:
+        yield handle
+    finally:
+        _close(handle)
 
 
 def _is_at(handle: IO[str], path: Path) -> bool:
@@ -187,19 +202,7 @@ def _take(
 ) -> None:
     since = time.monotonic()
     told = False
-    while True:
-        try:
-            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder: str | None = _read(handle)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-            holder = _living(handle)
-            if holder is None:
-                return None if shared else _touch_on(handle)
-        else:
-            return None if shared else _sign(handle, _ME)
+    while (holder := _try(handle, shared=shared)) is not None:
         if time.monotonic() - since >= wait_s:
             works = f"another mgrd{' (' + holder + ')' if holder else ''} works"
             raise MgrdError(f"{folder}: {works} {'on ' + what if what else 'in this folder'}; wait for it or stop it")
@@ -209,9 +212,21 @@ def _take(
         if check:
             check()
         time.sleep(0.1)
+    if not shared:
+        _sign(handle, leases.ME)
 
 
-_ME = f"{platform.node()}, process {os.getpid()}"
+def _try(handle: IO[str], *, shared: bool) -> str | None:
+    """Lock an open file: None when it is, else who has it, as far as is known."""
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read(handle)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return leases.take(handle, shared=shared)
+    return None
 
 
 def _read(handle: IO[str]) -> str:
@@ -224,36 +239,3 @@ def _sign(handle: IO[str], text: str) -> None:
         handle.truncate(0)
         handle.write(text)
         handle.flush()
-
-
-def _living(handle: IO[str]) -> str | None:
-    """Who holds a file where there are no kernel locks: None when nobody does, or one that is gone."""
-    holder = _read(handle)
-    host, _, pid = holder.rpartition(", process ")
-    if not pid.isdigit() or holder == _ME or time.time() - os.fstat(handle.fileno()).st_mtime > STALE_S:
-        return None
-    if host == platform.node():
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            pass
-    return holder
-
-
-def _touch_on(handle: IO[str]) -> None:
-    """Sign a file and touch it until this process ends or closes it."""
-    _sign(handle, _ME)
-
-    def touch() -> None:
-        while True:
-            time.sleep(TOUCHED_EVERY_S)
-            try:
-                if Path(handle.name).read_text(encoding="utf-8") != _ME:
-                    return
-                os.utime(handle.name)
-            except OSError:
-                return
-
-    threading.Thread(target=touch, name="mgrd-lock", daemon=True).start()

@@ -310,9 +310,9 @@ class atomic:  # noqa: N801  (reads as a verb: `with atomic(path) as partial`)
             ) from error
 
 
-def write_json(value: Any, path: Path) -> None:
-    """Write indented JSON with sorted keys, whole or not at all."""
-    with atomic(path) as partial:
+def write_json(value: Any, path: Path, *, writer: str = "") -> None:
+    """Write indented JSON with sorted keys, whole or not at all; `writer` as in `atomic`."""
+    with atomic(path, writer=writer) as partial:
         partial.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -1,5 +1,7 @@
 """Shards: whatever n, order and kills, every sample once; several writers in one folder; who may work where."""
 
+import errno
+import fcntl
 import json
 import os
 import platform
@@ -7,7 +9,9 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +21,9 @@ import soundfile as sf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mgrd import engines, locks, shards, tables
+from mgrd import engines, folders, locks, shards, tables
 from mgrd.engines import Completion
-from mgrd.errors import MisusedError
+from mgrd.errors import MgrdError, MisusedError
 from mgrd.generate import generate
 from mgrd.generate.parallel import devices
 from mgrd.options import Generate
@@ -176,23 +180,118 @@ fcntl.flock = none
 """
 
 
-def test_without_kernel_locks_a_file_that_is_touched_is_the_lock_and_a_stale_one_is_taken_over(tmp_path, monkeypatch):
+def test_without_kernel_locks_of_several_starts_at_once_one_works_and_shards_do_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "HOLD", NO_LOCKS + HOLD)
+    for shard, works in (("0/1", 1), ("", 1), ("*/4", 4)):
+        out = tmp_path / f"{works}{shard.strip('/*')}".replace("/", "")
+        words = [shard.replace("*", str(index)) for index in range(4)]
+        with ThreadPoolExecutor(4) as pool:
+            children = list(pool.map(lambda word, out=out: held(out, word), words))
+        said = [text for _, text in children]
+        let_go(*(child for child, text in children if text == "held"))
+
+        assert (shard, said.count("held")) == (shard, works), said
+        assert all("another mgrd (" in text for text in said if text != "held")
+        assert not out.exists() or not [*out.glob(".lock~*")]
+
+
+def test_without_kernel_locks_files_that_are_touched_are_the_lock_and_stale_ones_count_no_more(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules[__name__], "HOLD", NO_LOCKS + HOLD)
     child, said = held(tmp_path, "0/2")
     refused = [held(tmp_path, shard)[1] for shard in ("0/2", "0/4", "")]
     killed(child)
-    lock = tmp_path / ".lock-0000-of-0002"
     dead, taken_over = held(tmp_path, "0/2")
     killed(dead)
-    lock.write_text("elsewhere, process 1")
+    (lease,) = tmp_path.glob(".lock~.lock-0000-of-0002~x*")
+    lease.write_text("elsewhere, process 1\nanother boot")
     young = held(tmp_path, "0/2")[1]
-    os.utime(lock, (time.time() - 200, time.time() - 200))
+    os.utime(lease, (time.time() - 200, time.time() - 200))
     last, old = held(tmp_path, "0/2")
     let_go(last)
 
     assert (said, taken_over, old) == ("held", "held", "held")
     assert all(f"process {child.pid}) works" in one for one in refused)
     assert "another mgrd (elsewhere, process 1) works on shard 0/2" in young
+
+
+def test_without_kernel_locks_a_holder_touches_its_file_until_it_gives_it_up(tmp_path, monkeypatch):
+    quick = "from mgrd import leases\nleases.TOUCHED_EVERY_S = 0.05\n"
+    monkeypatch.setattr(sys.modules[__name__], "HOLD", NO_LOCKS + quick + HOLD)
+    child, said = held(tmp_path, "0/2")
+    leases = [*tmp_path.glob(".lock~*")]
+    for lease in leases:
+        os.utime(lease, (0, 0))
+    until = time.monotonic() + 10
+    while any(lease.stat().st_mtime == 0 for lease in leases) and time.monotonic() < until:
+        time.sleep(0.02)
+    touched = [time.time() - lease.stat().st_mtime < 60 for lease in leases]
+    let_go(child)
+
+    assert (said, touched) == ("held", [True, True])  # the folder's, shared, and the shard's
+    assert not [*tmp_path.glob(".lock~*")]
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_shared_folder_admits_shards_and_keeps_others_out(tmp_path, monkeypatch, kernel):
+    if not kernel:
+        monkeypatch.setattr(sys.modules[__name__], "HOLD", NO_LOCKS + HOLD)
+        monkeypatch.setattr(locks.fcntl, "flock", no_flock)
+    locks.keep(tmp_path)
+    before = held(tmp_path, "1/2")[1] if kernel else ""  # waits for some seconds
+    locks.share(tmp_path)
+    child, said = held(tmp_path, "0/2")
+    whole = held(tmp_path, "")[1]
+    let_go(child)
+    alone = held(tmp_path, "")[1]
+    locks.leave(tmp_path)
+    last, free = held(tmp_path, "")
+    let_go(last)
+
+    assert (said, free) == ("held", "held")
+    assert all("works in this folder" in one for one in (whole, alone, *([before] if kernel else [])))
+
+
+def no_flock(*_):
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+def test_a_shard_that_starts_waits_while_another_ends_and_has_the_folder_for_a_moment(tmp_path):
+    moment = locks.lock(tmp_path)  # as `release` does, to see whether the folder is empty
+    (tmp_path / "part").touch()
+    timer = threading.Timer(1.5, lambda: locks.release(moment))
+    timer.start()
+    child, said = held(tmp_path, "0/2")
+    timer.join()
+    killed(child)
+
+    assert said == "held"
+
+
+def test_a_folder_that_another_took_while_it_was_being_shared_is_an_error_and_no_endless_wait(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "_SHARD_WAIT_S", 0.3)
+    locks.keep(tmp_path)
+    fcntl.flock(locks._kept[tmp_path.resolve()][0], fcntl.LOCK_UN)  # the kernel gives up before it shares
+    child, said = held(tmp_path, "")
+    try:
+        with pytest.raises(MgrdError, match=f"process {child.pid}.* works in this folder"):
+            locks.share(tmp_path)
+    finally:
+        killed(child)
+        locks.leave(tmp_path)
+
+    assert said == "held"
+
+
+def test_writers_of_one_file_have_partial_files_of_their_own(tmp_path, monkeypatch):
+    opened = []
+    real = tables.atomic.__enter__
+    monkeypatch.setattr(tables.atomic, "__enter__", lambda self: opened.append(self.partial.name) or real(self))
+    for shard in ("0/2", "1/2"):
+        folders.open_stage(tmp_path, "generate", {"seed": 1}, writer=shards.parse(shard).name)
+        locks.leave(tmp_path)
+
+    assert opened == ["manifest.json0000-of-0002.partial", "manifest.json0001-of-0002.partial"]
+    assert [path.name for path in tmp_path.glob("manifest*")] == ["manifest.json"]
 
 
 # Sampling

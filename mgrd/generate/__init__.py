@@ -67,7 +67,9 @@ def generate(
         made_with["questions"] = fingerprint(asked)
     mine = job.mine(asked)
     with locks.turn(out) if options.shard else nullcontext():
-        again = folders.open_stage(out, "generate", made_with, overwrite=overwrite, notes=notes, story=story)
+        again = folders.open_stage(
+            out, "generate", made_with, overwrite=overwrite, notes=notes, writer=job.writer, story=story
+        )
         if again and overwrite and job.folder.exists():
             folders.set_aside(job.folder, story)
         if options.retry_failed:

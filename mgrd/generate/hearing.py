@@ -79,7 +79,7 @@ def check(job: Job, engine: Engine, wanted: pl.DataFrame, clips: Clips, story: S
         | {key: getattr(one, key) for key in ("prompt_tokens", "text", "logprob", "error")}
         for name, one in found.items()
     }
-    tables.write_json({"about": about, "figures": figures}, path)
+    tables.write_json({"about": about, "figures": figures}, path, writer=job.writer)
 
 
 def _ask(engine: Engine, probes: Mapping[str, list[Sound]], sampling: Sampling) -> dict[str, Completion]:
