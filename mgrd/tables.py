@@ -239,9 +239,10 @@ def query(
     columns: Sequence[str],
     ask: Callable[[pl.LazyFrame], pl.LazyFrame],
 ) -> pl.DataFrame:
-    """What `ask` makes of some columns of a table, all parts at once; a damaged part is an error by name.
+    """What `ask` makes of some columns of a table, all parts at once: many small parts take a tenth of the time so.
 
-    A table that is not there has no rows: many small parts are read in a tenth of the time that one by one they take.
+    A table that is not there has no rows. Parts may have other columns besides, or lack those of LATER, which must not
+    be among `columns`. Raises InputError naming the first part that cannot be read or lacks one of `columns`.
     """
     found = parts(path)
     if not found:

@@ -3,7 +3,9 @@
 import json
 import time
 from collections import deque
+from pathlib import Path
 
+import fsspec
 import numpy as np
 import polars as pl
 import pytest
@@ -21,6 +23,7 @@ from mgrd.errors import MisusedError
 from mgrd.generate import costs, estimate, generate
 from mgrd.generate.costs import Account, Meter, lasting
 from mgrd.generate.estimate import sized
+from mgrd.generate.job import Job, check_shard
 from mgrd.options import Generate
 from mgrd.progress import Story
 
@@ -218,6 +221,14 @@ def test_gpu_seconds_are_wall_seconds_times_gpus(job, clock, monkeypatch):
     assert [found[name] for name in ("wall_s", "gpu_s", "gpus", "gpu")] == [13.0, 52.0, 4, "A GPU"]
 
 
+def test_a_job_goes_on_over_parts_of_an_earlier_version(job, home):
+    job(samples=1)
+    for part in (home / "out" / "traces").glob("part-*.parquet"):
+        pl.read_parquet(part).drop("think_forced").write_parquet(part)
+    assert job(samples=2)["made"] == 4
+    assert (job.metrics()["samples"], job.metrics()["audio_s"]) == (8, 10.0)
+
+
 def test_failures_are_counted_by_reason_without_the_names_of_what_failed(job, home):
     sf.write(home / "b.wav", np.zeros(16000), 16000)
     sf.write(home / "c.wav", np.zeros(16000), 16000)
@@ -357,6 +368,51 @@ def test_a_dry_run_writes_no_clip_that_is_embedded(home):
     assert (found["clips"], found["audio_s"], tree(home) == before) == (1, 1.0, True)
 
 
+def test_a_dry_run_counts_clips_at_a_url_as_those_of_a_folder(home):
+    for name in "abcd":
+        clip = (home / f"{name}.wav").read_bytes()
+        fsspec.filesystem("memory").pipe_file(f"/dry/{name}.wav", b"no audio" if name == "d" else clip)
+    settings = Generate(engine="server", url="http://localhost:9/v1")
+    found = estimate.dry_run(
+        str(home / "questions.jsonl"), home / "out", "m", settings, audio_root=Path("memory://dry"), story=QUIET
+    )
+    size = sum((home / f"{name}.wav").stat().st_size for name in "abc") + len(b"no audio")
+    assert (found["clips"], found["audio_s"], found["audio_bytes"]) == (4, 6.0, size)
+    assert list(found["unreadable"].values()) == [1]
+
+
+def test_a_dry_run_of_a_shard_counts_its_questions_and_refuses_one_that_is_not_there(home):
+    served = {"engine": "server", "url": "http://localhost:9/v1"}
+    found = [dry(home, shard=f"{index}/3", **served) for index in range(3)]
+    assert sum(one["questions"] for one in found) == 4
+    assert sum(one["missing"] for one in found) == 8
+    assert sum(one["audio_s"] for one in found) == 10.0
+    empty = [dry(home, shard=f"{index}/40", **served)["samples"] for index in range(40)]
+    assert (sum(empty), empty.count(0)) == (8, 37)
+    with pytest.raises(MisusedError, match="numbered from 0"):
+        dry(home, shard="9/8", **served)
+
+
+def test_a_dry_run_runs_the_code_that_a_model_brings_along_only_where_that_is_said(home, monkeypatch):
+    from mgrd.engines import models
+
+    tiny_model.build(home / "model")
+    told = []
+
+    def noting(load):
+        def noted(path, *, trust_remote_code=False):
+            told.append(trust_remote_code)
+            return load(path)
+
+        return noted
+
+    monkeypatch.setattr(models, "check_model_folder", noting(models.check_model_folder))
+    monkeypatch.setattr(models, "load_processor", noting(models.load_processor))
+    dry(home)
+    dry(home, engine="vllm", trust_remote_code=True)
+    assert told == [False, False, True, True]
+
+
 def test_a_limited_run_says_what_all_questions_take(job, home):
     found = job(limit=2)["whole"]
     parts = sum(path.stat().st_size for path in (home / "out" / "traces").glob("part-*"))
@@ -377,6 +433,36 @@ def test_a_limited_run_says_what_all_questions_take(job, home):
         f"{sized(2 * parts)} ({sized(2 * parts)} to {sized(2 * parts)})"
     )
     assert "whole" not in job()
+
+
+@pytest.mark.parametrize(
+    ("noted", "pieces", "told"),
+    [
+        (["0000-of-0002", "0001-of-0002"], {"data_parallel": 2}, (2500.0, 4)),
+        (["0000-of-0002", "0001-of-0002", "0000-of-0004", ""], {"data_parallel": 2}, (2500.0, 4)),
+        (["0000-of-0008"], {"shard": "0/8"}, (8000.0, 16)),  # the others have begun nothing yet
+        (["0001-of-0008", "0005-of-0008"], {"shard": "1/4", "data_parallel": 2}, (10000.0, 16)),
+        ([""], {"data_parallel": 2}, (2000.0, 4)),  # all was there already
+        (["0000-of-0002", "0001-of-0002"], {}, (1250.0, 2)),
+        ([""], {}, (1000.0, 2)),
+    ],
+)
+def test_what_all_takes_is_at_the_rate_and_on_the_gpus_of_all_processes_together(tmp_path, noted, pieces, told):
+    rows = [trace(f"q{n}", 0, completion_tokens=20_000) for n in range(10)]
+    tables.write_table(rows, tmp_path / "traces" / "part-000000.parquet", tables.TRACES)
+    for number, writer in enumerate(noted):  # 1000 and 1500 tokens a second
+        spent = {"calls": 1, "engine_start_s": 0, "sampling_s": 100, "sampled_tokens": 100_000 + 50_000 * (number % 2)}
+        tables.write_json(spent | {"gpus": 2}, tmp_path / "traces" / costs.metrics_of(writer))
+    options = Generate(samples=1, limit=10, **pieces)
+    job = Job(tmp_path, "m", options, 0, tmp_path, check_shard(options, overwrite=False))
+
+    found = estimate.whole(job, pl.DataFrame({"id": [f"q{n}" for n in range(10)]}), 1000)
+
+    rate, gpus = told
+    hours = 20e6 / rate / 3600
+    assert (found["tokens"], found["tokens_per_s"], found["hours"]) == (20_000_000, rate, round(hours, 4))
+    assert found["gpu_hours"] == pytest.approx(hours * gpus, rel=1e-3)
+    assert (len(found["assumes"]) == 3) == bool(pieces)
 
 
 def test_one_question_tells_no_interval_and_all_questions_leave_none():

@@ -241,6 +241,26 @@ def test_a_stop_signal_saves_what_is_done_and_asks_to_go_on(job, monkeypatch):
     assert job.traces().height == 6
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_an_engine_that_leaves_samples_out_is_no_success_and_the_same_command_makes_them(job, kept):
+    class Forgetful(FakeEngine):
+        def sample(self, requests, sampling):
+            return (one for one in super().sample(requests, sampling) if one.sample < kept)
+
+    with pytest.raises(MgrdError, match=f"left out {6 - 3 * kept} of 6 samples.* the same command goes on") as raised:
+        job(Forgetful())
+    assert type(raised.value) is MgrdError
+    assert len(list((job.folder / "out" / "traces").glob("part-*"))) == kept
+
+    counts = job()
+    assert (counts["samples"], counts["made"], job.traces().height) == (6, 6 - 3 * kept, 6)
+
+
+def test_a_shard_that_no_question_falls_into_has_nothing_to_do(job):
+    of_all = [job(shard=f"{index}/20") for index in range(20)]
+    assert sorted(counts["made"] for counts in of_all) == [0] * 17 + [2] * 3
+
+
 def test_controls_replace_what_is_heard_and_keep_what_is_asked(job):
     engine = FakeEngine()
     job(engine, control="swap")

@@ -49,7 +49,7 @@ def generate(
     the folder are figures over them. Of a shard, only its questions are sampled and counted.
     Returns counts: questions, samples, made (by this call), failed, tokens, seconds; under `limit` also whole, what all
     questions would take (mgrd.generate.estimate). Raises Stopped after SIGTERM, with everything so far saved, and
-    MgrdError when more than `max_failed` of the samples failed.
+    MgrdError when the engine left samples out, or more than `max_failed` of the samples failed.
     """
     story = story or Story()
     started = time.monotonic()
@@ -92,7 +92,7 @@ def generate(
             meter = costs.Meter(total, made_by)
             account = costs.Account(job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading)
             _write(job, rows, seen, ledger.shas, account, story)
-    result = _summary(job, mine, total, time.monotonic() - started)
+    result = _summary(job, mine, ledger.count, time.monotonic() - started)
     if options.limit is not None:
         result["whole"] = estimate.whole(job, asked, count_questions(questions, names))
     return result
@@ -139,14 +139,20 @@ def _write(
                 step()
         finally:
             seen.add(shas, now=True)
-    if stop and account.meter.done < account.meter.samples:
+    done, asked_for = account.meter.done, account.meter.samples
+    if stop and done < asked_for:
         raise Stopped(
             f"stopped by {stop.signal_name}; what was sampled is saved in {job.folder}, the same command goes on"
         )
+    if done < asked_for:
+        raise MgrdError(
+            f"the engine ended and left out {asked_for - done:,} of {asked_for:,} samples, without a reason; "
+            f"what was sampled is saved in {job.folder}, the same command goes on"
+        )
 
 
-def _summary(job: Job, mine: pl.DataFrame, total: int, seconds: float) -> dict[str, Any]:
-    """Counts over all samples of this call's questions, whoever made them."""
+def _summary(job: Job, mine: pl.DataFrame, before: int, seconds: float) -> dict[str, Any]:
+    """Counts over all samples of this call's questions, whoever made them; `before` were there when it began."""
     ids = mine.select(question_id="id").lazy()
     counted = tables.query(
         job.folder,
@@ -169,7 +175,7 @@ def _summary(job: Job, mine: pl.DataFrame, total: int, seconds: float) -> dict[s
     return {
         "questions": mine.height,
         "samples": made,
-        "made": total,
+        "made": made - before,
         "failed": failed,
         "failures": dict(sorted(failures.select("error", "n").iter_rows())),
         "tokens": int(counted.get_column("tokens").sum()),

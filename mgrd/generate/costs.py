@@ -140,23 +140,41 @@ def counted(folder: Path) -> dict[str, Any]:
     questions and clips); audio_s, the seconds of audio that were heard, once a question; prompt_tokens (of every
     sample, also where samples shared one prefill) and completion_tokens.
     """
-    found = tables.parts(folder)
-    rows = pl.scan_parquet(found, glob=False, hive_partitioning=False) if found else pl.LazyFrame(schema=tables.TRACES)
-    reasons = rows.group_by("finish_reason").agg(pl.len(), pl.col("prompt_tokens", "completion_tokens").sum())
-    heard = rows.group_by("question_id").agg(pl.col("heard_s").list.sum().max()).select(pl.col("heard_s").sum())
-    named = pl.concat_str(pl.col("audio").list.first(), pl.lit(": "))
-    failed = (
-        rows.filter(pl.col("error").is_not_null())
-        .select(
-            pl.col("error")
-            .str.strip_prefix(pl.concat_str("question_id", pl.lit(": ")))
-            .str.strip_prefix(named.fill_null(""))
-        )
-        .group_by("error")
-        .agg(pl.len())
-        .sort("len", "error", descending=[True, False])
+    by_reason = tables.query(
+        folder,
+        tables.TRACES,
+        ["finish_reason", "prompt_tokens", "completion_tokens"],
+        lambda rows: (
+            rows.group_by("finish_reason")
+            .agg(pl.len(), pl.col("prompt_tokens", "completion_tokens").sum())
+            .sort("finish_reason")
+        ),
     )
-    by_reason, audio, failures = pl.collect_all([reasons.sort("finish_reason"), heard, failed])
+    audio = tables.query(
+        folder,
+        tables.TRACES,
+        ["question_id", "heard_s"],
+        lambda rows: (
+            rows.group_by("question_id").agg(pl.col("heard_s").list.sum().max()).select(pl.col("heard_s").sum())
+        ),
+    )
+    named = pl.concat_str(pl.col("audio").list.first(), pl.lit(": "))
+    failures = tables.query(
+        folder,
+        tables.TRACES,
+        ["question_id", "audio", "error"],
+        lambda rows: (
+            rows.filter(pl.col("error").is_not_null())
+            .select(
+                pl.col("error")
+                .str.strip_prefix(pl.concat_str("question_id", pl.lit(": ")))
+                .str.strip_prefix(named.fill_null(""))
+            )
+            .group_by("error")
+            .agg(pl.len())
+            .sort("len", "error", descending=[True, False])
+        ),
+    )
     told = dict(failures.head(MOST_REASONS).iter_rows())
     if others := failures.slice(MOST_REASONS).get_column("len").sum():
         told["others"] = others

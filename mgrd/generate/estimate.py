@@ -17,18 +17,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from mgrd import engines, folders, prompts, tables, yields
+from mgrd import engines, folders, prompts, shards, tables, urls, yields
 from mgrd.audio.load import probe
 from mgrd.engines import Sampling, messages
 from mgrd.errors import InputError
-from mgrd.generate.costs import METRICS, lasting, read
-from mgrd.generate.job import Job, check_engine, sample_seed
+from mgrd.generate.costs import counted, lasting
+from mgrd.generate.job import Job, check_engine, check_shard, sample_seed
 from mgrd.generate.ledger import read_ledger
 from mgrd.options import Generate
 from mgrd.progress import Story
 from mgrd.questions import audio_base, read_questions, resolve_audio
 from mgrd.questions.clips import absolute
 from mgrd.settings import mapping
+from mgrd.shards import WHOLE
 
 COUNTED = 32
 """Questions whose prompts are counted, spread over all: the others are taken to be as long on average."""
@@ -36,6 +37,7 @@ ASSUMES = (
     "the first questions are like the others, and the machine and its settings stay the same",
     "a short run leaves an engine idle towards its end: more questions at once go faster",
 )
+SIDE_BY_SIDE = "all {} processes sample at the same time, each as fast as the mean of those that have"
 
 
 def dry_run(
@@ -48,8 +50,12 @@ def dry_run(
     audio_root: Path | None = None,
     story: Story | None = None,
 ) -> dict[str, Any]:
-    """Say what `generate` would do, with the keys of docs/formats.md; loads no weights, decodes and writes nothing."""
+    """Say what `generate` would do, with the keys of docs/formats.md; loads no weights, decodes and writes nothing.
+
+    Of a shard, only its questions are counted. Raises as `generate` does for options that do not go together.
+    """
     check_engine(options)
+    shard = check_shard(options, overwrite=False)
     with tempfile.TemporaryDirectory(prefix="mgrd-") as embedded:  # clips that lie in the questions' own file
         asked = read_questions(
             questions,
@@ -58,21 +64,21 @@ def dry_run(
             audio_out=Path(embedded),
             limit=options.limit,
         )
-        job = Job(out, model, options, round_number, absolute(audio_base(questions, audio_root)))
-        rows = list(tables.rows_of(asked))
+        job = Job(out, model, options, round_number, absolute(audio_base(questions, audio_root)), shard)
+        mine = job.mine(asked)
+        rows = list(tables.rows_of(mine))
         clips = {given: resolve_audio(given, job.base, Path(embedded)) for row in rows for given in row["audio"]}
-        lengths = _lengths(clips, story or Story())
-        size = sum(path.stat().st_size for path in clips.values())
+        lengths, size = _probed(clips, story or Story())
     refused = Counter(
         str(why).removeprefix(f"{given}: ") for given, why in lengths.items() if isinstance(why, InputError)
     )
     known = {given: length for given, length in lengths.items() if isinstance(length, float)}
     name = options.engine or engines.default_engine()
-    prompt, window_s, tokens = _asked(job, name, rows, known)
-    wanted = job.wanted(asked, read_ledger(job.folder, asked))
+    prompt, window_s, tokens = _asked(job, name, asked.row(0, named=True), rows, known)
+    wanted = job.wanted(mine, read_ledger(job.folder, mine))
     missing = int(wanted.get_column("missing").list.len().sum())
-    before = read(job.folder / METRICS)
-    each = before["completion_tokens"] / before["samples"] if before.get("samples") else None
+    before = counted(job.folder)
+    each = before["completion_tokens"] / before["samples"] if before["samples"] else None
     return {
         "engine": name,
         "prompt": prompt,
@@ -118,24 +124,26 @@ def dry_lines(found: Mapping[str, Any]) -> list[str]:
     return [shown.rstrip("\n"), "", *lines]
 
 
-def _lengths(clips: Mapping[str, Path], story: Story) -> dict[str, float | InputError]:
-    """Seconds of every clip, from its header, or why it has none."""
+def _probed(clips: Mapping[str, Path], story: Story) -> tuple[dict[str, float | InputError], int]:
+    """Seconds of every clip, from its header, or why it has none; and the bytes of all that are there."""
     found: dict[str, float | InputError] = {}
+    size = 0
     with story.steps("Probing", len(clips), "clips") as step:
         for given, path in clips.items():
             try:
+                size += len(urls.read(path)) if urls.is_url(path) else path.stat().st_size
                 found[given] = probe(path, given)[0]
             except InputError as error:
                 found[given] = error
             step()
-    return found
+    return found, size
 
 
 def _asked(
-    job: Job, engine: str, rows: Sequence[Mapping[str, Any]], lengths: Mapping[str, float]
+    job: Job, engine: str, first: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], lengths: Mapping[str, float]
 ) -> tuple[Any, float, int | None]:
-    """The first prompt, the longest clip that is heard, and the tokens of all prompts (None: only a server knows)."""
-    options, first = job.options, rows[0]
+    """The prompt of `first`, the longest clip that is heard, and the tokens of all prompts (None: a server's)."""
+    options = job.options
     text = prompts.render(options.prompt, first["question"], first["choices"])
     if engine == "server":
         preset = messages.PRESETS[options.preset] if options.preset else messages.PLAIN
@@ -150,8 +158,8 @@ def _asked(
     from mgrd.engines.models import check_model_folder, load_processor, quiet
 
     quiet()
-    check_model_folder(Path(job.model))
-    processor = load_processor(Path(job.model))
+    check_model_folder(Path(job.model), trust_remote_code=options.trust_remote_code)
+    processor = load_processor(Path(job.model), trust_remote_code=options.trust_remote_code)
     heard = [row for row in rows if all(lengths.get(given, math.inf) <= window_s(processor) for given in row["audio"])]
     some = heard[:: max(1, -(-len(heard) // COUNTED))]
     counts = []
@@ -199,19 +207,24 @@ def whole(job: Job, asked: pl.DataFrame, questions: int) -> dict[str, Any]:
     Tokens with a 95 % prediction interval from the spread over the questions that were asked (Student's t: those that
     were not asked are as many draws more). Hours are tokens by tokens per second so far, without and then with the
     engine's start; disk is bytes by tokens, and embedded clips by questions; their intervals are that of the tokens.
+    Tokens per second and GPUs are those of all processes together, shards times `data_parallel`, each like the mean of
+    those that have noted theirs: one that got none of the few questions noted nothing.
     """
     sampled = tables.read_table(job.folder, tables.TRACES, ["question_id", "completion_tokens"])
     each = sampled.group_by("question_id").agg(pl.col("completion_tokens").mean()).sort("question_id")
     mine = each.filter(pl.col("question_id").is_in(asked.get_column("id").to_list()))
     counts = mine.get_column("completion_tokens").fill_null(0.0).to_numpy() * job.options.samples
     tokens, half = _predicted(counts, questions)
-    spent = yields.spent(job.folder)
-    speed = spent["sampled_tokens"] / spent["sampling_s"] if spent["sampling_s"] else 0.0
+    together = job.shard.count * job.options.data_parallel
+    noted = _noted(job.folder, together)
+    rates = [one["sampled_tokens"] / one["sampling_s"] for one in noted if one["sampling_s"]]
+    speed = _mean(rates) * together
+    gpus = _mean([one["gpus"] or 0 for one in noted]) * together
+    calls = sum(one["calls"] for one in noted)
     here = int(sampled.get_column("completion_tokens").sum())
     size = sum(path.stat().st_size for path in tables.parts(job.folder))
     clips = sum(path.stat().st_size for path in (job.out / "audio").glob("*")) * questions / max(asked.height, 1)
-    start_s = spent["engine_start_s"] / max(spent["calls"], 1)
-    gpus = read(job.folder / METRICS).get("gpus")
+    start_s = sum(one["engine_start_s"] for one in noted) / max(calls, 1)
 
     def hours(count: float) -> float | None:
         return round((start_s + count / speed) / 3600, 4) if speed else None
@@ -234,8 +247,18 @@ def whole(job: Job, asked: pl.DataFrame, questions: int) -> dict[str, Any]:
             "hours": bounds and [hours(count) for count in bounds],
             "disk_bytes": bounds and [disk(count) for count in bounds],
         },
-        "assumes": list(ASSUMES),
+        "assumes": [*ASSUMES, *([SIDE_BY_SIDE.format(together)] if together > 1 else [])],
     }
+
+
+def _noted(folder: Path, together: int) -> list[dict[str, Any]]:
+    """The metrics of the writers of a job in `together` pieces; of all writers when none of those has noted any."""
+    found = [(shards.named(path.name) or WHOLE, tables.read_json(path)) for path in sorted(folder.glob(yields.METRICS))]
+    return [one for shard, one in found if shard.count == together] or [one for _, one in found]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / max(len(values), 1)
 
 
 def whole_lines(found: Mapping[str, Any]) -> list[str]:

@@ -100,8 +100,9 @@ class Job:
         there = pl.col("samples").fill_null([])
         return (
             asked.join(ledger.samples, on="id", how="left", maintain_order="left")
-            .with_columns(missing=every.list.set_difference(there).list.sort())
-            .drop("samples")
+            .with_columns(every=every)  # first: a literal alone has a row where no question is
+            .with_columns(missing=pl.col("every").list.set_difference(there).list.sort())
+            .drop("samples", "every")
             .filter(pl.col("missing").list.len() > 0)
         )
 

@@ -58,7 +58,10 @@ class Seen:
             tables.write_table(rows.sort("audio"), self.path, LOOKS)
 
     def _look(self, given: str) -> Look | None:
-        """None for what is not where questions lie: an embedded clip, which never changes under its name."""
+        """None for what has none: a clip that is embedded (it never changes under its name), at a URL, or gone.
+
+        Such a clip is compared only when it is decoded.
+        """
         try:
             found = (self.base / given).stat()
         except OSError:
