@@ -199,12 +199,8 @@ def test_brightness_is_that_of_the_sound_and_not_of_the_level_or_the_rate():
 
 
 @pytest.fixture(scope="module")
-def recorded():
+def recorded(real):
     """Recorded utterances and digits at one level, without the silence around them."""
-    from conftest import REAL
-
-    if not REAL.is_dir():
-        pytest.skip(f"no real data at {REAL}")
 
     def trimmed(path):
         samples = load(path).mono(SR)
@@ -212,7 +208,7 @@ def recorded():
         samples = samples[loud[0] : loud[-1] + 1]
         return (0.05 * samples / np.sqrt(np.mean(samples**2))).astype(np.float32)
 
-    return {name: [trimmed(path) for path in sorted((REAL / name).glob("*.wav"))[::5]] for name in ("emodb", "fsdd")}
+    return {name: [trimmed(path) for path in sorted((real / name).glob("*.wav"))[::5]] for name in ("emodb", "fsdd")}
 
 
 def found(samples):

@@ -42,7 +42,7 @@ def installed(monkeypatch):
     def set_versions(**given):
         known = {name.replace("_", "-"): found for name, found in given.items()}
         every = [one for some in doctor.requirements().values() for one in some]
-        least = {doctor._name(one): re.search(r"[\d.]+\d", one)[0] for one in every} | known
+        least = {doctor._name(one): re.search(r"(?<=[=>])[\d.]*\d", one)[0] for one in every} | known
         monkeypatch.setattr(doctor, "_version", least.get)
         monkeypatch.setattr(doctor, "version", least.get)
 

@@ -20,6 +20,7 @@ from mgrd import engines
 from mgrd.cluster import cause, connected, shares
 from mgrd.cluster.plan import MOST_LOSSES, Plan, Work
 from mgrd.errors import InputError, Stopped
+from mgrd.generate import hearing
 from mgrd.generate.clips import ChangedClipError, Clips
 from mgrd.generate.job import Job
 from mgrd.generate.rows import Wanted, failure, trace_row, trace_rows
@@ -30,6 +31,8 @@ AHEAD = 512
 """Samples that a worker has at a time, for an engine that admits continuously."""
 NOBODY_S = 600.0
 """How long the cluster may have no place for any worker."""
+LATE_S = 2.0
+"""For the rows that are under way when the time of `--grace` has passed."""
 
 
 class Sampler:
@@ -54,6 +57,10 @@ class Sampler:
             raise InputError(f"{self.job.model}: another model on node {self.node()}; put the same one on every node")
         self.engine = self.job.open_engine()
         return self.engine.name
+
+    def probe(self, paths: list[str], shas: dict[str, str]) -> hearing.Probed | None:
+        """What the engine answers about two of these clips, before it is given any work."""
+        return hearing.probe(self.job, self.engine, paths, Clips(self.job, self.engine, dict(shas), self.swapped))
 
     def give(self, work: Work) -> None:
         """Questions for the stream that is open, or for the next."""
@@ -87,6 +94,8 @@ class _Worker:
     """What tells of its place on a node, until it has one."""
     opening: Any
     """What tells of its engine, until that is open."""
+    probing: Any = None
+    """What tells of its answers about two clips, while it is the one that is asked."""
     engine: str = ""
     node: str = "(none yet)"
     stream: Any = None
@@ -100,7 +109,8 @@ class _Worker:
     @property
     def waits_for(self) -> Any:
         """What it will tell next; None when it has nothing to do."""
-        return next((one for one in (self.placing, self.opening, self.stream) if one is not None), None)
+        told = (self.placing, self.opening, self.probing, self.stream)
+        return next((one for one in told if one is not None), None)
 
 
 @dataclass
@@ -111,6 +121,8 @@ class _Team:
     job: Job
     resources: dict[str, float]
     given: tuple[Any, ...]
+    canary: list[str] | None
+    """Clips to ask a worker about; None once it is known that the model hears."""
     workers: dict[int, _Worker] = field(default_factory=dict)
 
     def start(self, number: int, lost: int = 0) -> None:
@@ -152,14 +164,17 @@ def rows(
 ) -> Generator[dict[str, Any]]:
     """Rows of tables.TRACES from all workers, in the order in which they are finished; clips' hashes go to `shas`.
 
-    A question whose worker was lost MOST_LOSSES times is rows with the reason. Raises Stopped when the cluster has no
-    place for any worker, or every one of them is lost MOST_LOSSES times without a sample.
+    A question whose worker was lost MOST_LOSSES times is rows with the reason. One worker is asked
+    whether the model hears before any is given work. Raises Stopped when the cluster has no place for any worker, or
+    every one of them is lost MOST_LOSSES times without a sample, and MgrdError when the model does not hear.
     """
     options, ray = job.options, cluster.ray
     is_batched = (options.engine or engines.default_engine()) == "transformers"
+    wanted = list(wanted)
     plan = Plan(wanted, cluster.workers, 2 * options.batch * options.samples if is_batched else AHEAD)
     expected = mgrd.__version__, engines.model_identity(options.engine, job.model)
-    team = _Team(ray, job, cluster.resources, (_anywhere(job), ray.put(swapped), expected))
+    canary = hearing.candidates([row["audio"] for row, _ in wanted])
+    team = _Team(ray, job, cluster.resources, (_anywhere(job), ray.put(swapped), expected), canary)
     count = min(cluster.workers, plan.questions)
     story.note(f"--ray {options.ray}: {count} workers, each with {_told(cluster.resources)}")
     try:
@@ -187,6 +202,7 @@ def _told(resources: dict[str, float]) -> str:
 
 def _collect(team: _Team, plan: Plan, shas: dict[str, str], story: Story) -> Iterator[dict[str, Any]]:
     nobody_since = time.monotonic()
+    over_since: float | None = None
     draining = False
     while plan.samples:
         if stop and not draining:
@@ -194,11 +210,12 @@ def _collect(team: _Team, plan: Plan, shas: dict[str, str], story: Story) -> Ite
             for worker in team.workers.values():
                 if worker.stream is not None:
                     worker.handle.drain.remote(stop.grace_s)
-        for worker in team.workers.values():
-            if worker.opening is None and not draining:
-                _feed(worker, plan, shas)
+        if not draining:
+            _set_to_work(team, plan, shas)
         busy = [worker for worker in team.workers.values() if worker.stream is not None]
-        if draining and not busy:
+        if over_since is None and stop.is_over():
+            over_since = time.monotonic()
+        if draining and (not busy or (over_since is not None and time.monotonic() - over_since > LATE_S)):
             return
         if any(worker.placing is None for worker in team.workers.values()):
             nobody_since = time.monotonic()
@@ -213,6 +230,19 @@ def _collect(team: _Team, plan: Plan, shas: dict[str, str], story: Story) -> Ite
             yield from _take(team, waited[one], plan, shas, story)
 
 
+def _set_to_work(team: _Team, plan: Plan, shas: dict[str, str]) -> None:
+    """Feed the workers whose engine is open; before that, have one of them asked whether the model hears."""
+    ready = [worker for worker in team.workers.values() if worker.opening is None]
+    if team.canary is not None and ready and all(worker.probing is None for worker in ready):
+        if hearing.is_known(team.job, ready[0].engine):
+            team.canary = None
+        else:
+            ready[0].probing = ready[0].handle.probe.remote(team.canary, shas)
+    if team.canary is None:
+        for worker in ready:
+            _feed(worker, plan, shas)
+
+
 def _feed(worker: _Worker, plan: Plan, shas: dict[str, str]) -> None:
     """Give a worker what it is to have, and open a stream where it has none."""
     if work := plan.give(worker.number):
@@ -225,7 +255,7 @@ def _feed(worker: _Worker, plan: Plan, shas: dict[str, str]) -> None:
 
 
 def _take(team: _Team, worker: _Worker, plan: Plan, shas: dict[str, str], story: Story) -> Iterator[dict[str, Any]]:
-    """What a worker has to tell: that its engine is open, rows, the end of its stream, or its loss."""
+    """What a worker tells: that its engine is open, whether it hears, rows, the end of its stream, or its loss."""
     ray = team.ray
     try:
         if worker.placing is not None:
@@ -235,6 +265,13 @@ def _take(team: _Team, worker: _Worker, plan: Plan, shas: dict[str, str], story:
         if worker.opening is not None:
             worker.engine = ray.get(worker.opening)
             worker.opening = None
+            return
+        if worker.probing is not None:
+            probed = ray.get(worker.probing)
+            worker.probing = None
+            if probed is not None:
+                hearing.tell(team.job, worker.engine, probed, story)
+                team.canary = None
             return
         while worker.stream is not None and (worker.stream.next_ready() or worker.stream.is_finished()):
             reference = next(worker.stream, None)

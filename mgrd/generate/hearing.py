@@ -10,7 +10,9 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -43,43 +45,81 @@ a window, and a second has no number of tokens, nothing is promised."""
 _MEND = "look at its chat template and processor, or at what its server does with audio; --no-canary goes on regardless"
 
 
+@dataclass(frozen=True)
+class Probed:
+    """What an engine answered about two very different clips; empty when none of those looked at can be heard."""
+
+    found: Mapping[str, Completion]
+    """By the name of the probe; see `judge`."""
+    seconds: Mapping[str, float]
+    """How much each probe gave to hear."""
+
+
 def check(job: Job, engine: Engine, wanted: pl.DataFrame, clips: Clips, story: Story) -> None:
     """Ask about two very different clips; raises MgrdError when nothing shows that the model hears them.
 
     Asked once for a model, an engine and an address in a folder; control jobs too are asked about real clips.
     """
-    about = {
-        "model": engines.model_identity(job.options.engine, job.model),
-        "engine": engine.name,
-        "url": job.options.url,
-    }
+    if is_known(job, engine.name):
+        return
+    probed = probe(job, engine, candidates(wanted.get_column("audio").to_list()), clips)
+    if probed is not None:
+        tell(job, engine.name, probed, story)
+
+
+def is_known(job: Job, engine: str) -> bool:
+    """Whether there is nothing to ask: an earlier call of this folder has seen the model hear, or nobody is to ask."""
     path = job.out / NOTE
-    if job.options.no_canary or (path.exists() and tables.read_json(path).get("about") == about):
-        return
-    sounds = _sounds(clips, wanted)
+    return job.options.no_canary or (path.exists() and tables.read_json(path).get("about") == _about(job, engine))
+
+
+def candidates(audio: Sequence[Sequence[str]]) -> list[str]:
+    """Some of the job's clips, from all over it; `audio` are those of each question."""
+    some = [audio[n] for n in np.linspace(0, len(audio) - 1, CANDIDATES).round().astype(int)]
+    return list(dict.fromkeys(path for paths in some for path in paths))[:CANDIDATES]
+
+
+def probe(job: Job, engine: Engine, paths: Sequence[str], clips: Clips) -> Probed | None:
+    """Ask an engine about the two most different of these clips; None when a signal stopped it. Writes nothing."""
+    sounds = _sounds(clips, paths)
     if not sounds:
-        story.note("whether the model hears was not checked: none of the clips looked at can be heard")
-        return
+        return Probed({}, {})
     sampling = Sampling(temperature=0.0, max_tokens=min(TOKENS, job.options.max_tokens))
     for _ in range(TRIES):
         probes = _probes(*_pair(sounds), engine.sr)
         found = _ask(engine, probes, sampling)
         if stop:
-            return
+            return None
         refused = [probes[name][0] for name in ("first", "other") if found[name].error]
         # a clip that the model does not take is a failed sample of the job, and says nothing of the others
         sounds = [sound for sound in sounds if not any(sound is one for one in refused)]
         if not (refused and sounds):
             break
-    seconds = {name: sum(map(len, given)) / engine.sr for name, given in probes.items()}
-    for note in judge(found, seconds):
+    return Probed(found, {name: sum(map(len, given)) / engine.sr for name, given in probes.items()})
+
+
+def tell(job: Job, engine: str, probed: Probed, story: Story) -> None:
+    """Tell what the answers show, and note it in the job's folder; raises MgrdError as `judge` does."""
+    if not probed.found:
+        story.note("whether the model hears was not checked: none of the clips looked at can be heard")
+        return
+    for note in judge(probed.found, probed.seconds):
         story.note(note)
     figures = {
-        name: {"seconds": seconds[name]}
+        name: {"seconds": probed.seconds[name]}
         | {key: getattr(one, key) for key in ("prompt_tokens", "text", "logprob", "error")}
-        for name, one in found.items()
+        for name, one in probed.found.items()
     }
-    tables.write_json({"about": about, "figures": figures}, path, writer=job.writer)
+    tables.write_json({"about": _about(job, engine), "figures": figures}, job.out / NOTE, writer=job.writer)
+
+
+def _about(job: Job, engine: str) -> dict[str, Any]:
+    """What was asked, as the note has it."""
+    return {
+        "model": engines.model_identity(job.options.engine, job.model),
+        "engine": engine,
+        "url": job.options.url,
+    }
 
 
 def _ask(engine: Engine, probes: Mapping[str, list[Sound]], sampling: Sampling) -> dict[str, Completion]:
@@ -167,11 +207,10 @@ def _check_length(tokens: Mapping[str, int], seconds: Mapping[str, float]) -> No
     )
 
 
-def _sounds(clips: Clips, wanted: pl.DataFrame) -> list[Sound]:
-    """Some of the job's clips, from all over it; without those that cannot be heard."""
-    some = wanted.get_column("audio").gather(np.linspace(0, len(wanted) - 1, CANDIDATES).round().astype(int))
+def _sounds(clips: Clips, paths: Sequence[str]) -> list[Sound]:
+    """The clips that can be heard."""
     sounds = []
-    for path in list(dict.fromkeys(path for audio in some.to_list() for path in audio))[:CANDIDATES]:
+    for path in paths:
         try:
             sound = clips.sound(path)
         except ChangedClipError:

@@ -1,18 +1,22 @@
 """generate on a cluster of two nodes: every sample once, whatever is lost; the bytes of a local run."""
 
+import json
 import os
 import signal
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import soundfile as sf
-from stub_job import NODE, BrokenJob, StubJob
+from stub_job import NODE, BrokenJob, DeafJob, JobThatDiesAtTheCanary, StubJob
 
 from mgrd import tables
 from mgrd.cluster import connected, sampling
 from mgrd.errors import InputError, MgrdError, MisusedError, Stopped
+from mgrd.generate import hearing
 from mgrd.options import Generate
 from mgrd.progress import Story, stop
 
@@ -23,11 +27,17 @@ LOST = "its worker on the cluster was lost 3 times; is there enough memory?"
 @pytest.fixture
 def job(tmp_path, cluster):
     """A job on the cluster, of questions about one clip."""
+    (tmp_path / "out").mkdir()
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
     sf.write(tmp_path / "a.wav", 0.2 * np.sin(np.arange(16000) / 10), 16000)
     options = Generate(samples=2, engine="transformers", ray=cluster.address)
     return StubJob(tmp_path / "out", tmp_path / "model", options, 0, tmp_path)
+
+
+def other(kind, job, **options):
+    """The same job with another engine or options."""
+    return kind(job.out, job.model, replace(job.options, **options), 0, job.base)
 
 
 def wanted(texts):
@@ -93,7 +103,7 @@ def test_a_node_is_lost_and_another_joins_and_every_sample_is_there_once(job, cl
 
 
 def test_a_worker_that_can_never_open_its_engine_stops_the_job_retriable(job):
-    broken = BrokenJob(job.out, job.model, job.options, 0, job.base)
+    broken = other(BrokenJob, job)
 
     with pytest.raises(Stopped, match="every worker was lost 3 times before it made a sample; what was sampled is sav"):
         list(sampled(broken, wanted(["x"]), {}, {}, QUIET))
@@ -111,7 +121,55 @@ def test_a_cluster_without_a_place_stops_the_job_retriable(job, monkeypatch):
             ray.kill(one)
 
 
+def test_a_model_that_does_not_hear_ends_the_job_before_any_work_is_given(job):
+    texts, rows = ["x"] * 4, []
+
+    with pytest.raises(MgrdError, match=r"and 5 without it: no audio reaches the model; look at its chat"):
+        for row in sampled(other(DeafJob, job), wanted(texts), {}, {}, QUIET):
+            rows.append(row)
+
+    assert rows == []
+    assert not (job.out / hearing.NOTE).exists()
+    assert outcomes(sampled(other(DeafJob, job, no_canary=True), wanted(texts), {}, {}, QUIET)) == expected(texts)
+
+
+def test_one_worker_is_asked_whether_the_model_hears_once_in_a_folder(job):
+    texts = ["x"] * 4
+    list(sampled(job, wanted(texts), {}, {}, QUIET))
+
+    noted = json.loads((job.out / hearing.NOTE).read_text())
+    assert (noted["about"]["engine"], noted["figures"].keys()) == ("stub", {"none", "first", "again", "other"})
+    assert outcomes(sampled(other(DeafJob, job), wanted(texts), {}, {}, QUIET)) == expected(texts)  # not asked again
+
+
+def test_another_worker_is_asked_when_the_first_is_lost_over_it(job):
+    died = Path(os.environ["MGRD_TEST_FLAGS"]) / "died"
+    died.unlink(missing_ok=True)
+    texts = ["x"] * 4
+
+    assert outcomes(sampled(other(JobThatDiesAtTheCanary, job), wanted(texts), {}, {}, QUIET)) == expected(texts)
+    assert died.exists()
+    assert (job.out / hearing.NOTE).exists()
+
+
+def test_what_still_runs_when_the_time_after_a_signal_is_over_is_given_up(job, monkeypatch):
+    monkeypatch.setattr(stop, "_since", None)
+    monkeypatch.setattr(stop, "grace_s", 1.0)
+    rows, asked_at = [], 0.0
+
+    for row in sampled(job, wanted(["x", "asleep", "asleep"]), {}, {}, QUIET):
+        rows.append(row)
+        if not asked_at:
+            asked_at = time.monotonic()
+            monkeypatch.setattr(stop, "signal_name", "SIGTERM")
+
+    assert time.monotonic() - asked_at < 12.0  # of the minute that its engine sleeps
+    assert {row["question_id"] for row in rows} == {"q0"}
+
+
 def test_a_signal_stops_the_workers_and_what_was_made_is_kept(job, monkeypatch):
+    monkeypatch.setattr(stop, "_since", None)
+    monkeypatch.setattr(stop, "grace_s", 20.0)
     rows = []
 
     for row in sampled(job, wanted(["slow"] * 200), {}, {}, QUIET):
