@@ -100,6 +100,7 @@ def bare(core: Apart, engine: Any, requests: list[Request], options: Generate) -
             top_p=options.top_p,
             max_tokens=options.max_tokens,
             logprobs=0,
+            detokenize=False,  # as mgrd's own requests
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         prompt = {

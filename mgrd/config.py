@@ -65,7 +65,10 @@ HOW_IT_RUNS = {
     "report_to",
     "save_steps",
 }
-"""Options that may change between two calls of the same run; all others, and the questions, are its identity."""
+"""Options that may change between two calls of the same run; all others, and the questions, are its identity.
+
+Of `vllm` some are: mgrd.engines.vllm.arguments says which.
+"""
 
 _PATHS = (
     ("run", "model"),
@@ -148,6 +151,8 @@ def read_config(path: Path) -> Config:
     identity = _identity(parsed) | {f"filter.checks.{name}": one for name, one in checks.items()}
     identity["run.model"] = model_fingerprint(Path(resolved["run"].model))
     identity |= {f"{table}.prompt": prompts.template(resolved[table].prompt) for table in ("generate", "eval")}
+    for table in ("generate", "eval"):
+        identity |= {f"{table}.{name}": value for name, value in engines.vllm_identity(parsed[table]).items()}
     identity["rules"] = _fingerprint_rules(resolved["filter"], checks, path)
     asked = consult.chosen(resolved["filter"], consult.QUESTIONS.keys() - set(resolved["filter"].without))
     identity |= {f"filter.{name}": value for name, value in asked.identity.items()}

@@ -29,9 +29,15 @@ def text(path: Path) -> str:
 
 
 def check(path: Path, flag: str) -> None:
-    """Raise MisusedError for a URL that holds a password, and MgrdError when its file system cannot be had."""
-    if re.match(r"[^/]*:[^/]*@", "/".join(path.parts[1:])):
+    """Raise MisusedError for a URL that may hold a key, and MgrdError when its file system cannot be had.
+
+    A password may hold slashes, so any colon with an @ behind it counts, wherever they are; a query may be a signature.
+    """
+    rest = "/".join(path.parts[1:])
+    if re.search(r":.*@", rest, re.DOTALL):
         raise MisusedError(f"{flag}: a URL with a password ends up in manifests; put the key in the environment")
+    if "?" in rest or "#" in rest:
+        raise MisusedError(f"{flag}: a URL with ? or # may hold a key, and ends up in manifests; give a plain folder")
     _system(path.parts[0].removesuffix(":"))
 
 

@@ -55,7 +55,7 @@ def job(tmp_path, monkeypatch):
         sf.write(tmp_path / f"{name}.wav", tone, 16000)
     write_questions(tmp_path, "abc")
 
-    def job(engine=None, **options):
+    def job(engine=None, /, **options):
         engine = engine or FakeEngine()
         monkeypatch.setattr(engines, "open_engine", lambda *_, **__: engine)
         flags = {key: options.pop(key) for key in ("overwrite", "audio_root", "only_these") if key in options}
@@ -286,6 +286,26 @@ def test_a_resumed_swap_job_gives_every_question_the_clip_it_would_have_had(job)
     write_questions(job.folder, "ab")
     with pytest.raises(SettingsError, match="swapped among"):
         job(control="swap")
+
+
+def test_vllms_own_arguments_are_what_samples_are_but_for_how_it_runs(job):
+    job(engine="vllm", vllm=["max_num_seqs=4", "kv_cache_dtype=fp8", "seed=1"])
+
+    idle = FakeEngine()
+    job(idle, engine="vllm", vllm=["seed=1", "block-size=32", 'kv_cache_dtype="fp8"'])
+    assert idle.heard == []
+    for changed in (["kv_cache_dtype=auto", "seed=1"], ["kv_cache_dtype=fp8"], []):
+        with pytest.raises(SettingsError, match="vllm"):
+            job(engine="vllm", vllm=changed)
+
+
+def test_code_and_tokenizer_of_a_model_folder_are_part_of_what_samples_are(job):
+    job()
+    for name in ("modeling.py", "vocab.tiktoken", "merges.bpe"):
+        (job.folder / "model" / name).write_text("one")
+        with pytest.raises(SettingsError, match="model"):
+            job()
+        (job.folder / "model" / name).unlink()
 
 
 def test_overwrite_samples_again_what_is_complete_under_the_same_settings(job):

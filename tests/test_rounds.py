@@ -549,14 +549,17 @@ def test_paths_of_a_config_are_relative_to_its_folder(home, monkeypatch):
     assert str(home) not in json.dumps(made.identity)
 
 
-def test_the_table_of_vllms_own_arguments_is_of_every_stage_that_samples_and_makes_no_other_run(home):
+def test_the_table_of_vllms_own_arguments_is_of_every_stage_that_samples_and_says_what_the_run_is(home):
     without = read_config(home / "config.toml").identity
     configure(home, vllm={"max_num_seqs": 4, "kv_cache_dtype": "fp8"}, eval={"vllm": ["max_num_seqs=8"]})
     made = read_config(home / "config.toml")
 
     assert made.generate.vllm == ["max_num_seqs=4", 'kv_cache_dtype="fp8"']
     assert made.eval.vllm == [*made.generate.vllm, "max_num_seqs=8"]
-    assert made.identity == without
+    assert made.identity == without | {
+        "generate.vllm": {"kv_cache_dtype": "fp8"},
+        "eval.vllm": {"kv_cache_dtype": "fp8"},
+    }
 
 
 def test_every_command_of_a_plan_is_one_that_the_command_line_accepts(home):

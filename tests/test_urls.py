@@ -75,6 +75,15 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(run, tmp_path):
     urls.check(Path("memory://user@host:80/c"), "--audio-root")
 
 
+@pytest.mark.parametrize(
+    "url", ["memory://me:se/cret@b/c", "memory://b/me:secret@c", "memory://h/p?sig=secret", "memory://h/p#secret"]
+)
+def test_a_key_anywhere_in_a_url_is_refused_and_not_repeated(url):
+    with pytest.raises(MisusedError, match="ends up in manifests") as refused:
+        urls.check(Path(url), "--audio-root")
+    assert "cret" not in str(refused.value)
+
+
 def test_what_is_no_folder_here_is_one_line(run, tmp_path):
     code, _, err = run("generate", "q.jsonl", "-m", tmp_path, "-o", "s3://bucket/run")
     assert (code, err) == (

@@ -143,7 +143,7 @@ def check_vllm(options: Generate) -> None:
     """Raise MisusedError for options of the vllm engine that cannot be, or that another engine would ignore."""
     from mgrd.engines.vllm.arguments import pairs
 
-    pairs(options.vllm)
+    pairs(options.vllm, trust_remote_code=options.trust_remote_code)
     if (options.engine or default_engine()) != "vllm":
         plain = Generate()
         for name in ("tensor_parallel", "gpu_memory", "dtype", "max_model_len", "lora", "trust_remote_code"):
@@ -151,6 +151,14 @@ def check_vllm(options: Generate) -> None:
                 raise MisusedError(f"--{name.replace('_', '-')}: goes with --engine vllm")
     if options.lora is not None and not Path(options.lora).is_dir():
         raise MisusedError(f"--lora {options.lora}: no such folder")
+
+
+def vllm_identity(options: Generate) -> dict[str, Any]:
+    """The engine arguments of `--vllm` that make samples what they are, under `vllm`; nothing when there are none."""
+    from mgrd.engines.vllm.arguments import shaping
+
+    made_with = shaping(options.vllm)
+    return {"vllm": made_with} if made_with else {}
 
 
 def vllm_settings(options: Generate) -> dict[str, Any]:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-_SHAPING = (".safetensors", ".json", ".jinja", ".txt", ".model")
-"""Suffixes of the files that decide what a model says: weights, configs, tokenizer, chat template."""
+_SHAPING = (".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken", ".bpe", ".py")
+"""Suffixes of the files that decide what a model says: weights, configs, tokenizer, chat template, code."""
 
 
 def load_audio_lm(path: Path, dtype: torch.dtype | Literal["auto"]) -> tuple[Any, Any]:
@@ -123,7 +123,7 @@ def tensor_names(path: Path) -> set[str]:
 
 
 def model_fingerprint(path: Path) -> str:
-    """Hash of a model folder's weights, configs, tokenizer and chat template: 32 hex digits.
+    """Hash of a model folder's weights, configs, tokenizer, chat template and code: 32 hex digits.
 
     Two folders with the same files have the same one, wherever they lie. Computed once per process for unchanged files.
     """

@@ -82,6 +82,8 @@ class Job:
         }
         if self.options.engine == "server":  # the others know their own form and window
             made_with |= {"preset": self.options.preset, "window": self.options.window}
+        if (self.options.engine or engines.default_engine()) == "vllm":
+            made_with |= engines.vllm_identity(self.options)
         if self.options.lora is not None:
             made_with["lora"] = engines.model_identity("vllm", self.options.lora)
         if self.options.control == "swap":  # who hears whose clip depends on all questions

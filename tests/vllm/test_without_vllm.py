@@ -13,6 +13,7 @@ from mgrd.engines import Request, Sampling, open_engine
 from mgrd.engines.vllm import arguments
 from mgrd.engines.vllm.cores import Answer, Lost
 from mgrd.errors import InputError, MgrdError, MisusedError, Stopped
+from mgrd.options import Generate
 
 
 class FakeCore:
@@ -215,6 +216,52 @@ def test_other_engine_arguments_are_json_or_text_under_vllms_own_names():
 def test_an_engine_argument_that_cannot_be_is_misuse(pair, says):
     with pytest.raises(MisusedError, match=says):
         arguments.pairs([pair])
+
+
+CODE = sorted(arguments._LOADS_CODE)
+
+
+@pytest.mark.parametrize(
+    ("pair", "says"),
+    [(f"{key}=x", rf"--vllm {key}: .* add --trust-remote-code") for key in CODE]
+    + [(f"{key.replace('_', '-')}=x", f"--vllm {key}: ") for key in arguments._KEPT_OUT]
+    + [
+        ("load_format=pt", "load_format: must be one of auto, safetensors"),
+        ('load_format="npcache"', "load_format: must be one of"),
+        ("--load-format=tensorizer", "load_format: must be one of"),
+        ("load_format=[]", "load_format: must be one of"),
+        ("tokenizer_mode=custom", "tokenizer_mode: must be one of"),
+        ("distributed_executor_backend=my.Executor", "distributed_executor_backend: must be one of mp, ray"),
+        ("generation_config=folder", "generation_config: must be one of"),
+        ("hf_overrides=my.function", "hf_overrides: must be a JSON object"),
+    ],
+)
+def test_an_argument_that_brings_code_pickles_or_other_files_is_misuse(pair, says):
+    with pytest.raises(MisusedError, match=says):
+        arguments.pairs([pair])
+
+
+def test_trust_lets_code_in_but_neither_pickles_nor_other_files():
+    assert arguments.pairs([f"{key}=x" for key in CODE], trust_remote_code=True) == dict.fromkeys(CODE, "x")
+    for pair in ("load_format=pt", "tokenizer=elsewhere", "hf_token=secret"):
+        with pytest.raises(MisusedError, match="--vllm") as refused:
+            arguments.pairs([pair], trust_remote_code=True)
+        assert "secret" not in str(refused.value)
+
+
+def test_without_trust_a_command_is_refused_before_the_engine_is_opened():
+    given = {"engine": "vllm", "vllm": ["worker_cls=my.Worker"]}
+
+    with pytest.raises(MisusedError, match="worker_cls"):
+        mgrd.engines.check_vllm(Generate(**given))
+    mgrd.engines.check_vllm(Generate(**given, trust_remote_code=True))
+
+
+def test_what_says_how_it_runs_is_safe_and_no_argument_is_said_twice():
+    kinds = [set(CODE), set(arguments._KEPT_OUT), set(arguments._HOW_IT_RUNS), set(arguments._OPTIONS)]
+
+    assert len(set().union(*kinds)) == sum(map(len, kinds))
+    assert arguments.shaping(["max_num_seqs=4", "load_format=dummy"]) == {"load_format": "dummy"}
 
 
 def test_an_unknown_engine_argument_is_told_with_the_nearest_known_one():

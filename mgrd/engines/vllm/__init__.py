@@ -82,7 +82,7 @@ class VllmEngine:
         where the cache for it would not fit into the memory. `lora` is an adapter's folder, `more` any other engine
         argument as KEY=VALUE. It must hear unless `hears` says otherwise: a text model takes requests without clips.
         """
-        others = arguments.pairs(more)
+        others = arguments.pairs(more, trust_remote_code=trust_remote_code)
         release = arguments.require_vllm()
         on_cpu = "cpu" in release
         in_process = arguments.set_environment(on_cpu=on_cpu)

@@ -36,6 +36,107 @@ _OURS = (
     "skip_tokenizer_init",
 )
 """Arguments that samples would come out wrong with, had they another value."""
+_KEPT_OUT = dict.fromkeys(
+    (
+        "default_mm_loras",
+        "hf_config_path",
+        "mm_encoder_fp8_scale_path",
+        "model_weights",
+        "tokenizer",
+    ),
+    "names files that samples would not be known by; put them into the model's folder",
+) | {
+    "code_revision": "a model's folder has no revisions",
+    "hf_token": "keys come from the environment alone, HF_TOKEN",
+    "revision": "a model's folder has no revisions",
+    "tokenizer_revision": "a model's folder has no revisions",
+}
+"""Arguments that nobody may set, with the reason."""
+_ONE_OF = {
+    "config_format": ("auto", "hf", "mistral"),
+    "distributed_executor_backend": ("mp", "ray", "uni"),  # else the name of a class
+    "generation_config": ("auto", "vllm"),  # else a folder
+    "load_format": ("auto", "safetensors", "fastsafetensors", "runai_streamer", "dummy"),  # the others may be pickles
+    "tokenizer_mode": ("auto", "hf", "slow", "mistral"),  # else a class that a plug-in brings
+}
+"""Arguments that are safe with these values alone."""
+_LOADS_CODE = frozenset(
+    {
+        "compilation_config",  # its backend and passes
+        "ec_manager_config",
+        "ec_transfer_config",  # its connector
+        "io_processor_plugin",
+        "kv_transfer_config",  # its connector
+        "log_config_file",  # its handlers
+        "logging_config",  # its handlers
+        "logits_processors",
+        "model_class_overrides",
+        "reasoning_parser_plugin",
+        "scheduler_cls",
+        "spec_method",
+        "spec_model",  # its weights may be pickles
+        "speculative_config",  # likewise
+        "weight_transfer_config",
+        "worker_cls",
+        "worker_extension_cls",
+    }
+)
+"""Arguments by which vLLM imports what a value names, or reads weights that are not the model's."""
+_HOW_IT_RUNS = frozenset(
+    {
+        "aggregate_engine_logging",
+        "async_scheduling",
+        "block_size",
+        "cpu_offload_gb",
+        "cudagraph_capture_sizes",
+        "disable_chunked_mm_input",
+        "disable_custom_all_reduce",
+        "disable_log_stats",
+        "distributed_executor_backend",
+        "distributed_timeout_seconds",
+        "enable_chunked_prefill",
+        "enable_expert_parallel",
+        "enable_log_requests",
+        "enable_prefix_caching",
+        "enforce_eager",
+        "fully_sharded_loras",
+        "kv_cache_memory_bytes",
+        "kv_offloading_backend",
+        "kv_offloading_size",
+        "log_level",
+        "long_prefill_token_threshold",
+        "max_cpu_loras",
+        "max_cudagraph_capture_size",
+        "max_loras",
+        "max_num_batched_tokens",
+        "max_num_scheduled_tokens",
+        "max_num_seqs",
+        "max_parallel_loading_workers",
+        "mm_encoder_tp_mode",
+        "mm_processor_cache_gb",
+        "mm_processor_cache_type",
+        "num_gpu_blocks_override",
+        "numa_bind",
+        "numa_bind_cpus",
+        "numa_bind_nodes",
+        "performance_mode",
+        "pipeline_parallel_size",
+        "prefix_caching_hash_algo",
+        "renderer_num_workers",
+        "safetensors_load_strategy",
+        "safetensors_prefetch_block_size",
+        "safetensors_prefetch_num_threads",
+        "scheduling_policy",
+        "shutdown_timeout",
+        "skip_mm_profiling",
+        "stream_interval",
+        "use_tqdm_on_load",
+    }
+)
+"""Arguments that may change between two calls: memory, batches, devices, logs. All others make samples what they are.
+
+Batches move rounding, and so can a rare token; mgrd's own --gpu-memory and its batches do that as well.
+"""
 _LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM reserves adapters for (vllm.config.lora.MaxLoRARanks, 0.26 and 0.32)."""
 _MAX_CLIPS = 8
@@ -78,8 +179,12 @@ def set_environment(*, on_cpu: bool) -> bool:
     return os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == "0"
 
 
-def pairs(given: Sequence[str]) -> dict[str, Any]:
-    """The `KEY=VALUE` of `--vllm`, by vLLM's own names; a value is read as JSON, else it is text."""
+def pairs(given: Sequence[str], *, trust_remote_code: bool = False) -> dict[str, Any]:
+    """The `KEY=VALUE` of `--vllm`, by vLLM's own names; a value is read as JSON, else it is text.
+
+    Raises MisusedError for what has an option of its own, for files beside the model's, for weights that are not
+    safetensors, and for what brings code along unless that is trusted.
+    """
     found: dict[str, Any] = {}
     for pair in given:
         key, equals, value = pair.partition("=")
@@ -90,11 +195,25 @@ def pairs(given: Sequence[str]) -> dict[str, Any]:
             raise MisusedError(f"--vllm {pair}: has an option of its own, {_OPTIONS[key]}")
         if key in _OURS:
             raise MisusedError(f"--vllm {pair}: mgrd sets {key} itself, samples would not be what they are without it")
+        if key in _KEPT_OUT:
+            raise MisusedError(f"--vllm {key}: {_KEPT_OUT[key]}")
+        if key in _LOADS_CODE and not trust_remote_code:
+            raise MisusedError(f"--vllm {key}: can load code or other weights; add --trust-remote-code if you trust it")
         try:
             found[key] = json.loads(value)
         except ValueError:
             found[key] = value
+        if key in _ONE_OF and found[key] not in _ONE_OF[key]:
+            raise MisusedError(f"--vllm {key}: must be one of {', '.join(_ONE_OF[key])}")
+        if key == "hf_overrides" and not isinstance(found[key], dict):
+            raise MisusedError("--vllm hf_overrides: must be a JSON object")
     return found
+
+
+def shaping(given: Sequence[str]) -> dict[str, Any]:
+    """Those of `pairs`, already checked, that make samples what they are."""
+    checked = pairs(given, trust_remote_code=True)
+    return {key: checked[key] for key in sorted(checked.keys() - _HOW_IT_RUNS)}
 
 
 def check_names(given: Collection[str], known: Collection[str]) -> None:
