@@ -447,7 +447,7 @@ def test_a_complete_run_starts_no_stage_and_changes_no_byte(home, finished):
 
     again = mgrd("run", "config.toml", "-o", "run", "--json", cwd=home)
 
-    assert (again.returncode, again.stderr) == (0, "")
+    assert (again.returncode, again.stderr) == (0, "Report: run/report.html\n")
     assert answer(again) == answer(done)
     assert content(out) == before
 
