@@ -14,7 +14,7 @@ NODE = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 * 2**20}
 
 
 class Engine:
-    """Echoes the seed; `die` ends the process, `die once` only the first time, `slow` and `asleep` take a while."""
+    """Echoes the seed; `die` ends the process, `die once` only the first time, `slow` is, `asleep` after a sample."""
 
     hears = True
 
@@ -25,6 +25,8 @@ class Engine:
             level = sum(float(np.abs(clip).max()) for clip in request.clips) if self.hears else 0.0
             for sample, seed in request.seeds.items():
                 self.obey(request.text)
+                if sample and "asleep" in request.text:
+                    time.sleep(60)
                 yield Completion(
                     request.key, sample, seed, f"<think>{seed}</think>yes", "stop", 5, 4, -1.5 - level, (1.0,)
                 )
@@ -39,8 +41,6 @@ class Engine:
             os._exit(1)
         if "slow" in text:
             time.sleep(0.05)
-        if "asleep" in text:
-            time.sleep(60)
         if "bug" in text:
             raise ZeroDivisionError("a bug of the engine")
 
