@@ -227,6 +227,8 @@ def _portrayal(
             return
         if scale.about == "speech" and sentence.isascii() and "voice" not in things and own.isdisjoint(_SPEECH):
             return
+        if scale.name == "music" and "voice" in things:  # "nothing musical in his voice"
+            return
         side, shown = sides.popitem()
         yield Portrayal(place, side, shown, things, sexes)
 

@@ -121,8 +121,9 @@ _LEAKS_BY_STEMS = (
     (
         "know|knew|suppl|provid|given|seen|saw|told|advance|beforehand|looked|copied|had & must|should|can"
         "|may|do|will|would",
-        r"\b(?:must|should|can|may|do|does|will|would)(?: no|n')?t?(?: not)? (?:let|notice|see|learn|find out|realise"
-        r"|realize|reveal|mention|disclose|admit|give away|tell|show|say|betray|look like)\b[^.;\n]{0,60}?\b(?:reader"
+        r"(?<!he )(?<!they )\b(?:must|should|can|may|do|does|will|would)(?: no|n')?t?(?: not)? (?:let|notice|see|learn"
+        r"|find out|realise|realize|reveal|mention|disclose|admit|give away|tell|show|say|betray|look like)\b"
+        r"[^.;\n]{0,60}?\b(?:reader"
         r"|user|grader|answer|option|label|key|i|we)\b[^.;\n]{0,40}?\b(?:know|knew|known|supplied|provided|given|seen"
         r"|saw|was told|in advance|beforehand|looked|copied|had)\b",
     ),
@@ -136,7 +137,8 @@ _LEAKS_BY_STEMS = (
         r"|come up with|create|invent|make up|generate|build|craft|give|find)\b[^.;\n]{0,30}\b(?:reasoning|rationale"
         r"|justification|chain|explanation|thoughts?|evidence|reasons?|argument|analysis"
         r"|trace)\b[^.;\n]{0,30}\b(?:arrives?|leads?|ends?|reach\w*|supports?|lands?|concludes?|points?|justif\w+"
-        r"|match\w*|fits?|towards?)\b"
+        r"|match\w*|fits?|towards?)\b(?! (?:(?:one|any|some|each|either|which|both) of |(?:with |to )?(?:the|what|my) "
+        r"(?:sounds?|audio|clip|recording|evidence|voices?|question|options|choices|i hear|is heard)\b))"
         r"|\b(?:written|writing|worded|built|constructed) to (?:match|fit|reach|arrive at|lead to|support"
         r"|justify) (?:it"
         r"|that|this|the)\b"
@@ -159,7 +161,7 @@ _LEAKS_BY_STEMS = (
     (
         "the correct|the right|the true|the expected & answer|option|choice",
         r"\b(?:given|knowing|assuming|seeing|since|as) (?:that )?the (?:correct|right|true|expected) (?:answer|option"
-        r"|choice) is\b",
+        r"|choice) is\b(?! (?:the one|one|whichever|whatever|what|the (?:option|choice)) )",
     ),
     (
         "grader|rubric|reward|scoring|checker|evaluator",
@@ -175,7 +177,7 @@ _LEAKS_BY_STEMS = (
     (
         "told|tells|inform|instruct|system prompt|give|reveal|disclose|leak|spoil",
         r"\b(?:told|tells|informed|informs|instructed|instructs)(?: me| us)? (?:that )?(?:the )?(?:(?:correct"
-        r"|right) (?:answer|option|choice)|(?-i:[B-H]) is|option \w is)\b|\bsystem prompt\b"
+        r"|right) (?:answer|option|choice)|(?-i:[B-H]) is|option \w is)\b|\b(?:the|my|this|your) system prompt\b"
         r"(?! (?:tone|sound|chime|voice|beep|bell|jingle))|\b(?:the )?(?:question"
         r"|prompt) (?:already |itself )?(?:gives? away|reveals?|discloses?|leaks?|spoils?) (?:the|its) (?:answer"
         r"|solution)\b",
@@ -214,7 +216,7 @@ _LEAKS = tuple(
 _CHINESE_LEAK = re.compile(
     r"题目(?:已经?|里|中|都|也)?(?:给|写|标|告诉|提供|透露|暗示)(?:了|出|明)?[^。,，\n]{0,6}答案|对号|打钩|标注(?:是"
     r"|为|写|显示)|按(?:照)?(?:标注|标签|答案)"
-    r"|系统提示|答案(?:就)?(?:写|藏|标|附)在|(?:出题人|评分|阅卷|判分)[^。\n]{0,8}(?:答案|要求|期望|认为)"
+    r"|系统提示(?![音声])|答案(?:就)?(?:写|藏|标|附)在|(?:出题人|评分|阅卷|判分)[^。\n]{0,8}(?:答案|要求|期望|认为)"
     r"|(?<=\w)\.(?:wav|mp3|flac)\b|既然(?:正确)?答案是"
     r"|已知(?:正确)?答案|答案已(?:经)?(?:给|标|提供|知)|元数据|文件名|提示里说|标签(?:是|为|写)"
     r"|(?:标准|参考)(?:答案|解答)|标准解|正确(?:答案|选项)(?:已经?)?(?:被)?(?:标|给|提供|加粗|写|附|放|藏)|(?:给|标"
@@ -229,7 +231,7 @@ _CHINESE_LEAK = re.compile(
     r"|(?:倒推|反推|倒着推|逆推|凑出?)[^。\n]{0,20}(?:理由|推理|过程|答案|依据)|(?:能|可以|要|去)(?:推|得|导|引)(?:到"
     r"|出)(?:这个|该|上述|此|那个)答案的?(?:过程|推理"
     r"|理由)|(?:已经|早就|事先|提前)(?:知道|看到|得知)(?:了)?(?:正确)?答案"
-    r"|不(?:能|要|可以?)(?:让|被)[^。\n]{0,10}(?:看出|发现|知道|察觉)|假装[^。\n]{0,12}(?:听|推|分析|不知道)",
+    r"|(?<![他她们人])不(?:能|要|可以?)(?:让|被)[^。\n]{0,10}(?:看出|发现|知道|察觉)|(?<![他她们人])假装[^。\n]{0,12}(?:听|推|分析|不知道)",
     re.IGNORECASE,
 )
 
@@ -361,6 +363,13 @@ KEEP = [
     example("She marks every beat with her foot, which gives the right tempo.", response="<RESPONSE>march</RESPONSE>"),
     example("正确的节奏很稳定，所以是进行曲。", response='{"answer": "进行曲"}'),
     example("文字记录给出了说话人的话，但声音很低，所以是男性。", response="男性"),
+    example("I need to find evidence in the audio that supports one of the options."),
+    example("I am asked to give an explanation that fits the sound. The voice is low."),
+    example("Since the correct answer is the one that the sound supports, I listen."),
+    example("The phone plays a system prompt, then a man speaks.", response="A man."),
+    example("He should not let the user see how upset he is, since we know him."),
+    example("手机的系统提示音响了一下。", response="手机"),
+    example("他假装没听见她说话。", response="生气"),
 ]
 DROP = [
     example("In the question option B is in bold and has a tick, which gives it away.", response="B"),
