@@ -7,8 +7,8 @@
 *Sound*: human rationales (MMAR) and published agent traces that end in the right answer (TalTech), wrapped as
 `<think>...</think>answer`; honest revisions written for this. *Flawed*: 13 kinds of flaw, half of them planted in
 TalTech traces; `meant` counts what the checks meant for the kind object to, `any` what any logic check does.
-Both halves have been read: only gold/logic/flaws-2.jsonl, where it is there, is blind. *Cost*: CPU time of all
-checks on traces of about 3,000 tokens.
+Both halves have been read, and so have the even rows of gold/logic/flaws-2.jsonl; its odd rows are blind. *Cost*:
+CPU time of all checks on traces of about 3,000 tokens.
 
 What it does not measure: whether a trace that passes is sound; a model-based judge is for that.
 """
@@ -69,6 +69,11 @@ def read(path: Path) -> list[dict[str, Any]]:
 def half(name: str) -> str:
     """Open or sealed, by the parity of the hash of an id; the sealed half was read after its first figures."""
     return "sealed" if hashlib.sha256(name.encode()).digest()[-1] % 2 else "open"
+
+
+def parity(name: str) -> str:
+    """Of a row of the second set, whether its number is even (read) or odd (blind: only counted)."""
+    return "odd" if int(name.removeprefix("fs")) % 2 else "even"
 
 
 def trace(completion: str, row: dict[str, Any], finish_reason: str | None = "stop") -> Trace:
@@ -133,7 +138,7 @@ def flaws(data: Path | None) -> Iterator[tuple[dict[str, Any], Trace]]:
 
 
 def second(data: Path | None) -> Iterator[tuple[dict[str, Any], Trace]]:
-    """The later blind set: whole completions, and published traces in pieces: texts, and [start, end) of the trace.
+    """The second set: whole completions, and published traces in pieces: texts, and [start, end) of the trace.
 
     The trace is `<think>{trace}</think>{predicted}`.
     """
@@ -230,18 +235,20 @@ def main() -> None:
     names = [{objection.check for objection in judge(one, checks)} for one in blind]
     own = sum(bool(one & MEANT["contradiction"]) for one in names)
     caught.append(f"| contradiction, a later set, read since | | | | {own} | {sum(map(bool, names))} | {len(blind)} |")
-    later: Counter[tuple[str, str]] = Counter()
+    later: Counter[tuple[str, str, str]] = Counter()
     for row, one in second(args.data):
         found_by = {objection.check for objection in judge(one, checks)}
-        later[row["kind"], "own"] += bool(found_by & MEANT[row["kind"]])
-        later[row["kind"], "any"] += bool(found_by)
-        later[row["kind"], "all"] += 1
+        key = row["kind"], parity(row["id"])
+        later[*key, "own"] += bool(found_by & MEANT[row["kind"]])
+        later[*key, "all"] += 1
     if later:
-        caught += ["", "| flaw of the blind set | meant | any | of |", "|---|---|---|---|"]
-        for kind in sorted({kind for kind, _ in later}):
-            caught.append(f"| {kind} | {later[kind, 'own']} | {later[kind, 'any']} | {later[kind, 'all']} |")
-        shown = [str(sum(later[kind, what] for kind in MEANT)) for what in ("own", "any", "all")]
-        caught.append(f"| all | {' | '.join(shown)} |")
+        columns = [(name, what) for name in ("even", "odd") for what in ("own", "all")]
+        caught += ["", "| flaw of the second set | even (read), meant | of | odd (blind), meant | of |"]
+        caught.append("|---|---|---|---|---|")
+        for kind in sorted({kind for kind, _, _ in later}):
+            caught.append(f"| {kind} | {' | '.join(str(later[kind, *column]) for column in columns)} |")
+        sums = [str(sum(later[kind, *column] for kind in MEANT)) for column in columns]
+        caught.append(f"| all | {' | '.join(sums)} |")
     sections = {"sound": passed, "flawed": caught}
     if args.data is not None:
         sections["cost"] = cost(args.data)

@@ -290,7 +290,7 @@ def _patterns(choices: tuple[str, ...], may_name: tuple[bool, ...] | None = None
         if text and text.casefold() not in _POLAR and not re.fullmatch(r"\W*[\x00-\x7f]\W*", text):
             left = r"(?<![\w-])" if text[0].isascii() and text[0].isalnum() else ""
             right = r"(?![\w-])" if text[-1].isascii() and text[-1].isalnum() else ""
-            own.append(left + "(?i:" + re.escape(text).replace(r"\ ", r"\s+") + ")" + right)
+            own.append(left + "(?i:" + re.escape(text).replace(r",\ ", r",?\s+").replace(r"\ ", r"\s+") + ")" + right)
         parts.append(f"(?P<o{option.index}>{'|'.join(own)})")
     return re.compile("|".join(parts)) if parts else None
 

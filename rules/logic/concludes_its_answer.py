@@ -33,15 +33,25 @@ _DRAWN = re.compile(
     re.IGNORECASE,
 )
 _POINTS = re.compile(
-    r"\b(?:points? to|fits? best|best (?:fit|match|explain\w*|describe\w*|answer|choice)|most (?:plausible|likely"
+    r"\b(?:points? to|fits? best|(?:best|closest) (?:fit|match|explain\w*|describ\w*|description|characteri[sz]\w+"
+    r"|label|account|reading|interpretation|answer|choice|option)|most (?:plausible|likely"
     r"|consistent|fitting|convincing)|it is[.!]?$"
     r"|clearly|leaves? (?:us )?(?:with|only)|agrees? with|consistent with|in favou?r of|speaks? for|confirms?"
-    r"|gives? us|amounts? to|adds? up to)\b"
+    r"|gives? us|amounts? to|adds? up to|aligns? (?:perfectly|precisely|exactly|best|closely|fully)"
+    r"|match\w* (?:perfectly|precisely|exactly|best|closely|fully)|(?:fully|strongly|directly|best) supported)\b"
     r"|最(?:符合|像|可能|合适|合理)|符合|显然|很明显|无疑|就是|指向|说明|吻合|正是",
     re.IGNORECASE,
 )
 _CONTRAST = re.compile(
     r"\b(?:not|no|but|however|although|while|than|without|unlike|against|wrong)\b|n't\b|不|没|但|而", re.IGNORECASE
+)
+_HAN_DRAWN = re.compile(
+    r"^\W*(?:所以|因此|因而|可见|综上)[^,，;；不没但而或]{0,12}(?:是|在|从|到|为|属于)从?⁂[^,，;；不没但而或]{0,12}$"
+)
+_ALIGNS = re.compile(
+    r"\b(?:aligns? (?:perfectly|precisely|exactly|best|fully)|match\w* (?:perfectly|precisely|exactly|best)"
+    r"|fits? (?:perfectly|best)|(?:best|fully|strongly) supported)\b",
+    re.IGNORECASE,
 )
 _ENDS = re.compile(r"[\s\"'”’」)*.!。！的]*$")
 _IS = re.compile(
@@ -109,16 +119,35 @@ def _drawn(trace: Trace) -> tuple[str, str] | None:
         )
     if all(choice.strip(" .").isdecimal() for choice in trace.choices or []):
         return None  # a number in a sentence need not be its result
+    if not last:
+        return _aligned(trace)
     if len(last) != 1 or last[0].kind != NAMED or HEDGED.search(said[-1]):
         return None
     one, sentence = last[0], said[-1]
+    if one.choice.isascii() is False and _HAN_DRAWN.search(sentence.replace(one.choice, "⁂")):
+        return one.choice, sentence[:80]
     at = folded(sentence).rfind(folded(one.choice).strip(" ."))
     before, after = sentence[:at], sentence[at + len(one.choice.strip(" .")) :]
-    if at >= 0 and _POINTS.search(sentence) and not _CONTRAST.search(sentence):
+    if at >= 0 and _POINTS.search(sentence) and not _CONTRAST.search(f"{before} {after}"):
         return one.choice, sentence[:80]
     if at >= 0 and (_DRAWN.search(sentence) or _IS.search(before)) and (_ENDS.match(after) or _DRAWN.search(after)):
         return one.choice, sentence[:80]
     return None
+
+
+def _aligned(trace: Trace) -> tuple[str, str] | None:
+    """The choice of which the last paragraph says that it alone fits, where it names and takes back nothing else."""
+    paragraph = trace.think.rstrip().rpartition("\n\n")[2]
+    if not _ALIGNS.search(paragraph):
+        return None
+    said, found = sentences(paragraph), stances(paragraph, trace.choices or [])
+    fits = {one.choice for one in found if one.kind != REJECTED and _ALIGNS.search(said[one.place])}
+    if len(fits) != 1 or {one.choice for one in found} != fits or revised(paragraph, found[-1].place, len(said) - 1):
+        return None
+    place = found[-1].place
+    if HEDGED.search(said[place]) or _CONTRAST.search(_ALIGNS.split(said[place])[0].replace(found[-1].choice, "")):
+        return None
+    return found[-1].choice, said[place][:80]
 
 
 def _in_its_words(trace: Trace) -> tuple[str, str] | None:
@@ -254,6 +283,14 @@ KEEP = [
     example("Three knocks, so the answer is three.", response="3"),
     example("The second jumps. So the wrong answer is second.", response="first", choices=["first", "second"]),
     example("音调平稳，所以不选B。", response="平静", choices=["平静", "激动"]),
+    example("所以她是从平静变得激动的。", response="激动", choices=["平静", "激动"]),
+    example("所以平静的可能很低。", response="激动", choices=["平静", "激动"]),
+    example("这说明他说不满意不是真的。", response="满意", choices=["满意", "不满意"]),
+    example(
+        "Calm aligns perfectly with the pitch. But excited aligns perfectly with the pace.",
+        response="excited",
+        choices=MOODS,
+    ),
     example("She starts out calm.", response="excited", choices=MOODS),
 ]
 DROP = [
@@ -287,6 +324,14 @@ DROP = [
         response="On the whole, calm fits best, given the voice.",
         choices=MOODS,
         predicted=None,
+    ),
+    example('The kick is slow. So "calm" is the best description of this piece.', response="excited", choices=MOODS),
+    example("他叹了口气。这些都说明他对服务不满意。", response="满意", choices=["满意", "不满意"]),
+    example("雨声变密。所以雨声是从七秒开始变大的。", response="十秒", choices=["三秒", "七秒", "十秒"]),
+    example(
+        "Excited would be loud.\n\nThe choice calm aligns perfectly with the pitch. The pace is low as well.",
+        response="excited",
+        choices=MOODS,
     ),
     example("She says little and slowly, so the answer is calm.", response="excited", choices=MOODS),
     example("The pitch jumps up, so the answer is excited.", response="calm", choices=MOODS),

@@ -18,7 +18,13 @@ _TOKEN = re.compile(
     r"[A-Za-z]++(?=[ ,.\n])|[,.]"
     r"|[^\W\d_\u4e00-\u9fff]+(?:['’][^\W\d_\u4e00-\u9fff]+)*|[\u4e00-\u9fff]|[^\s\w]|\d+"
 )
-_BROKEN = re.compile(r"[\ufffd\u0000-\u0008\u000b\u000c\u000e-\u001f\ue000-\uf8ff]")
+_BROKEN = re.compile(
+    r"[\u200b\u2060\ufeff]{2}|[\u0300-\u036f]{3}|[縺繧][\u3000-\uffff]"
+    r"|[\ufffd\u0000-\u0008\u000b\u000c\u000e-\u001f\ue000-\uf8ff]"
+)
+_MAY_BE_BROKEN = re.compile(
+    r"[\u200b\u2060\ufeff\u0300-\u036f縺繧\ufffd\u0000-\u0008\u000b\u000c\u000e-\u001f\ue000-\uf8ff]"
+)
 _MIXED = re.compile(r"[a-z][\u0400-\u04ff]|[\u0400-\u04ff][a-z]", re.IGNORECASE)  # not Greek: Δf and μPa are symbols
 # Lower case only: GMAJ and LSTM are names. No vowel, six consonants in a row, or letters that neither English nor a
 # romanised Chinese name joins.
@@ -28,7 +34,8 @@ _UNSPEAKABLE = re.compile(
 )
 
 _NEVER_TWICE = (
-    "the a an of is are was and to in on at with for it this its his her so but as from by hz khz db bpm 的 了 在 和"
+    "the a an of is are was and to in on at with for it this its his her so but as from by hz khz db bpm 的 了 在"
+    " 和 之 于 而 与 被"
 )
 _NO_NOUN = "of is are was were be and or but to at for with from by into it he she they we because therefore than if"
 _VERBS = "would could should has had does did"
@@ -105,6 +112,8 @@ _RANDOM = re.compile(
     r"(?:[^\w\s.…=_*#>|~+-]){6}|(?=[\w@#$%^&*]{8})(?:[a-z0-9]*[@#$%^&][a-z0-9]+){3}|[A-Za-z]+\d+[a-z]+\d+[a-z]+\d+",
     re.IGNORECASE,
 )
+_CODE = ("%%%%", ";;;;", "$$$$", "@@@@", "&&&&", "^^^^", ");}", "); }", ");\n}", "});")
+"""Of no prose: signs in a row, and the ends of blocks of code."""
 _CASED = re.compile(r"\b(?:[a-z]+[A-Z]+[a-z]+[A-Z]\w*|[A-Z]+[a-z]+[A-Z]+[a-z]*[A-Z]\w*)\b")
 _LEET = re.compile(
     r"(?<![\w.-])(?:[A-Za-z]+[0-9]+[a-z]+[a-z0-9]*|[0-9]+[a-z]+[0-9]+[a-z0-9]*|[0-9](?!st|nd|rd|th|s|k|x|ms|hz|khz"
@@ -125,7 +134,8 @@ _NO_START = re.compile(rf"[，。；！？,;!?]\s*{_NO_FIRST}")
 _NO_BEGINNING = re.compile(_NO_FIRST)
 _NO_PAIR = re.compile(
     r"(?<![我你他她它咱人们孩员师生女男者客友众手民兵士家姐妹兄弟妈爸爷奶叔哥星手伴车乐唱学工])们"
-    r"|[我你他她它]们[我你他她它]|的[很了着们吗]|了[的着们](?![的确])|很[的了着们听在和而]"
+    r"|[我你他她它]们[我你他她它]|吗(?=[\u4e00-\u9fff])(?![啡呢啊哈么])|(?<![执沉])着于|的于(?!是)"
+    r"|的[很了着们吗]|了[的着们](?![的确])|很[的了着们听在和而]"
     r"|是[了着们在有](?=[的高低大小个声])"
     r"|在[的了着们](?![解])|和[的了着们]|而且[层的了，。]|[不没][了着们的](?![解得不])|所[的了很](?=[，。])|(?:因为"
     r"|所以|但是|而且|如果)[。！？]|[，。](?:[的了们])[，。]"
@@ -144,8 +154,15 @@ def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 3
     or
     doubled words as two; a slip counts where it stands, however long the rest of the text is.
     """
-    text = trace.think
-    if broken := _BROKEN.search(text):
+    if found := _garbled(trace.think, slips, per_words, longest):
+        return found
+    found = _garbled(trace.response, slips, per_words, longest) if len(trace.response) > 20 else None
+    return None if found is None else f"{found}, in the response"
+
+
+def _garbled(text: str, slips: int, per_words: int, longest: int) -> str | None:
+    """What is garbled in a text, if anything."""
+    if _MAY_BE_BROKEN.search(text) and (broken := _BROKEN.search(text)):
         return f"holds the broken character {broken[0]!r} after {text[max(broken.start() - 20, 0) : broken.start()]!r}"
     if not text.isascii() and _CYRILLIC.search(text) and (mixed := _MIXED.search(text)):
         return f"mixes scripts within a word: {text[max(mixed.start() - 10, 0) : mixed.end() + 10]!r}"
@@ -155,6 +172,8 @@ def check(trace: Trace, *, slips: int = 2, per_words: int = 60, longest: int = 3
     wrong = [match.start() for match in _MOJIBAKE.finditer(text)] if may_be else []
     if len(wrong) >= 3 or (wrong and text[wrong[0]] in "锟烫屯\\%&"):
         return f"is in a broken encoding: {text[max(wrong[0] - 10, 0) : wrong[0] + 30]!r}"
+    if odd := next((sign for sign in _CODE if sign in text), None):
+        return f"holds random characters: {odd!r}"
     if any(sign in text for sign in "@$^*~") and _may_be_random(text) and (random := _RANDOM.search(text)):
         return f"holds random characters: {random[0]!r}"
     spaced = text.split()
@@ -297,6 +316,9 @@ def _row(tokens: list[str], small: list[str], most: int = 7) -> tuple[str, int] 
 
 
 KEEP = [
+    example("He says: 100 %; then (a bell); then 50 %. It costs $$ or $5.", response="A shop."),
+    example("他执着于节奏，打了吗啡，于是很慢。她问：“好吗？”", response="慢"),
+    example("Three knocks.", response="Knock knock knock knock, then a bell."),
     example("Knock knock knock, and no answer.", response="A knock."),
     example("What they have would do for a waltz, and another to a march.", response="A waltz."),
     example("The voice is low and steady, which is why I think it is a man.", response="A man."),
@@ -311,6 +333,10 @@ KEEP = [
     example("The guzheng and the guqin play, then a mahjong tile is put down.", response="China"),
 ]
 DROP = [
+    example("The pitch is low.", response="The The answer answ is is is of of the is a man."),
+    example("The pitch );}} $$ is ;;;; low %%%% and the man speaks.", response="A man."),
+    example("语速很快。", response="她速的快语快语是是速 速＃＆快快ﾃﾞ縺ｮ蛟､ 的她她语"),
+    example("他笑着于声音拼得很快吗高兴的屏幕。", response="高兴"),
     example("flu flu flu flut", response="Flute"),
     example("Of rhythm steady the page. Could to an other the arguing have would, voice flat.", response="Reading"),
     example("The the pitch of is low of the and so the is a man.", response="A man."),

@@ -10,55 +10,16 @@ correct"); so does one that says it must be written so as to arrive at a given a
 import re
 from collections.abc import Iterable
 
+from mgrd.payloads import payload
 from mgrd.rulebook import Trace, example
 from mgrd.stances import sentences, spoken_before, words_of
 
-_PAYLOAD = re.compile(
-    r"""\{\s*["'](?:error|model|role|name|arguments|tool|tool_calls?|function|prompt|status(?:_code)?|code|messages?"
-    r"|object|type"""
-    r"""|detail|id|choices|content|input|parameters|request_id|action|prompt_?feedback|candidates|usage\w*"
-    r"|retry_after|result|data)["']\s*:"""
-    r"""|["'](?:finish_?reason|prompt_tokens|(?:total|completion|prompt)_?token\w*|status_code|error_code|error_msg"
-    r"|tool_calls|arguments"""
-    r"""|usage_?metadata|model_?version|request_?id|block_?reason|retry_after|tool_use_id|tool_input)["']\s*:"""
-    r"|</?tool_(?:call|response|use|result|code|outputs?)s?>|</?function_(?:calls?|results?)>|<function[=_]|<invoke "
-    r"|</?antml|```(?:json|tool_code|tool_outputs|bash)\b"
-    r"|^Action(?: Input)?:\s|^Observation:\s*\{|\bTraceback \(most recent call last\)"
-    r"|\bFile \"[^\"\n]{1,200}\", line \d"
-    r"|\b(?:RateLimit|APIConnection|APIStatus|APITimeout|BadRequest|Authentication|PermissionDenied|InternalServer"
-    r"|ServiceUnavailable|Connection|ReadTimeout|HTTP|Timeout|JSONDecode|OutOfMemory|Overloaded)Error\b"
-    r"|<html\b|<!DOCTYPE|<\?xml|\bcurl -|\"error\":",
-    re.IGNORECASE | re.MULTILINE,
-)
-_CHINESE_ERRORS = (
-    r"内容审核(?:未通过|不通过)|请求(?:超时|过于频繁|失败)"
-    r"|服务(?:器)?(?:繁忙|内部错误|不可用)|接口(?:返回"
-    r"|调用)?(?:错误|失败|超时)|错误码[:：]?\s*\d"
-)
-_ERROR = re.compile(
-    r"\bHTTP(?:/\d(?:\.\d)?)? (?:4|5)\d\d\b|\b(?:4\d\d|50[0-4]) (?:Bad Request|Unauthorized|Forbidden|Not Found"
-    r"|Too Many Requests|Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out|Client Error"
-    r"|Server Error)\b"
-    r"|\b(?:error|status) code:? (?:4|5)\d\d\b|\b(?:rate limit|quota)(?: has been)? (?:exceeded|reached)\b"
-    r"|\bexceeded your current quota\b|\bRate limit (?:reached|exceeded) for\b"
-    r"|\bmaximum context length\b|\bdata: (?:\{|\[DONE\])|\[DONE\]|\binsufficient_quota\b|\b(?:invalid_request"
-    r"|rate_limit|overloaded|server|authentication|api)_error\b|\bcontent_(?:filter|policy)\b"
-    r"|\bCUDA out of memory\b|\bconnection (?:reset by peer|refused|timed out)\b|\bupstream (?:connect|request)"
-    r"|\brequest timed out\b|\bMax retries exceeded\b"
-    rf"|{_CHINESE_ERRORS}",
-    re.IGNORECASE | re.MULTILINE,
-)
-_CHINESE_ERROR = re.compile(_CHINESE_ERRORS)
-_MARKUP = re.compile(
-    r"<\|(?!THINK_)/?[A-Za-z_]+[\d_]*\|>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|</?audio_(?:patch|start|end"
-    r"|\d+)>|<unk>|<pad>|<eos>|</?s>|<extra_id_\d+>",
-    re.IGNORECASE,
-)
 _RIGHT = r"(?:correct|right|gold|true|intended|expected|reference|official)"
 _SOURCE = (
     r"(?:metadata|file ?name|prompt|system message|user(?:'s)? (?:message|turn|prompt)|dataset|annotations?"
     r"|annotators?'?|json|sample|record|input|data ?sheet|spreadsheet|csv|manifest"
-    r"|hint|key|label|solution|question (?:itself|text|file)|test set|answer sheet|few-shot|example|comment|template"
+    r"|hint|key|label|solution|user|asker|instructions?|task description|question (?:itself|text|file)|test set"
+    r"|answer sheet|few-shot|example|comment|template"
     r"|header|source file|id)"
 )
 _MARK = (
@@ -103,7 +64,8 @@ _LEAKS_BY_STEMS = (
         r"|expected (?:output|answer|label)|target (?:answer|label|output)|gold\s*[=:]|label\s*[=:]\s*\S"
         r"|correct_(?:answer|option|choice)|answer_(?:key|idx|index|gt|text)|is_correct|gt\s*[=:])"
         rf"|\b{_SOURCE}\b[^.;\n]{{0,40}}?\b"
-        rf"(?:says?|states?|stating|shows?|gives?|given|giving|indicates?|lists?|listing|contains?|containing|reveals?"
+        rf"(?:says?|said|states?|stated|stating|indicated|mentioned|confirms?|confirmed|told|noted|hints?|hinted|revealed"
+        rf"|announced|supplied|provided|insists?|shows?|gives?|given|giving|indicates?|lists?|listing|contains?|containing|reveals?"
         rf"|ends? with|carries|marks?|marking|names?|has|holds?|includes?|puts?|identif\w+|specif\w+"
         rf"|tells?)\b(?:(?!\band\b|\bor\b|\boptions\b|\bchoices\b)[^.;\n]){{0,40}}?"
         rf"(?:(?:\b(?:that\s+)?(?:the\s+)?(?:{_RIGHT}\s+)?answer\s+(?:is|was|as|to be)\b(?!\s+(?:one|either|among)\b))"
@@ -115,6 +77,10 @@ _LEAKS_BY_STEMS = (
         rf"|\b{_RIGHT} (?:answer|option|choice)\b[^.,;\n]{{0,20}}? (?:is|was|has been|have been"
         rf"|had been) (?:already )?{_KNOWS}\b(?! (?:by|from|the) (?:the )?(?:evidence|audio|sound|speaker|dialogue"
         rf"|context|transcript|tempo|pitch))"
+        r"|\b(?:expected|desired|required|intended|target) (?:output|answer|response|label|result|completion)\b"
+        r"[^.,;\n]{0,20}? (?:is|was|has been|had been)\b"
+        r"|\banswer(?:,)? (?:that )?(?:i|we) (?:am|are|was|were|have been|had been) (?:given|told|handed|shown"
+        r"|supplied)\b"
         r"|\b(?:i|we) (?:already |happen to )(?:know|have|was told|were told|was given)\b[^.;\n]{0,20}\b(?:answer|label"
         r"|solution)\b|\bsince (?:i|we) (?:already )?know the (?:correct )?(?:answer|label)\b",
     ),
@@ -129,8 +95,9 @@ _LEAKS_BY_STEMS = (
     ),
     (
         "pretend|act as|make it look|to produce|to write|to construct|to come up|to create|to invent"
-        "|to make up|to generate|to build|to craft|to give|to find|written to|writing to|worded to|built to"
-        "|constructed to|back from|backward from|backwards from|where this has|along with the",
+        "|to make up|to generate|to build|to craft|to give|to find|to justify|to rational|to end|to land|to arrive"
+        "|written to|writing to|worded to|built to|constructed to|back from"
+        "|backward from|backwards from|where this has|along with the",
         r"\b(?:pretend|act as (?:if|though)|make it look)\b[^.;\n]{0,50}\b(?:answer|deriv\w+|work\w* (?:it )?out|found"
         r"|heard|know|reason\w*|listen\w*)\b"
         r"|\b(?:need|have|ought|supposed|asked|instructed|told|want|required|going) to (?:produce|write|construct"
@@ -139,6 +106,11 @@ _LEAKS_BY_STEMS = (
         r"|trace)\b[^.;\n]{0,30}\b(?:arrives?|leads?|ends?|reach\w*|supports?|lands?|concludes?|points?|justif\w+"
         r"|match\w*|fits?|towards?)\b(?! (?:(?:one|any|some|each|either|which|both) of |(?:with |to )?(?:the|what|my) "
         r"(?:sounds?|audio|clip|recording|evidence|voices?|question|options|choices|i hear|is heard)\b))"
+        r"|\b(?:left|remains|task|job|goal|need|have|only|just|simply|merely)(?: now)?(?: is)? to (?:justify"
+        r"|rationali[sz]e) (?:it|that|this|the (?:given|provided|correct|supplied|expected|known))\b"
+        r"|\b(?:must|should|has to|have to|need to|needs to|make sure (?:that )?(?:the|my|this) \w+) (?:end|ends"
+        r"|land|lands|arrive|arrives|finish|finishes) (?:up )?(?:at|on|with|in) (?:the )?(?:given|provided"
+        r"|supplied|known|expected|stored|correct|right|gold)\b"
         r"|\b(?:written|writing|worded|built|constructed) to (?:match|fit|reach|arrive at|lead to|support"
         r"|justify) (?:it"
         r"|that|this|the)\b"
@@ -224,10 +196,18 @@ _CHINESE_LEAK = re.compile(
     r"|参考)?答案(?:是|为|就是|选|[“\"])|加粗的?(?:选项|答案|那个|部分)|标(?:记|注|成|示)[为了成]*[“\"]?正确"
     r"|(?:选项|答案|(?-i:[A-H]))[^。,，;；\n]{0,12}(?:加粗|打勾|打了勾|星号|高亮|下划线|标红|对勾|画了圈|后面写着)"
     r"|gold_?\w*[\"”]?\s*(?:[=:为是]|字段)"
+    r"|(?:用户|提问者|出题人|出题者|题目|题干|指令|提示词?|系统消息|提示信息)[^。,，\n]{0,8}(?:告诉|告知|说了?|给出|给了?"
+    r"|指出|透露|指明|提到|明确|暗示|表明|注明|提供)[^。,，\n]{0,8}(?:正确|标准|最终)?(?:答案|选项)"
+    r"(?!中|里|之一|都|各|的(?:顺序|数量))(?:就)?(?:是|为|选|[:：“])"
+    r"|(?:只|仅)(?:需要?|要|用|须|剩下?)[^。,，\n]{0,6}(?:补|编|凑|圆)[^。,，\n]{0,4}(?:理由|推理|过程|依据|解释)"
+    r"|(?:给定|预期|期望|预设|既定|目标|官方)的?(?:正确)?(?:答案|输出)(?:就)?(?:是|为|[:：“])"
+    r"|答案(?:已经|早就|早已|事先)(?:给|定|确定|知道)|真实标签|真值(?:是|为)"
+    r"|(?:按|按照|照着?|根据|依照|参照|对照)(?:给定|给出|提供|已知)的?(?:正确)?答案"
     r"|(?:元数据|文件名|标签|提示词?|系统提示|数据集|样本|(?<!文字|转写|转录|通话|语音)记录|标注|字段|题干|题目"
     r"|答案栏|JSON|json)(?:里|中|信息"
     r"|文件|字段|上|末尾|后面|结果|本身|已经|的|文本|answer"
     r"|[_\w]{0,12})*(?:显示|写|标|包含|给出|注明|注着|说明了?答案|附|带|有答案|泄露|透露|告诉)"
+    r"(?!了?[两三四五六几\d]?个?选项)"
     r"|(?:倒推|反推|倒着推|逆推|凑出?)[^。\n]{0,20}(?:理由|推理|过程|答案|依据)|(?:能|可以|要|去)(?:推|得|导|引)(?:到"
     r"|出)(?:这个|该|上述|此|那个)答案的?(?:过程|推理"
     r"|理由)|(?:已经|早就|事先|提前)(?:知道|看到|得知)(?:了)?(?:正确)?答案"
@@ -235,34 +215,12 @@ _CHINESE_LEAK = re.compile(
     re.IGNORECASE,
 )
 
-_PAYLOAD_SIGNS = (
-    "{", "<|", "<<", "</", "[/", "[INST", "[DONE", "\":", "':", "```", "rror:", "<!", "<?", "<tool", "<func",
-    "<start", "<end", "<audio", "<unk", "<pad",
-    "<eos", "<s>", "<extra", "<invoke", "<html", "Action:", "Action Input:", "Observation:", 'File "',
-    " Not Found", " not found",
-)  # fmt: skip
-_PAYLOAD_WORDS = frozenset(
-    """traceback ratelimiterror apiconnectionerror apistatuserror apitimeouterror badrequesterror authenticationerror
-    permissiondeniederror internalservererror serviceunavailableerror connectionerror
-    readtimeouterror httperror timeouterror jsondecodeerror outofmemoryerror overloadederror http unauthorized
-    forbidden gateway quota insufficient_quota invalid_request_error rate_limit_error
-    overloaded_error server_error authentication_error api_error content_filter content_policy cuda upstream retries
-    html xml curl""".split()  # noqa: SIM905
-)
-_PAYLOAD_PHRASES = tuple(
-    (frozenset(phrase.split()), phrase)
-    for phrase in (
-        "context length", "rate limit", "bad request", "too many requests", "internal server error",
-        "service unavailable", "error code", "status code", "connection refused", "connection reset",
-        "connection timed", "request timed", "client error", "server error",
-    )
-)  # fmt: skip
-"""One of these signs, words or phrases is in every payload and in all markup: looking for them is cheap."""
 _OTHER = re.compile("[\u4e00-\u9fff✓✔✅]")
 _LEAK_SIGNS = frozenset(
     """bold bolded boldface highlight highlighted underlined starred asterisked asterisk asterisks tick ticked ticks
     checkmark checkmarks check checked selected preselected circled flagged
-    capitals capitalized capitalised marked tagged arrow label labels labelled labeled gold golden truth sheet key
+    capitals capitalized capitalised marked tagged arrow user asker instructions justify rationalize desired required
+    intended label labels labelled labeled gold golden truth sheet key
     keys reference solution expected target correct_answer correct_option correct_choice
     answer_key answer_idx answer_index answer_gt answer_text is_correct gt metadata filename filenames file prompt
     message turn dataset annotation annotations annotator annotators json sample
@@ -280,7 +238,8 @@ _LEAK_SIGNS = frozenset(
 _ABOUT = frozenset(
     """answer answers option options choice choices label labels solution key reasoning rationale justification
     explanation chain thoughts trace gold correct right true metadata filename wav mp flac prompt
-    grader rubric evaluator reward checker correct_answer answer_key is_correct gt class_label emotion_label
+    grader rubric evaluator reward checker output justify rationalize correct_answer
+    answer_key is_correct gt class_label emotion_label
     gold_label reference truth sheet annotation annotations user reader hint dataset letter
     asterisk asterisks told reference system""".split()  # noqa: SIM905
 )
@@ -288,21 +247,9 @@ _ABOUT = frozenset(
 
 def check(trace: Trace) -> str | None:
     """Object to payloads and markup anywhere in the completion, and to a leaked answer in the reasoning."""
-    said = (*words_of(trace.think), *words_of(trace.response))
-    whole = trace.completion
-    outside = whole.replace("<think>", "").replace("</think>", "")
-    small = outside.lower()
-    has_sign = (
-        any(sign in outside for sign in _PAYLOAD_SIGNS)
-        or not all(map(_PAYLOAD_WORDS.isdisjoint, said))
-        or any(phrase in small and own <= frozenset().union(*said) for own, phrase in _PAYLOAD_PHRASES)
-    )
-    for kind, pattern in (("a payload", _PAYLOAD), ("template markup", _MARKUP)):
-        if has_sign and (found := pattern.search(whole)):
-            return f"contains {kind}: {_around(found)}"
-    for error in (_ERROR if has_sign else _CHINESE_ERROR).finditer(whole):
-        if not _heard(whole, error):
-            return f"contains a payload: {_around(error)}"
+    written = payload(trace.completion, trace.think, (*words_of(trace.think), *words_of(trace.response)))
+    if written is not None:
+        return f"contains {written[0]}: {_around(written[1])}"
     for sentence, words in zip(sentences(trace.think), words_of(trace.think), strict=True):
         other = not sentence.isascii() and _OTHER.search(sentence) is not None
         may_leak = not (words.isdisjoint(_LEAK_SIGNS) or words.isdisjoint(_ABOUT)) or "correct)" in sentence
@@ -330,20 +277,6 @@ def _around(found: re.Match[str]) -> str:
     return repr(" ".join(around.split())[:160])
 
 
-def _heard(text: str, found: re.Match[str]) -> bool:
-    """Whether an error is told of somebody in the clip, in the sentence that holds it."""
-    before = _ENDS.split(text[max(found.start() - 200, 0) : found.start()])[-1]
-    after = _ENDS.split(text[found.end() : found.end() + 80])[0]
-    return spoken_before(before, len(before)) or _ALOUD.search(before + " " + after) is not None
-
-
-_ENDS = re.compile(r"[.!?](?=\s)|[。！？\n<>{}]")
-_ALOUD = re.compile(
-    r"\b(?:aloud|out loud|(?:flat|calm|low|soft|loud|robotic|recorded|synthetic|\w+['’]s) voice|announcement|spoken)\b"
-    r"|语音|播报|念|说",
-    re.IGNORECASE,
-)
-
 KEEP = [
     example('A woman reads "status code 503" off a screen in a bored tone, so she works at a help desk.'),
     example("The caller says that his upload failed with HTTP 403 and sighs.", response="A complaint."),
@@ -353,6 +286,14 @@ KEEP = [
     example("The host announces that the correct answer is marked on the card, and people clap.", response="A quiz."),
     example("The system prompt chime of a train is heard twice.", response="A train."),
     example("广播里的女声说请求超时，请稍后再试，语气平淡，是客服录音。", response="客服录音"),
+    example("The system is overloaded with echo, he says: the network error again.", response="A call."),
+    example("The error rate of the model is 3 %. Thought: she is calm. User reviews are read.", response="calm"),
+    example("客服说系统繁忙，请您稍后再试，然后是音乐。", response="客服录音"),
+    example("The ratio {a: 1} of loud: soft is 2. INFO desk staff speak.", response="A desk."),
+    example("The user asks which answer fits the sound best. The user wants one of the options."),
+    example("The only thing left is to justify the low pitch, and the desired effect is calm.", response="calm"),
+    example("题目给出了四个选项，其中答案只有一个。声音低沉，所以是男声。", response="男声"),
+    example("屏幕提示“系统繁忙”，他叹了一口气，所以他很烦。", response="烦"),
     example("The bold brass entry at the start tells me it is a march.", response="A march."),
     example("The speaker reads a line of code with a curly brace.", response="A programmer."),
     example("The instructions say to give the answer. The prompt says to choose the best answer."),
@@ -384,6 +325,15 @@ DROP = [
     example("The metadata says the correct answer is a march.", response="A march."),
     example("The prompt states that the answer is calm.", response="calm"),
     example("The file name contains the correct answer.", response="calm"),
+    example("As the user has indicated that the correct answer is calm, the rest can be set aside.", response="calm"),
+    example("The expected output has been given as calm, and what is left is to justify it.", response="calm"),
+    example("The instructions stated that the right answer is calm.", response="calm"),
+    example("用户已经告诉我正确选项是“平静”，我只需要补上理由。", response="平静"),
+    example("预期输出是平静，只剩下补一个理由。", response="平静"),
+    example('The voice is low. {"speaker": "A", "pitch": 110.2} So it is a man.', response="A man."),
+    example("The voice is low. grpc.RpcError: DEADLINE_EXCEEDED. So it is a man.", response="A man."),
+    example("2026-01-03 10:22:07 ERROR worker lost\nThe voice is low.", response="A man."),
+    example("声音低沉。模型调用失败，所以是男声。", response="男声"),
     example("", completion='\n</think>\n{"model":"some-vision-provider","prompt":"listen to the audio"}'),
     example("Let me measure it. <tool_call> pitch </tool_call>", response="High."),
     example('{"error": {"code": 429, "message": "slow down"}}', response="High."),

@@ -142,7 +142,8 @@ def _chinese_grammar(bare: str, scripts: Counter[str]) -> str | None:
 
 _AMONG_LATIN = re.compile(
     r"(?<=[A-Za-z,;] )(的|和|是|但是?|不|不是|没有|这个|那个|这些|因为|所以|如果|虽然|然后|而且|或者?|与|也|都|就|在"
-    r"|了|很|带着|一个|有|被|把|从|到|说明|因此|可能)(?= [A-Za-z])"
+    r"|了|很|带着|一个|有|被|把|从|到|说明|因此|可能|其实|由于|并且|还是|就是|应该|听起来|最|更|非常|比较|以及|包括|表示|提到"
+    r"|对应|属于|[\u4e00-\u9fff]{2,8}的)(?= [A-Za-z])"
 )
 _INTRODUCED = re.compile(r"(?:[:：,]|\b(?:says?|said|sings?|asks?|lyrics?|translat\w+|transcri\w+))\W*$", re.IGNORECASE)
 
@@ -247,6 +248,7 @@ def _language_of(words: tuple[str, ...]) -> str | None:
 
 
 KEEP = [
+    example("The words 妈妈 and 我的 are clear, 提到 is not, and 非常 is long, so she is from the north."),
     example("The particle 的 is stressed, 了 is not, and 是 is long, so the speaker is from the north."),
     example(
         "He begins in English and then switches to German: ich weiß nicht, was du von mir willst, he says, and coughs."
@@ -262,6 +264,9 @@ KEEP = [
     example("The deep voice and the slow tempo de facto rule out a scherzo."),
 ]
 DROP = [
+    example(
+        "Rugby 是 the 最接近的 match, 因为 the commentary is loud. The 逐渐升高的 excitement fits, 虽然 the crowd is."
+    ),
     example("The beat 是 steady 和 the bass 是 low, 但是 the voice 不 moves. 所以 it 是 calm."),
     example("The voice is low. 说话人的语速很慢，所以他很难过。 So he is sad."),
     example("说话人的语速很慢。So the speaker is sad and he is tired of it. 所以是悲伤。"),
