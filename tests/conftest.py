@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from distilling import clips, model, survivors  # noqa: F401  (fixtures of every test that trains)
 
+from mgrd.progress import stop
+
 REAL = Path(__file__).resolve().parents[2] / "shared" / "real"
 
 
@@ -21,6 +23,14 @@ def run(capsys):
         return stopped.value.code or 0, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def no_signal(monkeypatch):
+    """No test sees the signal that another one set, or since when its grace runs."""
+    monkeypatch.setattr(stop, "signal_name", None)
+    monkeypatch.setattr(stop, "grace_s", 0.0)
+    monkeypatch.setattr(stop, "_since", None)
 
 
 @pytest.fixture(scope="session")

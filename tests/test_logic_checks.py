@@ -1,5 +1,6 @@
 """Every check is tested by the examples it carries; the logic checks also by real traces and by planted flaws."""
 
+import gc
 import importlib.util
 import json
 import random
@@ -93,9 +94,12 @@ def test_the_logic_checks_take_time_in_proportion_to_the_text(unit):
     def seconds(characters):
         think = "The voice is low," + unit * (characters // len(unit)) + "x."
         one = trace(think, "x", choices=["calm", "excited"])
+        gc.disable()  # what other tests have left takes time to walk over, and is none of the text's
         start = time.process_time()
         judge(one, LOGIC)
-        return time.process_time() - start
+        spent = time.process_time() - start
+        gc.enable()
+        return spent
 
     # up to three tries: what else the machine does only adds
     assert any(seconds(160_000) < 8 * max(seconds(40_000), 0.05) for _ in range(3))
