@@ -33,6 +33,17 @@ def no_signal(monkeypatch):
     monkeypatch.setattr(stop, "_since", None)
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """No real waits for a server, and no key but a test's own."""
+    from mgrd.engines import server
+
+    monkeypatch.setattr(server, "FIRST_WAIT_S", 0.002)
+    monkeypatch.setattr(server, "LONGEST_WAIT_S", 0.02)
+    for name in ("MGRD_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def real():
     """The folder of real data; the test skips where it is absent."""

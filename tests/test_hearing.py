@@ -166,9 +166,16 @@ def test_hearing_is_a_difference_beyond_what_differs_for_the_same_clip(texts, lo
 
 
 def test_a_model_that_pads_every_clip_to_its_window_is_not_taken_for_one_that_cuts():
-    counts = {"short": 400, "double": 400, "first": 775}  # 10, 20 and 40 s in windows of 30 s
-    hearing._check_length(counts, {"short": 10.0, "double": 20.0, "first": 40.0})
-    hearing._check_length({"short": 400, "double": 400, "first": 400}, {"short": 5.0, "double": 10.0, "first": 20.0})
+    def notes(short_s, **tokens):
+        found = {name: Completion(name, 0, 0, name, "stop", count, 3, -1.0) for name, count in tokens.items()}
+        found |= {"again": found["first"], "other": Completion("other", 0, 0, "b", "stop", 400, 3, -2.0)}
+        seconds = {"short": short_s, "double": 2 * short_s, "first": 4 * short_s, "other": 1.0}
+        return hearing.judge(found, seconds)
+
+    assert notes(10.0, short=400, double=400, first=775) == []  # 10, 20 and 40 s in windows of 30 s
+    assert notes(5.0, short=400, double=400, first=400) == []
+    with pytest.raises(MgrdError, match="the model is not given the whole clip"):
+        notes(10.0, short=275, double=525, first=775)
 
 
 def test_a_sample_whose_model_was_not_given_the_whole_clip_has_failed(job):

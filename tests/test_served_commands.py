@@ -8,19 +8,12 @@ import pytest
 import soundfile as sf
 from served import Served, clips_of, completion, error, polite
 
-from mgrd.engines import server
 from mgrd.options import Filter, Generate
 from mgrd.settings import fields
 
 KEY = "sk-planted-1234567890"
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(server, "FIRST_WAIT_S", 0.002)
-    monkeypatch.setattr(server, "LONGEST_WAIT_S", 0.02)
-    for name in ("MGRD_API_KEY", "OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from served import DROP, Reply, Served, clips_of, completion, error, heard, polite, refused_form
 
-from mgrd.engines import Request, Sampling, endpoint, messages, open_engine, server
+from mgrd.engines import Request, Sampling, endpoint, messages, open_engine
 from mgrd.engines.endpoint import address, key_for
 from mgrd.errors import MgrdError, MisusedError, Stopped
 from mgrd.progress import stop
@@ -18,14 +18,7 @@ from mgrd.traces import split
 SAMPLED = Sampling(temperature=0.9, top_p=0.95, max_tokens=64)
 KEY = "sk-planted-1234567890"
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """No real waits, and no key but a test's own."""
-    monkeypatch.setattr(server, "FIRST_WAIT_S", 0.002)
-    monkeypatch.setattr(server, "LONGEST_WAIT_S", 0.02)
-    for name in ("MGRD_API_KEY", "OPENAI_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
