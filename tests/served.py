@@ -64,10 +64,15 @@ def heard(part):
     return sf.read(io.BytesIO(base64.b64decode(data, validate=True)), dtype="float32")
 
 
+def sounds_of(body):
+    """The samples of every audio part of a request."""
+    parts = body["messages"][0]["content"]
+    return [heard(part)[0] for part in parts if part["type"] != "text"] if isinstance(parts, list) else []
+
+
 def clips_of(body):
     """Seconds of every audio part of a request."""
-    parts = body["messages"][0]["content"]
-    return [len(heard(part)[0]) / 16_000 for part in parts if part["type"] != "text"] if isinstance(parts, list) else []
+    return [len(samples) / 16_000 for samples in sounds_of(body)]
 
 
 def completion(texts, *, finish="stop", logprob=-0.5, prompt_tokens=50, **message):
@@ -88,13 +93,17 @@ def completion(texts, *, finish="stop", logprob=-0.5, prompt_tokens=50, **messag
 
 
 def polite(body, _number):
-    """Hears how long the clips are and says its seed: choice i of a request is drawn with seed + i."""
+    """Hears how long the clips are and says its seed: choice i of a request is drawn with seed + i.
+
+    How loud they are shows in the log probabilities, so that two of the same length differ.
+    """
     if wrong := refused_form(body, extras=("top_k", "min_p", "repetition_penalty", "skip_special_tokens")):
         return error(400, wrong)
     if body["model"] != "m":
         return error(404, f"The model `{body['model']}` does not exist.")
     seconds = "+".join(f"{one:.2f}" for one in clips_of(body))
-    return completion([f"<think>{seconds} s, seed {body['seed'] + i}</think> yes" for i in range(body.get("n", 1))])
+    texts = [f"<think>{seconds} s, seed {body['seed'] + i}</think> yes" for i in range(body.get("n", 1))]
+    return completion(texts, logprob=-0.5 - sum(float(abs(samples).mean()) for samples in sounds_of(body)))
 
 
 class Served:

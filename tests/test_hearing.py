@@ -78,13 +78,15 @@ def test_two_very_different_clips_are_asked_about_once_in_a_folder(job):
     job(more, samples=2)
 
     asked = [[round(len(clip) / SR, 1) for clip in request.clips] for request in first.asked]
-    assert asked == [[], [12.0], [12.0], [1.0], [3.0], [6.0], [1.0], [2.0], [12.0]]
+    assert asked == [[], [12.0], [12.0], [12.0], [3.0], [6.0], [1.0], [2.0], [12.0]]
     assert [request.key for request in more.asked] == ["q1", "q2", "q3"]
     noted = json.loads((job.folder / "out" / hearing.NOTE).read_text())
     assert {name: one["prompt_tokens"] for name, one in noted["figures"].items()} == {
-        "none": 30, "first": 330, "again": 330, "other": 55, "short": 105, "double": 180,
+        "none": 30, "first": 330, "again": 330, "other": 330, "short": 105, "double": 180,
     }  # fmt: skip
     assert [note for note in job.notes if "hears" in note] == []
+    (repeated,) = first.asked[3].clips
+    assert np.array_equal(repeated, np.tile(first.asked[6].clips[0], 12))  # q1, the clip least like q3
 
 
 def test_another_engine_is_asked_again(job):
@@ -101,7 +103,7 @@ def test_another_engine_is_asked_again(job):
     [
         (Engine("all"), r"30 tokens with a clip of 12\.0 s and 30 without it: no audio reaches the model"),
         (Engine("no placeholder", logprobs=False), r"30 tokens with a clip of 12\.0 s and 30 without it: no audio"),
-        (Engine("words"), r"12\.0 s and a very different one of 1\.0 s with the same tokens and log probabilities"),
+        (Engine("words"), r"12\.0 s and a very different one of that length with the same tokens and log prob"),
         (Engine(cuts_s=8.0), r"3\.0 s of a clip make a prompt of 105 tokens, 6\.0 s one of 180, and all 12\.0 s one "
                              r"of 230 instead of 330: the model is not given the whole clip"),
         (Engine(refuses=len), "the model was asked about two clips before the job, and failed: too"),
@@ -120,11 +122,12 @@ def test_a_model_that_does_not_hear_ends_the_job_before_it_begins(job, engine, s
 
 
 def test_a_clip_that_the_model_does_not_take_is_left_to_the_job(job):
-    engine = Engine(refuses=lambda clip: len(clip) == SR)
+    engine = Engine(refuses=lambda clip: np.abs(clip).max() < 0.3)  # the clip of 1 s, of any length
     job(engine, max_failed=0.5)
 
     assert job.traces()["error"].to_list() == ["too odd", None, None]
-    assert json.loads((job.folder / "out" / hearing.NOTE).read_text())["figures"]["other"]["seconds"] == 2.0
+    asked = [np.abs(request.clips[0]).max() for request in engine.asked if request.key == "canary: other"]
+    assert asked == pytest.approx([0.2, 0.4], abs=0.01)
 
 
 def test_a_single_clip_is_held_against_noise_of_its_length(job):
@@ -146,22 +149,24 @@ def test_a_control_is_sampled_but_the_canary_hears_real_clips(job):
 
 
 @pytest.mark.parametrize(
-    ("texts", "logprobs", "tokens", "hears"),
+    ("texts", "logprobs", "shorter", "hears"),
     [
-        (("a", "a", "b"), (None, None, None), (9, 9, 9), True),
-        (("a", "a", "a"), (-1.0, -1.0, -1.2), (9, 9, 9), True),
-        (("a", "a", "a"), (-1.0, -1.1, -1.2), (9, 9, 9), False),  # a GPU's own noise is as large
-        (("a", "a", "a"), (-1.0, -1.0, -1.0), (90, 90, 9), False),
-        (("a", "a", "a"), (None, None, None), (90, 90, 9), None),
-        (("a", "a", "a"), (None, None, None), (9, 9, 9), False),
-        (("a", "b", "c"), (-1.0, -2.0, -3.0), (9, 9, 9), None),  # greedy, but it varies
+        (("a", "a", "b"), (None, None, None), {}, True),
+        (("a", "a", "a"), (-1.0, -1.0, -1.2), {}, True),
+        (("a", "a", "a"), (-1.0, -1.1, -1.2), {}, False),  # a GPU's own noise is as large
+        (("a", "a", "a"), (-1.0, -1.0, -1.0), {"none": 9}, False),  # a place for audio, and nothing in it
+        (("a", "a", "a"), (None, None, None), {"none": 9}, None),
+        (("a", "a", "a"), (None, None, None), {"none": 0, "short": 30}, None),  # asked without a clip, it tells nothing
+        (("a", "a", "a"), (None, None, None), {"none": 90, "short": 90}, False),
+        (("a", "a", "a"), (None, None, None), {}, False),
+        (("a", "b", "c"), (-1.0, -2.0, -3.0), {}, None),  # greedy, but it varies
     ],
 )
-def test_hearing_is_a_difference_beyond_what_differs_for_the_same_clip(texts, logprobs, tokens, hears):
+def test_hearing_is_a_difference_beyond_what_differs_for_the_same_clip(texts, logprobs, shorter, hears):
     found = {
-        name: Completion(name, 0, 0, text, "stop", count, 3, logprob)
-        for name, text, logprob, count in zip(("first", "again", "other"), texts, logprobs, tokens, strict=True)
-    }
+        name: Completion(name, 0, 0, text, "stop", 90, 3, logprob)
+        for name, text, logprob in zip(("first", "again", "other"), texts, logprobs, strict=True)
+    } | {name: Completion(name, 0, 0, "", "stop", tokens, 3) for name, tokens in shorter.items()}
     assert hearing._differ(found) is hears
 
 
@@ -242,7 +247,7 @@ def deaf_server(tokens, **more):
     [
         (deaf_server(lambda _s: 40), "40 tokens with a clip of 12.0 s and 40 without it: no audio reaches the model"),
         (deaf_server(lambda s: 40 + round(25 * s)), "with the same tokens and log probabilities"),
-        (deaf_server(lambda _s: 0, logprob=None), "with the same tokens (0 and 0 tokens of prompt)"),
+        (deaf_server(lambda _s: 0, logprob=None), "with the same tokens (0 tokens of prompt)"),
         (lambda _body, _number: error(400, "no audio here"), "no audio here; mend that"),
     ],
 )
@@ -289,8 +294,24 @@ def test_the_tiny_model_hears(job, tmp_path):
     figures = json.loads((job.folder / "out" / hearing.NOTE).read_text())["figures"]
     assert figures["first"]["logprob"] == pytest.approx(figures["again"]["logprob"], abs=1e-5)
     assert figures["first"]["logprob"] != pytest.approx(figures["other"]["logprob"], abs=1e-3)
-    assert figures["none"]["prompt_tokens"] < figures["other"]["prompt_tokens"] < figures["first"]["prompt_tokens"]
+    assert figures["none"]["prompt_tokens"] < figures["other"]["prompt_tokens"] == figures["first"]["prompt_tokens"]
     assert job.traces().filter(pl.col("error").is_null()).height == 3
+
+
+def test_a_model_whose_projector_passes_nothing_on_is_found_out_however_long_its_clips(job, tmp_path):
+    pytest.importorskip("torch", reason="needs mgrd[train]")
+    from safetensors.torch import load_file, save_file
+    from tiny_model import build
+
+    model = build(tmp_path / "tiny")
+    for file in model.glob("*.safetensors"):
+        weights = load_file(file)
+        deaf = {name: value * 0 if "projector" in name else value for name, value in weights.items()}
+        assert any("projector" in name for name in weights)
+        save_file(deaf, file, {"format": "pt"})
+
+    with pytest.raises(MgrdError, match=r"clip of 12\.0 s and a very different one of that length with the same"):
+        job(open_engine("transformers", model), max_tokens=8)
 
 
 @pytest.mark.parametrize("broken", ["template", "features"])

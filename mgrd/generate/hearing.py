@@ -86,11 +86,12 @@ def probe(job: Job, engine: Engine, paths: Sequence[str], clips: Clips) -> Probe
         return Probed({}, {})
     sampling = Sampling(temperature=0.0, max_tokens=min(TOKENS, job.options.max_tokens))
     for _ in range(TRIES):
-        probes = _probes(*_pair(sounds), engine.sr)
+        first, other = _pair(sounds)
+        probes = _probes(first, other, engine.sr)
         found = _ask(engine, probes, sampling)
         if stop:
             return None
-        refused = [probes[name][0] for name in ("first", "other") if found[name].error]
+        refused = [one for name, one in (("first", first), ("other", other)) if found[name].error]
         # a clip that the model does not take is a failed sample of the job, and says nothing of the others
         sounds = [sound for sound in sounds if not any(sound is one for one in refused)]
         if not (refused and sounds):
@@ -153,15 +154,14 @@ def judge(found: Mapping[str, Completion], seconds: Mapping[str, float]) -> list
     if hears is False:
         told = "and log probabilities " if found["first"].logprob is not None else ""
         raise MgrdError(
-            f"the model answers {clip} and a very different one of {seconds['other']:.1f} s with the same tokens "
-            f"{told}({tokens.get('first', 0)} and {tokens.get('other', 0)} tokens of prompt): it does not hear them; "
-            f"{_MEND}"
+            f"the model answers {clip} and a very different one of that length with the same tokens {told}"
+            f"({tokens.get('first', 0)} tokens of prompt): it does not hear them; {_MEND}"
         )
     _check_length(tokens, seconds)
     if hears:
         return []
     why = "it tells no log probabilities" if found["first"].text == found["again"].text else "its greedy answers vary"
-    if tokens.get("first") == tokens.get("other") and not tokens.get("none"):
+    if not _takes_room(found):
         return [f"whether the model hears could not be checked: {why}, and its prompt tokens tell nothing"]
     return [f"whether the model hears was checked by its prompt tokens alone: {why}"]
 
@@ -188,7 +188,13 @@ def _differ(found: Mapping[str, Completion]) -> bool | None:
     if first.logprob is not None and again.logprob is not None and other.logprob is not None:
         noise = abs(first.logprob - again.logprob)
         return abs(first.logprob - other.logprob) > 3 * noise + 1e-5 * max(1, first.completion_tokens)
-    return None if first.prompt_tokens != other.prompt_tokens else False
+    return None if _takes_room(found) else False
+
+
+def _takes_room(found: Mapping[str, Completion]) -> bool:
+    """Whether a clip is seen to take tokens of the prompt: more than none at all, or than its own beginning."""
+    shorter = [found[name].prompt_tokens for name in ("none", "short") if name in found and not found[name].error]
+    return any(0 < tokens < found["first"].prompt_tokens for tokens in shorter)
 
 
 def _check_length(tokens: Mapping[str, int], seconds: Mapping[str, float]) -> None:
@@ -230,12 +236,18 @@ def _pair(sounds: list[Sound]) -> tuple[Sound, Sound]:
         return abs(math.log(len(sound) / len(longest))) + abs(math.log(_level(sound) / _level(longest)))
 
     other = max(sounds, key=unlike)
-    return longest, other if unlike(other) > 0 else control_clip("noise", longest, "canary")
+    alike = np.array_equal(np.resize(other, len(longest)), longest)
+    return longest, control_clip("noise", longest, "canary") if alike else other
 
 
 def _probes(longest: Sound, other: Sound, sr: int) -> dict[str, list[Sound]]:
-    """What is given to hear in each request; see `judge`."""
-    probes = {"none": [], "first": [longest], "again": [longest], "other": [other]}
+    """What is given to hear in each request; see `judge`.
+
+    The other clip is repeated to the length of the first: a model that is told no more than how long a clip is would
+    answer two lengths differently.
+    """
+    repeated = np.resize(other, len(longest))
+    probes = {"none": [], "first": [longest], "again": [longest], "other": [repeated]}
     piece = min(round(PIECE_S * sr), len(longest) // 4)
     if piece >= sr:  # of less than a second too few tokens are made to count them
         probes |= {"short": [longest[:piece]], "double": [longest[: 2 * piece]]}
