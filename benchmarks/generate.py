@@ -10,8 +10,8 @@ each; the ratios are of what ran one after the other, and their median is told.
 - *mgrd*: the whole of `mgrd generate` with the engine loaded: reading questions, decoding clips, writing parts.
 - *bare*: AsyncLLM given every request at once, n samples each, with clips decoded before the clock starts. On a GPU it
   is the same engine that mgrd feeds; on a CPU, where mgrd keeps vLLM's core in its own process, one beside it.
-- *a question at a time*: the next question is admitted when all samples of the last have ended, as a loop over
-  `LLM.generate` does; clips decoded before, nothing written.
+- *a question at a time*: vLLM's own `LLM.generate` as it is by default (its core in a process of its own), n samples a
+  call, the next clip decoded and the next question asked when all samples of the last have ended; nothing written.
 
 What it does not measure: loading a model and the canary that follows (both once a job), a slow disk, several GPUs.
 """
@@ -38,7 +38,7 @@ from times import where
 
 from mgrd import engines, prompts
 from mgrd.audio.load import load
-from mgrd.engines import Request, Sampling, open_engine
+from mgrd.engines import Request, open_engine
 from mgrd.engines.chat import render_chat
 from mgrd.engines.vllm.cores import Apart
 from mgrd.generate import generate
@@ -51,10 +51,16 @@ QUICKSTART = ROOT / "examples" / "quickstart"
 QUESTIONS = QUICKSTART / "pool.jsonl"
 
 
+def rows(options: Generate) -> list[dict[str, Any]]:
+    """The questions that are asked."""
+    lines = QUESTIONS.read_text(encoding="utf-8").splitlines()
+    return list(itertools.islice(map(json.loads, lines), options.limit))
+
+
 def asked(options: Generate, sr: int) -> list[Request]:
     """The requests that `mgrd generate` makes, with decoded clips."""
     found = []
-    for row in itertools.islice(map(json.loads, QUESTIONS.read_text(encoding="utf-8").splitlines()), options.limit):
+    for row in rows(options):
         clip = load(QUESTIONS.parent / row["audio"])
         seeds = {n: sample_seed(options.seed, 0, row["id"], n) for n in range(options.samples)}
         text = prompts.render(options.prompt, row["question"], row["choices"])
@@ -123,19 +129,47 @@ def bare(core: Apart, engine: Any, requests: list[Request], options: Generate) -
 _NAMES = itertools.count()
 
 
-def one_at_a_time(engine: Any, requests: list[Request], options: Generate) -> tuple[int, float]:
-    """Tokens and seconds of a loop with a barrier after every question."""
-    sampling = Sampling(options.temperature, options.top_p, options.max_tokens)
+def one_at_a_time(llm: Any, engine: Any, requests: list[Request], options: Generate) -> tuple[int, float]:
+    """Tokens and seconds of a loop over `LLM.generate`, a question a call."""
+    from vllm import SamplingParams
+
     began = time.perf_counter()
-    tokens = sum(done.completion_tokens for request in requests for done in engine.sample([request], sampling))
+    tokens = 0
+    for row, request in zip(rows(options), requests, strict=True):
+        clip = load(QUESTIONS.parent / row["audio"]).mono(engine.sr)
+        params = SamplingParams(
+            n=len(request.seeds),
+            seed=request.seeds[0],
+            temperature=options.temperature,
+            top_p=options.top_p,
+            max_tokens=options.max_tokens,
+        )
+        prompt = {
+            "prompt": render_chat(engine.processor, request.text, 1),
+            "multi_modal_data": {"audio": [(clip, engine.sr)]},
+        }
+        (output,) = llm.generate(prompt, params, use_tqdm=False)
+        tokens += sum(len(made.token_ids) for made in output.outputs)
     return tokens, time.perf_counter() - began
 
 
-def empty(core: Any) -> None:
+def as_by_default(settings: dict[str, Any]) -> Any:
+    """An LLM with the same engine settings, its core where vLLM puts it."""
+    from vllm import LLM
+
+    chosen = os.environ.pop("VLLM_ENABLE_V1_MULTIPROCESSING", None)
+    try:
+        return LLM(**settings)
+    finally:
+        if chosen is not None:
+            os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = chosen
+
+
+def empty(core: Any, engine: Any) -> None:
     """Forget prefixes and encoded clips, so that no way profits from the one before it."""
-    forget = [core.engine.reset_prefix_cache, core.engine.reset_mm_cache]
-    if hasattr(core.engine, "reset_encoder_cache"):
-        forget.append(core.engine.reset_encoder_cache)
+    forget = [engine.reset_prefix_cache, engine.reset_mm_cache]
+    if hasattr(engine, "reset_encoder_cache"):
+        forget.append(engine.reset_encoder_cache)
     for one in forget:
         if isinstance(core, Apart):
             core._run(one())
@@ -157,6 +191,7 @@ def measure(given: argparse.Namespace, told: Callable[[str], None]) -> list[str]
     )
     engine: Any = open_engine("vllm", given.model, **engines.vllm_settings(options))
     beside = engine.core if isinstance(engine.core, Apart) else Apart(engine.settings)
+    loop = as_by_default(engine.settings)
     requests = asked(options, engine.sr)
     rates: dict[str, list[float]] = {"mgrd": [], "bare": [], "a question at a time": []}
     cached: list[tuple[int, int]] = []
@@ -165,11 +200,12 @@ def measure(given: argparse.Namespace, told: Callable[[str], None]) -> list[str]
         ways: dict[str, Callable[[], Any]] = {
             "mgrd": lambda: by_mgrd(engine, given.model, options, cached),
             "bare": lambda: bare(beside, engine, requests, options),
-            "a question at a time": lambda: one_at_a_time(engine, requests, options),
+            "a question at a time": lambda: one_at_a_time(loop, engine, requests, options),
         }
         order = list(ways)[:2][:: 1 if turn % 2 else -1] + list(ways)[2:]
         for way in order:
-            empty(beside if way == "bare" else engine.core)
+            emptied = {"mgrd": engine.core, "bare": beside}.get(way)
+            empty(emptied, loop.llm_engine if emptied is None else emptied.engine)
             done[way] = ways[way]()
         told(", ".join(f"{way} {tokens} tokens in {s:.2f} s" for way, (tokens, s) in done.items()))
         if turn:  # the first is for warming up
@@ -178,6 +214,7 @@ def measure(given: argparse.Namespace, told: Callable[[str], None]) -> list[str]
     kind = type(engine.core).__name__
     if beside is not engine.core:
         beside.close()
+    loop.llm_engine.engine_core.shutdown()
     engine.close()
     ratios = {way: [mine / other for mine, other in zip(rates["mgrd"], rates[way], strict=True)] for way in rates}
     lines = [

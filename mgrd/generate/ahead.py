@@ -23,9 +23,9 @@ from mgrd.generate.job import Job
 from mgrd.workers import cores, pool
 
 MOST = 4
-"""Processes; each decodes a hundred clips of 10 s in a second, and no model asks for so many."""
-A_PROCESS = 32
-"""Questions for which starting one, some seconds, is worth it."""
+"""Processes; each decodes sixty MP3s of 10 s in a second, and no model asks for so many."""
+A_PROCESS = 128
+"""Questions for which starting one, a second of CPU, is worth it: so many MP3s of 10 s take two to decode."""
 DEPTH = 4
 """Questions a process that are decoded or being decoded, and not asked yet."""
 
