@@ -6,11 +6,14 @@ noted as those of a folder are. Its credentials come from the environment of eac
 
 from __future__ import annotations
 
+import io
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from mgrd.errors import InputError, MgrdError, MisusedError
 
@@ -44,6 +47,31 @@ def check(path: Path, flag: str) -> None:
 def is_file(path: Path) -> bool:
     """Whether there is such a file; its folder is listed once. MgrdError when the folder cannot be asked."""
     return path.name in _files(text(path.parent))
+
+
+HEADER_BYTES = 2**16
+"""What is fetched at a time where not all of a file is wanted."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file, fetched as it is read; whole where its server sends nothing less. InputError as `read`."""
+    system = _system(path.parts[0].removesuffix(":"))
+    try:
+        with system.open(text(path), "rb", block_size=HEADER_BYTES) as handle:
+            try:
+                handle.seek(0, io.SEEK_END)
+            except (ValueError, NotImplementedError):  # a server of HTTP that knows no ranges
+                yield io.BytesIO(read(path))
+                return
+            handle.seek(0)
+            handle.read(1)  # what cannot be read is told here: a decoder's callbacks tell of no errors
+            handle.seek(0)
+            yield handle
+    except FileNotFoundError:
+        raise InputError(f"{text(path)}: no such file") from None
+    except _errors() as error:
+        raise InputError(f"{text(path)}: cannot be read ({_first_line(error)})") from error
 
 
 @lru_cache(maxsize=1)  # its header is read first, then all of it

@@ -45,7 +45,7 @@ def generate_command(
 
     Example: mgrd generate questions.jsonl -m MODEL -o run/round-01 -k 8
     """
-    from mgrd.generate import estimate, generate
+    from mgrd.generate import estimate, extrapolate, generate
 
     if dry_run:
         found = estimate.dry_run(
@@ -55,6 +55,7 @@ def generate_command(
             options,
             round_number=round_number,
             audio_root=audio_root,
+            overwrite=overwrite,
             story=open_story(quiet),
         )
         answer(found, json_, estimate.dry_lines(found))
@@ -72,7 +73,7 @@ def generate_command(
     )
     failures = [f"  failed {count}: {reason}" for reason, count in result["failures"].items()]
     made = f"{result['samples']:,} samples of {result['questions']:,} questions, {result['made']:,} of them new"
-    whole = estimate.whole_lines(result["whole"]) if "whole" in result else []
+    whole = extrapolate.whole_lines(result["whole"]) if "whole" in result else []
     answer(result, json_, [f"{made}: {out / 'traces'}", *failures, *whole])
 
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from mgrd import folders, locks, tables
 from mgrd.errors import MgrdError, Stopped
-from mgrd.generate import costs, estimate, hearing, parallel
+from mgrd.generate import costs, extrapolate, hearing, parallel
 from mgrd.generate.clips import Clips, check_clips, swaps
 from mgrd.generate.job import Job, check_engine, check_shard
 from mgrd.generate.ledger import forget_failed, read_ledger
@@ -48,7 +48,7 @@ def generate(
     `model` is a folder, or the name of a server's. `only_these` makes the questions part of the identity: figures over
     the folder are figures over them. Of a shard, only its questions are sampled and counted.
     Returns counts: questions, samples, made (by this call), failed, tokens, seconds; under `limit` also whole, what all
-    questions would take (mgrd.generate.estimate). Raises Stopped after SIGTERM, with everything so far saved, and
+    questions would take (mgrd.generate.extrapolate). Raises Stopped after SIGTERM, with everything so far saved, and
     MgrdError when the engine left samples out, or more than `max_failed` of the samples failed.
     """
     story = story or Story()
@@ -94,7 +94,7 @@ def generate(
             _write(job, rows, seen, ledger.shas, account, story)
     result = _summary(job, mine, ledger.count, time.monotonic() - started)
     if options.limit is not None:
-        result["whole"] = estimate.whole(job, asked, count_questions(questions, names))
+        result["whole"] = extrapolate.whole(job, asked, count_questions(questions, names))
     return result
 
 

@@ -7,6 +7,7 @@ what a trace is worth: mgrd.yields does.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import deque
@@ -208,3 +209,12 @@ def lasting(seconds: float) -> str:
     if hours < 100:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def sized(count: float) -> str:
+    """Bytes as people read them: `14 kB`, `3.2 GB`; powers of 1000."""
+    if count < 999.5:
+        return f"{count:.0f} bytes"
+    power = min(int(math.log10(count * 1.0005) / 3), 4)
+    count /= 1000**power
+    return f"{count:.{0 if count >= 99.5 else 1}f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
