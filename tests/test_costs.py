@@ -125,6 +125,20 @@ def test_a_batch_that_takes_minutes_is_no_burst(clock):
     assert meter.text() == "16 tok/s (16 overall), 96 min left"
 
 
+def test_pieces_of_a_run_hold_all_its_tokens_and_what_comes_at_once_is_one(clock):
+    meter = Meter(1000, object())
+    for _ in range(7):
+        clock.now += 100.0
+        for _ in range(16):
+            meter.add(5)
+    assert meter.pieces == [(100.0, 80)] * 7
+    for second in range(2000):
+        clock.now += 1.0
+        meter.add(second)
+    assert len(meter.pieces) <= costs.PIECES
+    assert [sum(of) for of in zip(*meter.pieces, strict=True)] == [2700.0, 7 * 80 + 1000 * 1999]
+
+
 def test_before_the_first_sample_nobody_knows_how_long_it_takes(clock):
     assert Meter(8, object()).text() == "0 tok/s (0 overall)"
 
@@ -196,6 +210,7 @@ def test_metrics_lie_beside_the_parts_and_seconds_are_summed_over_restarts(job, 
         "sampled_tokens": 180.0,
         "tokens_per_s": 22.5,
         "calls": 2,
+        "pieces": [[1.0, 10]] * 3 + [[1.0, 30]] * 5,
         "engine_start_s": 10.0,
         "sampling_s": 8.0,
         "wall_s": 18.0,
@@ -501,7 +516,9 @@ def test_a_dry_run_runs_the_code_that_a_model_brings_along_only_where_that_is_sa
 
 def test_a_limited_run_says_what_all_questions_take(job, home):
     found = job(limit=2)["whole"]
-    parts = sum(path.stat().st_size for path in (home / "out" / "traces").glob("part-*"))
+    there = sum(path.stat().st_size for path in (home / "out" / "traces").glob("part-*"))
+    disk = found["disk_bytes"]
+    assert there < disk < 1.1 * there  # eight rows in the place of four
     assert found == {
         "questions": 4,
         "from_questions": 2,
@@ -510,15 +527,67 @@ def test_a_limited_run_says_what_all_questions_take(job, home):
         "tokens_per_s": 10.0,
         "hours": round((5 + 8) / 3600, 4),
         "gpu_hours": None,
-        "disk_bytes": 2 * parts,
-        "intervals": {"tokens": [80, 80], "hours": [0.0036, 0.0036], "disk_bytes": [2 * parts] * 2},
+        "disk_bytes": disk,
+        "intervals": {"tokens": [80, 80], "hours": [0.0036, 0.0036], "disk_bytes": [disk, disk]},
         "assumes": list(extrapolate.ASSUMES),
     }
     assert extrapolate.whole_lines(found)[0] == (
         "All 4 questions (8 samples), from 2: 13 s (13 s to 13 s); 80 tokens (80 to 80); "
-        f"{sized(2 * parts)} ({sized(2 * parts)} to {sized(2 * parts)})"
+        f"{sized(disk)} ({sized(disk)} to {sized(disk)})"
     )
     assert "whole" not in job()
+
+
+@pytest.mark.parametrize(("some", "within"), [(20, 0.15), (100, 0.05)])
+def test_the_disk_that_all_take_is_foretold_from_some(tmp_path, some, within):
+    rng = np.random.default_rng(0)
+    words = [f"word{number}" for number in range(5000)]
+
+    def rows(questions):
+        for question in range(questions):
+            for sample in range(8):
+                think = " ".join(rng.choice(words, size=int(rng.integers(20, 60))))
+                yield trace(f"q{question}", sample, think=think, completion=think, completion_tokens=len(think))
+
+    for count in (some, 200):
+        with tables.Parts(tmp_path / str(count) / "traces", tables.TRACES) as parts:
+            for row in rows(count):
+                parts.add(row)
+    job = Job(tmp_path / str(some), "m", Generate(samples=8), 0, tmp_path)
+    found = extrapolate.whole(job, pl.DataFrame({"id": [f"q{n}" for n in range(some)]}), 200)
+    true = sum(path.stat().st_size for path in (tmp_path / "200" / "traces").iterdir())
+    assert found["disk_bytes"] == pytest.approx(true, rel=within)
+
+
+def test_a_speed_that_varies_widens_the_hours_and_one_piece_tells_no_interval(job, home, clock):
+    class Uneven(CountingEngine):
+        def sample(self, requests, sampling):
+            for number, one in enumerate(super().sample(requests, sampling)):
+                clock.now += 4.0 * (number % 2)
+                yield one
+
+    found = job(Uneven(clock), limit=2)["whole"]
+    assert found["intervals"]["tokens"] == [80, 80]
+    low, high = found["intervals"]["hours"]
+    assert low < found["hours"] - 0.001 < found["hours"] + 0.001 < high
+    found = extrapolate.whole(Job(home / "out", "m", Generate(samples=2), 0, home), pl.DataFrame({"id": ["a", "b"]}), 2)
+    assert found["intervals"]["hours"] == [found["hours"]] * 2  # nothing is left
+    noted = job.metrics()
+    tables.write_json(noted | {"pieces": noted["pieces"][:1]}, home / "out" / "traces" / "metrics.json")
+    found = extrapolate.whole(Job(home / "out", "m", Generate(samples=2), 0, home), pl.DataFrame({"id": ["a", "b"]}), 4)
+    assert (found["intervals"]["tokens"], found["intervals"]["hours"]) == ([80, 80], None)
+
+
+def test_the_interval_of_the_speed_holds_the_truth_95_times_in_100():
+    rng = np.random.default_rng(2)
+    hits = 0
+    for _ in range(1000):
+        tokens = rng.integers(50, 150, size=100)
+        seconds = tokens * rng.gamma(25.0, 1 / 25.0, size=100)
+        half = extrapolate._half_s(list(zip(seconds[:16], tokens[:16], strict=True)), tokens[16:].sum())
+        told = seconds[:16].sum() / tokens[:16].sum() * tokens[16:].sum()
+        hits += abs(told - seconds[16:].sum()) <= half
+    assert 925 <= hits <= 975
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ def whole(job: Job, asked: pl.DataFrame, questions: int) -> dict[str, Any]:
 
     Tokens with a 95 % prediction interval from the spread over the questions that were asked (Student's t: those that
     were not asked are as many draws more). Hours are tokens by tokens per second so far, without and then with the
-    engine's start; disk is bytes by tokens, and embedded clips by questions; their intervals are that of the tokens.
+    engine's start; their interval is that of the tokens and, for what is left, that of the speed between pieces of the
+    run, as if they were independent of each other. Disk is rows by the bytes that one adds to a part, parts by the
+    bytes that an empty one would have, and embedded clips by questions; its interval is that of the tokens.
     Tokens per second and GPUs are those of all processes together, shards times `data_parallel`, each like the mean of
     those that have noted theirs: one that got none of the few questions noted nothing.
     """
@@ -42,34 +45,73 @@ def whole(job: Job, asked: pl.DataFrame, questions: int) -> dict[str, Any]:
     speed = _mean(rates) * together
     gpus = _mean([one["gpus"] or 0 for one in noted]) * together
     calls = sum(one["calls"] for one in noted)
-    here = int(sampled.get_column("completion_tokens").sum())
-    size = sum(path.stat().st_size for path in tables.parts(job.folder))
-    clips = sum(path.stat().st_size for path in (job.out / "audio").glob("*")) * questions / max(asked.height, 1)
     start_s = sum(one["engine_start_s"] for one in noted) / max(calls, 1)
-
-    def hours(count: float) -> float | None:
-        return round((start_s + count / speed) / 3600, 4) if speed else None
-
-    def disk(count: float) -> int | None:
-        return round(size * count / here + clips) if here else None
-
-    bounds = None if half is None else [max(0.0, tokens - half), tokens + half]
+    left = max(tokens - int(sampled.get_column("completion_tokens").sum()), 0.0)
+    half_s = _half_s([(s, n) for one in noted for s, n in one.get("pieces", [])], left / together)
+    seconds = start_s + tokens / speed if speed else None
+    span_s = None
+    if seconds is not None and half is not None and half_s is not None:
+        either = math.hypot(half / speed, half_s)
+        span_s = [max(start_s, seconds - either), seconds + either]
+    disk = _disk(job, questions, asked.height, _mean(rates) / max(tokens / (questions * job.options.samples), 1.0))
     return {
         "questions": questions,
         "from_questions": len(counts),
         "samples": questions * job.options.samples,
         "tokens": round(tokens),
         "tokens_per_s": round(speed, 1) if speed else None,
-        "hours": hours(tokens),
-        "gpu_hours": round((hours(tokens) or 0.0) * gpus, 4) if gpus else None,
-        "disk_bytes": disk(tokens),
+        "hours": None if seconds is None else round(seconds / 3600, 4),
+        "gpu_hours": None if seconds is None or not gpus else round(seconds / 3600 * gpus, 4),
+        "disk_bytes": disk and disk(1.0),
         "intervals": {
-            "tokens": bounds and [round(count) for count in bounds],
-            "hours": bounds and [hours(count) for count in bounds],
-            "disk_bytes": bounds and [disk(count) for count in bounds],
+            "tokens": None if half is None else [round(max(0.0, tokens - half)), round(tokens + half)],
+            "hours": span_s and [round(one / 3600, 4) for one in span_s],
+            "disk_bytes": None
+            if half is None or disk is None
+            else [disk(max(0.0, 1 - half / tokens)), disk(1 + half / tokens)]
+            if tokens
+            else [disk(1.0)] * 2,
         },
         "assumes": [*ASSUMES, *([SIDE_BY_SIDE.format(together)] if together > 1 else [])],
     }
+
+
+def _half_s(pieces: Sequence[tuple[float, float]], tokens: float) -> float | None:
+    """Half the 95 % interval of the seconds that `tokens` more take, by the (seconds, tokens) of pieces of a run.
+
+    Of the ratio of their sums, by what the pieces leave of it; None from fewer than 2.
+    """
+    from scipy.special import stdtrit
+
+    if len(pieces) < 2:
+        return None if tokens else 0.0
+    seconds, made = np.array(pieces, dtype=np.float64).T
+    if not made.sum():
+        return None
+    spread = math.sqrt(float(np.square(seconds - made * seconds.sum() / made.sum()).sum()) / (len(pieces) - 1))
+    more = tokens / float(made.mean())
+    return float(stdtrit(len(pieces) - 1, 0.975)) * spread * math.sqrt(more + more**2 / len(pieces))
+
+
+def _disk(job: Job, questions: int, asked: int, rows_per_s: float) -> Callable[[float], int] | None:
+    """Bytes of all parts and embedded clips, when texts are so many times as long as those there; None of no part.
+
+    The largest part is written again with half of its rows: what the other half adds is what rows cost, the rest is
+    what a part costs without any. A process fills a part in a minute at most.
+    """
+    found = tables.parts(job.folder)
+    if not found:
+        return None
+    largest = max(found, key=lambda part: (part.stat().st_size, part.name))
+    rows = tables.read_table(largest, tables.TRACES)
+    with tempfile.TemporaryDirectory(prefix="mgrd-") as scratch:
+        tables.write_table(rows.head(rows.height // 2), half := Path(scratch) / "half.parquet", tables.TRACES)
+        a_row = (largest.stat().st_size - half.stat().st_size) / (rows.height - rows.height // 2)
+    a_part = largest.stat().st_size - a_row * rows.height
+    count = questions * job.options.samples
+    full = min(tables.PART_ROWS, max(rows_per_s * tables.PART_S, 1.0)) if rows_per_s else tables.PART_ROWS
+    clips = sum(path.stat().st_size for path in (job.out / "audio").glob("*")) * questions / max(asked, 1)
+    return lambda longer: round(a_part * math.ceil(count / full) + a_row * count * longer + clips)
 
 
 def _noted(folder: Path, together: int) -> list[dict[str, Any]]:
