@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from mgrd.errors import InputError, MgrdError, MisusedError
+from mgrd.errors import InputError, MgrdError, MisusedError, first_line
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
 
@@ -71,7 +71,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     except FileNotFoundError:
         raise InputError(f"{text(path)}: no such file") from None
     except _errors() as error:
-        raise InputError(f"{text(path)}: cannot be read ({_first_line(error)})") from error
+        raise InputError(f"{text(path)}: cannot be read ({first_line(error)})") from error
 
 
 @lru_cache(maxsize=1)  # its header is read first, then all of it
@@ -83,7 +83,7 @@ def read(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError(f"{text(path)}: no such file") from None
     except _errors() as error:
-        raise InputError(f"{text(path)}: cannot be read ({_first_line(error)})") from error
+        raise InputError(f"{text(path)}: cannot be read ({first_line(error)})") from error
 
 
 @lru_cache(maxsize=1024)
@@ -94,7 +94,7 @@ def _files(folder: str) -> frozenset[str]:
     except FileNotFoundError:
         return frozenset()
     except _errors() as error:
-        raise MgrdError(f"{folder}: cannot be listed ({_first_line(error)}); are its credentials set?") from error
+        raise MgrdError(f"{folder}: cannot be listed ({first_line(error)}); are its credentials set?") from error
     return frozenset(PurePosixPath(one["name"]).name for one in found if one["type"] == "file")
 
 
@@ -104,14 +104,10 @@ def _system(scheme: str) -> Any:
     try:
         return fsspec.filesystem(scheme)
     except (ImportError, ValueError) as error:
-        raise MgrdError(f"{scheme}://: {_first_line(error)}") from error
+        raise MgrdError(f"{scheme}://: {first_line(error)}") from error
 
 
 def _errors() -> tuple[type[Exception], ...]:
     """What file systems raise: OSError, and what some client libraries have of their own."""
     own = (("botocore.exceptions", "BotoCoreError"), ("google.auth.exceptions", "GoogleAuthError"))
     return (OSError, *(getattr(sys.modules[module], name) for module, name in own if module in sys.modules))
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -677,3 +677,13 @@ def test_rounds_tell_what_a_survivor_cost():
     cost = {"tokens_per_survivor": 412.25, "accepted_per_hour": 96.14, "accepted_per_gpu_hour": None}
     rows = [{"round": 0, "filter": None, "cost": None}, {"round": 1, "filter": {"survivors": 1031}, "cost": cost}]
     assert yields.round_lines(rows) == ["Round 1: 1,031 survivors, 412 tokens each, 96.1 an hour"]
+
+
+def test_what_a_survivor_cost_is_told_only_where_something_tells_it(tmp_path):
+    for wall_s, survivors, told in ((0.5, 1, None), (3600.0, 0, None), (360_000.0, 1, 0.01), (7200.0, 5, 2.5)):
+        tables.write_json({"wall_s": wall_s, "gpu_s": 0}, tmp_path / "traces" / "metrics.json")
+        found = yields.cost(judged(tmp_path), survivors, tmp_path)
+        assert found["accepted_per_hour"] == told
+    assert yields.line({"tokens_per_survivor": None, "accepted_per_hour": 0.01, "accepted_per_gpu_hour": None}) == (
+        "0.01 an hour"
+    )

@@ -25,6 +25,7 @@ from mgrd.cli.parameters import (
     open_story,
 )
 from mgrd.errors import EXIT_NOTHING_SURVIVED, MisusedError
+from mgrd.terminal import many
 
 
 @command("generate")
@@ -72,7 +73,8 @@ def generate_command(
         story=open_story(quiet),
     )
     failures = [f"  failed {count}: {reason}" for reason, count in result["failures"].items()]
-    made = f"{result['samples']:,} samples of {result['questions']:,} questions, {result['made']:,} of them new"
+    of = f"{many(result['samples'], 'sample')} of {many(result['questions'], 'question')}"
+    made = f"{of}, {result['made']:,} of them new"
     whole = extrapolate.whole_lines(result["whole"]) if "whole" in result else []
     answer(result, json_, [f"{made}: {out / 'traces'}", *failures, *whole])
 

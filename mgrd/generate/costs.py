@@ -97,7 +97,7 @@ class Meter:
 class Account:
     """Keeps `metrics.json` of one writer of a traces folder: what all its calls have cost so far.
 
-    A context around sampling: writes at the end, however it ends.
+    A context around sampling: writes at the end, however it ends, but for a folder in which nothing was made yet.
     """
 
     def __init__(self, path: Path, meter: Meter, began: float, engine_start_s: float) -> None:
@@ -136,7 +136,8 @@ class Account:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.write()
+        if self.meter.done or self.path.parent.exists():
+            self.write()
 
 
 def fewer(pieces: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:

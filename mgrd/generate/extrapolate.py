@@ -15,6 +15,7 @@ from mgrd import shards, tables, yields
 from mgrd.generate.costs import lasting, sized
 from mgrd.generate.job import Job
 from mgrd.shards import WHOLE
+from mgrd.terminal import many
 
 ASSUMES = (
     "the first questions are like the others, and the machine and its settings stay the same",
@@ -140,7 +141,8 @@ def whole_lines(found: Mapping[str, Any]) -> list[str]:
         *told("disk_bytes", sized),
     ]
     gpus = "" if found["gpu_hours"] is None else f"; {found['gpu_hours']:,.1f} GPU hours"
-    asked = f"All {found['questions']:,} questions ({found['samples']:,} samples), from {found['from_questions']:,}"
+    every = f"{many(found['questions'], 'question')} ({many(found['samples'], 'sample')})"
+    asked = f"All {every}, from {found['from_questions']:,}"
     return [f"{asked}: {'; '.join(figures)}{gpus}", *(f"  assumes: {one}" for one in found["assumes"])]
 
 
