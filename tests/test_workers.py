@@ -20,6 +20,7 @@ from test_shards import asked, started
 import mgrd
 from mgrd import progress, tables, workers
 from mgrd.errors import MgrdError, RuleError, Stopped
+from mgrd.generate import ahead
 
 
 def nothing():
@@ -236,10 +237,10 @@ def test_a_filter_one_of_whose_workers_is_killed_ends_and_says_so(filtering, tmp
 
 @pytest.mark.skipif(sys.platform != "linux", reason="children are looked up in /proc")
 def test_a_generate_that_is_killed_leaves_no_decoder_and_one_whose_decoder_is_killed_goes_on(tmp_path):
-    folder = asked(tmp_path, questions=64)
+    folder = asked(tmp_path, questions=ahead.A_PROCESS)
     found = []
     for kills in ("decoder", "generate"):
-        running = started(folder, pause_s=0.05)
+        running = started(folder, pause_s=0.02)
         wait_until(lambda running=running: running.poll() is not None or children_of(running.pid))
         (decoder,) = children_of(running.pid)
         time.sleep(0.5)
