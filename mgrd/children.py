@@ -27,7 +27,7 @@ from mgrd.errors import EXIT_INTERRUPTED, EXIT_NOTHING_SURVIVED, EXIT_RETRIABLE,
 from mgrd.progress import Story, stderr, stop
 
 LOCK_WAIT_S = 60.0
-"""How long a rerun waits for a stage that a killed run left behind: it was told to stop, drains and saves."""
+"""How long a rerun waits beyond its grace for a stage that a killed run left behind: it was told to stop, and saves."""
 
 _FORWARDED = {
     signal.SIGINT: signal.SIGINT,
@@ -47,8 +47,9 @@ class Children:
     kept from the terminal's group and handed on once; the block sees them only between two children.
     """
 
-    def __init__(self, folder: Path, story: Story | None = None) -> None:
-        self.folder, self.story = folder, story or Story()
+    def __init__(self, folder: Path, story: Story | None = None, grace_s: float = 0.0) -> None:
+        """`grace_s` is how long a stage that is told to stop may go on with what it has begun."""
+        self.folder, self.story, self.grace_s = folder, story or Story(), grace_s
         self.child: subprocess.Popen[bytes] | None = None
         self.received: signal.Signals | None = None
 
@@ -59,7 +60,7 @@ class Children:
             if signal.getsignal(number) is not signal.SIG_IGN  # nohup
         }
         try:
-            self._lock = locks.lock(self.folder, LOCK_WAIT_S, self.story, self.check)
+            self._lock = locks.lock(self.folder, self.grace_s + LOCK_WAIT_S, self.story, self.check)
         except BaseException:
             self._restore_signals()
             raise

@@ -125,11 +125,13 @@ def read_config(path: Path) -> Config:
     parsed: dict[str, Any] = {
         name: settings.from_table(TABLES[name], found[name], f"{path}: [{name}]") for name in TABLES
     }
+    if content.get("vllm") and all(parsed[table].engine not in (None, "vllm") for table in ("generate", "eval")):
+        raise MisusedError(f"{path}: [vllm]: goes with engine = 'vllm' in [generate] or [eval]")
     for table in ("generate", "eval"):
         settings.mapping(parsed[table].map)
-        parsed[table] = dataclasses.replace(
-            parsed[table], vllm=[*_engine_arguments(content.get("vllm", {})), *parsed[table].vllm]
-        )
+        if parsed[table].engine in (None, "vllm"):  # the other may have another engine
+            shared = _engine_arguments(content.get("vllm", {}))
+            parsed[table] = dataclasses.replace(parsed[table], vllm=[*shared, *parsed[table].vllm])
         if parsed[table].lora is not None:
             raise MisusedError(
                 f"{path}: [{table}] lora: a run samples from what its last round has trained; merge the adapter into "

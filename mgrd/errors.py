@@ -46,3 +46,9 @@ class Stopped(MgrdError):
     """Stopped by a signal or a time limit; everything so far is saved."""
 
     exit_code = EXIT_RETRIABLE
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error of another library says, cut to 200 characters; its kind when it says nothing."""
+    said = str(error).strip().splitlines()
+    return said[0].strip()[:200] if said else type(error).__name__

@@ -125,7 +125,18 @@ def find(folder: Path, part: str) -> Path:
         return folder
     if any((candidate / "traces").exists() for candidate in (folder, *rounds)) and part in PARTS["filter"]:
         raise InputError(f"{folder}: holds no {part}; run `mgrd filter {folder} -o {folder}` first")
+    for candidate in (folder, *rounds):
+        if part in ("traces", *PARTS["filter"]) and "generate" in read_manifest(candidate):
+            raise InputError(unfinished(candidate))
     raise InputError(f"{folder}: holds no {part}; give a run, a round or a stage's folder that has one")
+
+
+def unfinished(stage: Path) -> str:
+    """Why there are no traces yet where `mgrd generate` has begun."""
+    if (who := locks.worker(stage)) is not None:
+        works = f"mgrd generate{f' ({who})' if who else ''} works there"
+        return f"{stage}: holds no complete part of traces yet, {works}; wait for its first part"
+    return f"{stage}: holds no complete part of traces; mgrd generate has begun there, the same command goes on"
 
 
 def rounds_of(folder: Path) -> list[int]:

@@ -32,6 +32,9 @@ _SHARD_WAIT_S = 5.0
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
 """What network file systems that are mounted without locks say."""
 
+_TRIES = 100
+"""To make a folder that others remove at the same time; what /proc has takes no files at all."""
+
 _kept: dict[Path, list[IO[str]]] = {}
 """The locks that this process keeps, by folder: the folder's, then the shard's if it has one."""
 _made: dict[Path, list[Path]] = {}
@@ -103,12 +106,16 @@ def lock(
     Raises MgrdError when the other is still there.
     """
     path = folder.absolute() / LOCK
+    tries = 0
     while True:
         made = [one for one in path.parents if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         try:
             handle = _open(path)
         except FileNotFoundError:  # another one has just released the folder that it had made
+            tries += 1
+            if tries == _TRIES:
+                raise MgrdError(f"{folder}: no file can be made there; give another -o") from None
             continue
         try:
             _take(handle, folder, wait_s, story or Story(), check, shared=shared)
@@ -122,6 +129,18 @@ def lock(
             _made[path] = made
             return handle
         _close(handle)
+
+
+def worker(folder: Path) -> str | None:
+    """Who works in a folder (host and process; `` when it does not say); None when nobody does."""
+    path = folder / LOCK
+    if not path.exists():
+        return None
+    try:
+        with _opened(path) as handle:
+            return _try(handle, shared=False)
+    except OSError:  # that cannot be written, by us
+        return None
 
 
 def release(handle: IO[str]) -> None:

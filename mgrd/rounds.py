@@ -66,7 +66,7 @@ def run(
         made = dataclasses.replace(made, run=dataclasses.replace(made.run, audio_root=str(audio_root.absolute())))
     count = made.run.rounds if rounds is None else rounds
     root = Path(made.run.audio_root) if made.run.audio_root else None
-    with Children(out, story) as children:
+    with Children(out, story, max(made.generate.grace, made.eval.grace)) as children:
         names = mapping(made.generate.map)
         asked = read_questions(made.run.questions, audio_root=root, mapping=names, audio_out=out / "audio")
         identity = made.identity | {"run.questions": fingerprint(asked)}

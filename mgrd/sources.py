@@ -83,6 +83,8 @@ def _generated(path: Path, audio_root: Path | None) -> Source:
     noted, audio_out = noted_audio(stage, made)
     names = tables.parts(found)
     if not names:
+        if made:
+            raise InputError(folders.unfinished(stage))
         raise InputError(f"{found}: holds no complete part of traces; run `mgrd generate` first")
     identity = _hash(json.dumps(made.get("identity", found.name), sort_keys=True, ensure_ascii=False).encode())
     return Source(audio_root or noted or stage, audio_out, identity, partial(_own_frames, found))

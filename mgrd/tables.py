@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from mgrd.errors import InputError, MgrdError
+from mgrd.errors import InputError, MgrdError, first_line
 
 QUESTIONS: dict[str, pl.DataType] = {
     "id": pl.String(),
@@ -221,9 +221,7 @@ def iter_parts(
                 raise InputError(f"{part}: is not the expected table, it has no column {', '.join(missing)}")
             frame = table.select(names).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise InputError(
-                f"{part}: cannot be read as Parquet ({_first_line(error)}); remove it and rerun"
-            ) from error
+            raise InputError(f"{part}: cannot be read as Parquet ({first_line(error)}); remove it and rerun") from error
         yield frame
 
 
@@ -324,7 +322,7 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; is this a folder that mgrd wrote?") from None
     except ValueError as error:
-        raise InputError(f"{path}: is not JSON ({_first_line(error)})") from error
+        raise InputError(f"{path}: is not JSON ({first_line(error)})") from error
 
 
 def rows_of(frame: pl.DataFrame) -> Iterable[dict[str, Any]]:
@@ -335,8 +333,4 @@ def rows_of(frame: pl.DataFrame) -> Iterable[dict[str, Any]]:
 def _cause(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return f"{_first_line(error)}; is the disk full?"  # polars does not say what the system told it
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    return f"{first_line(error)}; is the disk full?"  # polars does not say what the system told it

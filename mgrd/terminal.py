@@ -21,6 +21,11 @@ def safe(text: str | None) -> str:
     return (text or "").translate(_VISIBLE)
 
 
+def many(count: int, noun: str) -> str:
+    """A count with its noun: `1 question`, `1,200 questions`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def json_line(value: Any) -> str:
     """JSON in one line, in which they are escaped: JSON itself asks that only of the first 32."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True).translate(_ESCAPED)

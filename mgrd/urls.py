@@ -6,13 +6,16 @@ noted as those of a folder are. Its credentials come from the environment of eac
 
 from __future__ import annotations
 
+import io
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
-from mgrd.errors import InputError, MgrdError, MisusedError
+from mgrd.errors import InputError, MgrdError, MisusedError, first_line
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:")
 
@@ -46,6 +49,31 @@ def is_file(path: Path) -> bool:
     return path.name in _files(text(path.parent))
 
 
+HEADER_BYTES = 2**16
+"""What is fetched at a time where not all of a file is wanted."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file, fetched as it is read; whole where its server sends nothing less. InputError as `read`."""
+    system = _system(path.parts[0].removesuffix(":"))
+    try:
+        with system.open(text(path), "rb", block_size=HEADER_BYTES) as handle:
+            try:
+                handle.seek(0, io.SEEK_END)
+            except (ValueError, NotImplementedError):  # a server of HTTP that knows no ranges
+                yield io.BytesIO(read(path))
+                return
+            handle.seek(0)
+            handle.read(1)  # what cannot be read is told here: a decoder's callbacks tell of no errors
+            handle.seek(0)
+            yield handle
+    except FileNotFoundError:
+        raise InputError(f"{text(path)}: no such file") from None
+    except _errors() as error:
+        raise InputError(f"{text(path)}: cannot be read ({first_line(error)})") from error
+
+
 @lru_cache(maxsize=1)  # its header is read first, then all of it
 def read(path: Path) -> bytes:
     """The whole file; InputError, by name, when it cannot be read."""
@@ -55,7 +83,7 @@ def read(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError(f"{text(path)}: no such file") from None
     except _errors() as error:
-        raise InputError(f"{text(path)}: cannot be read ({_first_line(error)})") from error
+        raise InputError(f"{text(path)}: cannot be read ({first_line(error)})") from error
 
 
 @lru_cache(maxsize=1024)
@@ -66,7 +94,7 @@ def _files(folder: str) -> frozenset[str]:
     except FileNotFoundError:
         return frozenset()
     except _errors() as error:
-        raise MgrdError(f"{folder}: cannot be listed ({_first_line(error)}); are its credentials set?") from error
+        raise MgrdError(f"{folder}: cannot be listed ({first_line(error)}); are its credentials set?") from error
     return frozenset(PurePosixPath(one["name"]).name for one in found if one["type"] == "file")
 
 
@@ -76,14 +104,10 @@ def _system(scheme: str) -> Any:
     try:
         return fsspec.filesystem(scheme)
     except (ImportError, ValueError) as error:
-        raise MgrdError(f"{scheme}://: {_first_line(error)}") from error
+        raise MgrdError(f"{scheme}://: {first_line(error)}") from error
 
 
 def _errors() -> tuple[type[Exception], ...]:
     """What file systems raise: OSError, and what some client libraries have of their own."""
     own = (("botocore.exceptions", "BotoCoreError"), ("google.auth.exceptions", "GoogleAuthError"))
     return (OSError, *(getattr(sys.modules[module], name) for module, name in own if module in sys.modules))
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

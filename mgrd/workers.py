@@ -1,18 +1,30 @@
 """Worker processes of a stage: they leave signals to it, end with it, and their loss is told in one line.
 
-Knows nothing about what they work on.
+Each is connected to the stage by a pipe of its own. Whichever of the two is killed, at any moment, the other reads the
+pipe's end, and nobody else waits for what it held: processes that share queues, as those of concurrent.futures do, can
+wait without end for a message that one of them began. Knows nothing about what they work on.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import multiprocessing
 import os
+import pickle
+import queue
 import signal
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from typing import Any, Protocol
 
 from mgrd.errors import MgrdError, Stopped
@@ -36,20 +48,7 @@ def to_measure(clips: int, workers: int | None) -> int:
 
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
 """A terminal, or a scheduler, sends them to the whole group; the stage decides."""
-
-
-class _Processes(ProcessPoolExecutor):
-    """Starts its processes, as tasks come, with the signals held back: they import for seconds before they can ignore.
-
-    A child inherits what its parent's thread holds back.
-    """
-
-    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
-            return super().submit(work, *given, **named)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Submits(Protocol):
@@ -69,25 +68,26 @@ class Pool(Protocol):
 
 
 @contextmanager
-def pool(count: int, start: Callable[..., None], *given: Any) -> Iterator[ProcessPoolExecutor]:
+def pool(count: int, start: Callable[..., None], *given: Any) -> Iterator[Submits]:
     """`count` processes, each of which calls `start(*given)` first; what waits when the block ends is not begun.
 
+    They are started as work comes. A lost one ends the others, and all futures that are open raise BrokenProcessPool.
     Raises Stopped when a process was lost after a signal asked to stop, and MgrdError when it was lost otherwise.
     """
-    # spawn: a forked child would inherit the locks of polars' threads
-    found = _Processes(count, multiprocessing.get_context("spawn"), _start, (start, given))
+    workers = _Workers(count, pickle.dumps((start, given)))
     try:
-        yield found
+        yield workers
     except BrokenProcessPool as error:
         if stop:  # a scheduler may kill what it has warned
             raise Stopped(
                 f"stopped by {stop.signal_name}; what is finished is saved, the same command goes on"
             ) from error
         raise MgrdError(
-            "a worker process was lost; is there enough memory? What is finished is saved: rerun with fewer --workers"
+            f"a worker process was lost ({error}); is there enough memory? What is finished is saved: rerun with fewer "
+            "--workers"
         ) from error
     finally:
-        found.shutdown(wait=True, cancel_futures=True)
+        workers.close()
 
 
 def chosen_pool(ray: str | None, workers: int | None) -> tuple[Pool, int | None]:
@@ -99,17 +99,171 @@ def chosen_pool(ray: str | None, workers: int | None) -> tuple[Pool, int | None]
     return tasks.pool_of(ray), workers or tasks.cores(ray)
 
 
-def _start(start: Callable[..., None], given: tuple[Any, ...]) -> None:
+@dataclass
+class _Workers:
+    """Processes and, for each, a thread here that hands it one piece of work after the other."""
+
+    count: int
+    first: bytes
+    """What each starts with."""
+    processes: list[SpawnProcess] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
+    waiting: queue.SimpleQueue[tuple[Future[Any], bytes] | None] = field(default_factory=queue.SimpleQueue)
+    lost: str | None = None
+    """How the first process that was lost ended."""
+    _open: int = 0
+    """Pieces of work that are not done."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def submit(self, work: Callable[..., Any], /, *given: Any) -> Future[Any]:
+        """Have `work(*given)` done; raises BrokenProcessPool when a process was lost before."""
+        future: Future[Any] = Future()
+        content = pickle.dumps((work, given), protocol=pickle.HIGHEST_PROTOCOL)
+        with self._lock:
+            if self.lost is not None:
+                raise BrokenProcessPool(self.lost)
+            self._open += 1
+            if len(self.threads) < min(self.count, self._open):
+                self._hire()
+            self.waiting.put((future, content))
+        return future
+
+    def close(self) -> None:
+        """Let the processes end what they have begun, and then themselves."""
+        self._drop(None)
+        for _ in self.threads:
+            self.waiting.put(None)
+        for thread in self.threads:
+            thread.join()
+
+    def _hire(self) -> None:
+        """Start a process; it imports for seconds before it can ignore signals, so it inherits them held back."""
+        resource_tracker.ensure_running()  # starting it lets signals through again
+        ours, theirs = multiprocessing.Pipe()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            # spawn: a forked child would inherit the locks of polars' threads
+            process = multiprocessing.get_context("spawn").Process(
+                target=_work, args=(theirs, self.first, threading.current_thread() is threading.main_thread())
+            )
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            theirs.close()
+        self.processes.append(process)
+        self.threads.append(threading.Thread(target=self._hand, args=(process, ours), daemon=True))
+        self.threads[-1].start()
+
+    def _hand(self, process: SpawnProcess, pipe: Connection) -> None:
+        with pipe:
+            while (one := self.waiting.get()) is not None:
+                future, content = one
+                if future.set_running_or_notify_cancel():
+                    try:
+                        pipe.send_bytes(content)
+                        answer = pipe.recv_bytes()
+                    except (EOFError, OSError):
+                        self._lose(process, future)
+                        return
+                    _answer(future, answer)
+                with self._lock:
+                    self._open -= 1
+        process.join()
+
+    def _lose(self, process: SpawnProcess, future: Future[Any]) -> None:
+        process.join()
+        with self._lock:
+            self.lost = self.lost or _ending(process.exitcode or 0)
+            for other in self.processes:
+                other.kill()  # they ignore what asks
+            threads = len(self.threads)
+        error = BrokenProcessPool(self.lost)
+        self._drop(error)
+        for _ in range(threads):
+            self.waiting.put(None)
+        future.set_exception(error)
+
+    def _drop(self, error: BrokenProcessPool | None) -> None:
+        """What waits is not begun: it is cancelled, or ends with an error."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                one = self.waiting.get_nowait()
+                if one is None:
+                    continue
+                if error is None:
+                    one[0].cancel()
+                elif one[0].set_running_or_notify_cancel():
+                    one[0].set_exception(error)
+
+
+class _There(Exception):
+    """The traceback in the process that an error comes from."""
+
+
+def _answer(future: Future[Any], content: bytes) -> None:
+    try:
+        value, error, told = pickle.loads(content)  # what our own process made
+    except Exception as wrong:  # whatever unpickling raises is its answer
+        future.set_exception(wrong)
+        return
+    if error is None:
+        future.set_result(value)
+    else:
+        error.__cause__ = _There(f"\n{told}")
+        future.set_exception(error)
+
+
+def _ending(exitcode: int) -> str:
+    return f"ended by {signal.Signals(-exitcode).name}" if exitcode < 0 else f"ended with exit code {exitcode}"
+
+
+def _work(pipe: Connection, first: bytes, is_bound: bool) -> None:
+    """In a process: do what comes through the pipe until it ends; `is_bound` to the thread that started it."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    start(*given)
+    _end_with_parent(is_bound=is_bound)
+    failed: BaseException | None = None
+    try:
+        start, given = pickle.loads(first)  # what our own stage made
+        start(*given)
+    except Exception as error:  # is told as the answer to all that is asked
+        failed = error
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            pipe.send_bytes(_done(pipe.recv_bytes(), failed))
 
 
-def _end_with_parent() -> None:
-    """A worker whose stage was killed would wait for work forever: it holds both ends of the queue itself."""
+def _done(content: bytes, failed: BaseException | None) -> bytes:
+    """The answer to a piece of work: its value, or its error with the traceback."""
+    try:
+        if failed is not None:
+            raise failed
+        work, given = pickle.loads(content)  # what our own stage made
+        return pickle.dumps((work(*given), None, None), protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # whatever it is, is raised by the future
+        told = "".join(traceback.format_exception(error))
+        try:
+            return pickle.dumps((None, error, told))
+        except Exception:  # it holds what cannot be sent
+            return pickle.dumps((None, RuntimeError(f"{type(error).__name__}: {error}"), told))
+
+
+def _end_with_parent(*, is_bound: bool) -> None:
+    """A worker whose stage was killed would go on until it has an answer.
+
+    On Linux the kernel kills it at once, when the thread that started it ends: only where that is the stage's main one.
+    Elsewhere a thread waits for the stage's end, and is late where the work lets no other thread run.
+    """
     parent = multiprocessing.parent_process()
     assert parent is not None
-    parent.join()
-    os._exit(1)
+    if sys.platform == "linux" and is_bound:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent.pid:  # it ended before
+            os._exit(1)
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

@@ -65,7 +65,7 @@ def cost(judged: Path, survivors: int, traces: Path) -> dict[str, Any]:
 def line(found: Mapping[str, Any]) -> str | None:
     """What a survivor cost, in a few words; None when nothing is known of it."""
     said = [
-        f"{found[name]:,.{0 if found[name] >= 100 else 1}f} {words}"
+        f"{_figure(found[name])} {words}"
         for name, words in (
             ("tokens_per_survivor", "tokens each"),
             ("accepted_per_hour", "an hour"),
@@ -74,6 +74,10 @@ def line(found: Mapping[str, Any]) -> str | None:
         if found[name] is not None
     ]
     return ", ".join(said) or None
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.{0 if value >= 100 else 1}f}" if value >= 1 else f"{value:.2g}"
 
 
 def round_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -93,4 +97,8 @@ def _parts_of(traces: Path) -> Path | None:
 
 
 def _per_hour(count: int, seconds: float) -> float | None:
-    return round(count / (seconds / 3600), 1) if seconds else None
+    """None of no survivors, and from less than a second, which tells nothing."""
+    if not count or seconds < 1:
+        return None
+    rate = count / (seconds / 3600)
+    return round(rate, 1) if rate >= 1 else float(f"{rate:.2g}")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from mgrd.errors import InputError
+from mgrd.errors import InputError, MgrdError
 from mgrd.generate import ahead
 from mgrd.generate.clips import ChangedClipError, Clips
 from mgrd.generate.job import Job
@@ -91,6 +91,14 @@ def test_a_clip_that_kills_the_process_is_one_that_cannot_be_heard_and_the_other
     assert [number for number, one in enumerate(found) if isinstance(one, str)] == [2]
     assert found[2] == "2.wav: decoding it kills the process that does; convert it to WAV"
     assert set(clips.shas) == {f"{number}.wav" for number in range(8) if number != 2}
+
+
+def test_processes_that_cannot_start_are_no_clips_fault(clips, monkeypatch):
+    monkeypatch.setattr(ahead, "_start", Bomb())
+    monkeypatch.setattr(ahead._Workers, "are_ready", lambda _: True)
+
+    with pytest.raises(MgrdError, match="lost as soon as they start; is there enough memory"):
+        outcomes(ahead.hearings(clips, asked(0, 1), 2, 1))
 
 
 def test_no_more_is_read_ahead_than_the_processes_have_in_hand(clips):

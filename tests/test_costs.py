@@ -12,17 +12,17 @@ import pytest
 import served
 import soundfile as sf
 import tiny_model
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 from hypothesis import given
 from hypothesis import strategies as st
 from judged_rows import trace, write
 
-from mgrd import engines, tables, yields
+from mgrd import engines, tables, urls, yields
 from mgrd.engines import Completion, Load, Request, Sampling
 from mgrd.engines.server import ServerEngine
-from mgrd.errors import MisusedError
-from mgrd.generate import costs, estimate, generate
-from mgrd.generate.costs import Account, Meter, lasting
-from mgrd.generate.estimate import sized
+from mgrd.errors import MgrdError, MisusedError
+from mgrd.generate import costs, estimate, extrapolate, generate
+from mgrd.generate.costs import Account, Meter, lasting, sized
 from mgrd.generate.job import Job, check_shard
 from mgrd.options import Generate
 from mgrd.progress import Story
@@ -125,6 +125,20 @@ def test_a_batch_that_takes_minutes_is_no_burst(clock):
     assert meter.text() == "16 tok/s (16 overall), 96 min left"
 
 
+def test_pieces_of_a_run_hold_all_its_tokens_and_what_comes_at_once_is_one(clock):
+    meter = Meter(1000, object())
+    for _ in range(7):
+        clock.now += 100.0
+        for _ in range(16):
+            meter.add(5)
+    assert meter.pieces == [(100.0, 80)] * 7
+    for second in range(2000):
+        clock.now += 1.0
+        meter.add(second)
+    assert len(meter.pieces) <= costs.PIECES
+    assert [sum(of) for of in zip(*meter.pieces, strict=True)] == [2700.0, 7 * 80 + 1000 * 1999]
+
+
 def test_before_the_first_sample_nobody_knows_how_long_it_takes(clock):
     assert Meter(8, object()).text() == "0 tok/s (0 overall)"
 
@@ -196,6 +210,7 @@ def test_metrics_lie_beside_the_parts_and_seconds_are_summed_over_restarts(job, 
         "sampled_tokens": 180.0,
         "tokens_per_s": 22.5,
         "calls": 2,
+        "pieces": [[1.0, 10]] * 3 + [[1.0, 30]] * 5,
         "engine_start_s": 10.0,
         "sampling_s": 8.0,
         "wall_s": 18.0,
@@ -315,6 +330,7 @@ def test_a_dry_run_says_what_there_is_to_do_and_writes_nothing(home):
         "audio_s": 10.0,
         "longest_s": 4.0,
         "too_long": 0,
+        "parts": 0,
         "unreadable": {},
         "completion_tokens_most": 800,
         "completion_tokens_expected": None,
@@ -343,7 +359,64 @@ def test_a_dry_run_names_clips_that_will_fail(home):
     assert (found["too_long"], list(found["unreadable"].values()), found["longest_s"]) == (1, [1], 21.0)
     assert next(iter(found["unreadable"])).startswith("is not audio that libsndfile reads")
     lines = estimate.dry_lines(found)
-    assert "               1  clips are longer than the model hears: their questions will fail" in lines
+    assert "               1  clip is longer than the model hears: their questions will fail" in lines
+
+
+def test_a_dry_run_gives_long_clips_in_parts_as_the_job_does(home):
+    tiny_model.build(home / "model")
+    sf.write(home / "a.wav", tiny_model.tone(41, 220), 16000)
+    sf.write(home / "c.wav", tiny_model.tone(21, 220), 16000)
+    found = dry(home, long_clips="chunk")
+    lines = estimate.dry_lines(found)
+    settings = Generate(samples=1, engine="transformers", max_tokens=4, long_clips="chunk")
+    generate(str(home / "questions.jsonl"), home / "out", home / "model", settings, story=QUIET)
+    rows = tables.read_table(home / "out" / "traces", tables.TRACES)
+
+    assert (found["too_long"], found["parts"], found["prompt_tokens"]) == (2, 5, rows["prompt_tokens"].sum())
+    assert found["audio_s"] == pytest.approx(rows["heard_s"].list.sum().sum(), abs=0.01)
+    assert found["prompt"].count("<|AUDIO|>") == 3
+    assert "The recording is given in 3 consecutive parts.\nIs a loud?" in found["prompt"]
+    assert "               2  clips are longer than the model hears: given in 5 parts" in lines
+    refused = dry(home)
+    assert (refused["too_long"], refused["parts"]) == (2, 0)
+    server = {"engine": "server", "url": "http://localhost:9/v1", "long_clips": "chunk"}
+    assert [dry(home, window=window, **server)["parts"] for window in (2.0, 10.0)] == [21 + 11 + 2, 5 + 3]
+
+
+def test_a_dry_run_of_a_swap_counts_what_is_heard(home):
+    write_questions(home, "ab")
+    rows = [json.loads(line) for line in (home / "questions.jsonl").read_text().splitlines()]
+    more = {"id": "x", "audio": ["c.wav", "d.wav"], "question": "Loud?", "task": "other"}
+    (home / "questions.jsonl").write_text("\n".join(map(json.dumps, [*rows, more])))
+    server = {"engine": "server", "url": "http://localhost:9/v1", "control": "swap"}
+    plain, swapped = dry(home, **server | {"control": None}), dry(home, **server)
+    assert (plain["audio_s"], plain["clips"], swapped["clips"]) == (1 + 2 + 3 + 4, 4, 4)
+    assert swapped["audio_s"] in (2 + 1 + 1, 2 + 1 + 2)  # a and b swap; x takes one of theirs
+    write_questions(home, "a")
+    with pytest.raises(MgrdError, match="all questions share one clip"):
+        dry(home, **server)
+
+
+def test_a_dry_run_to_overwrite_has_everything_to_make_and_refuses_a_shard_as_the_job_does(home, run):
+    tiny_model.build(home / "model")
+    settings = Generate(samples=1, engine="transformers", max_tokens=4)
+    generate(str(home / "questions.jsonl"), home / "out", home / "model", settings, story=QUIET)
+    words = ["generate", home / "questions.jsonl", "-m", home / "model", "-o", home / "out", "-k", 1, "--dry-run"]
+    words += ["--engine", "transformers", "--overwrite", "--json"]
+    code, out, _ = run(*words, "--max-tokens", 5)
+    found = json.loads(out)
+    assert (code, found["there"], found["missing"], found["differs"]) == (0, 0, 4, None)
+    before = tree(home)
+    code, _, err = run(*words, "--shard", "0/2")
+    assert (code, err.split(":")[:2], tree(home) == before) == (2, ["Error", " --overwrite"], True)
+
+
+def test_a_dry_run_to_retry_wants_what_failed(home):
+    tiny_model.build(home / "model")
+    (home / "c.wav").write_bytes(b"no audio at all")
+    settings = Generate(samples=2, engine="transformers", max_tokens=100, max_failed=1.0, temperature=0.0)
+    generate(str(home / "questions.jsonl"), home / "out", home / "model", settings, story=QUIET)
+    assert [dry(home, temperature=0.0, retry_failed=again)["missing"] for again in (False, True)] == [0, 2]
 
 
 def test_a_dry_run_for_a_server_shows_the_request_with_its_audio_cut_and_asks_nobody(home):
@@ -381,6 +454,34 @@ def test_a_dry_run_counts_clips_at_a_url_as_those_of_a_folder(home):
     assert list(found["unreadable"].values()) == [1]
 
 
+def test_a_dry_run_reads_no_more_of_a_clip_at_a_url_than_its_header(home, monkeypatch):
+    memory = fsspec.filesystem("memory")
+    for name in "abcd":
+        memory.pipe_file(f"/headers/{name}.wav", (home / f"{name}.wav").read_bytes())
+    taken = []
+
+    class Counting(MemoryFile):
+        def readinto(self, into):
+            taken.append(count := super().readinto(into))
+            return count
+
+        def read(self, size=-1):
+            taken.append(len(found := super().read(size)))
+            return found
+
+    def opened(self, path, *_, **__):
+        return Counting(self, path, memory.cat_file(path))
+
+    monkeypatch.setattr(MemoryFileSystem, "_open", opened)
+    monkeypatch.setattr(urls, "read", None)
+    settings = Generate(engine="server", url="http://localhost:9/v1")
+    found = estimate.dry_run(
+        str(home / "questions.jsonl"), home / "out", "m", settings, audio_root=Path("memory://headers"), story=QUIET
+    )
+    assert (found["audio_s"], found["audio_bytes"] > 300_000) == (10.0, True)
+    assert 0 < sum(taken) < 40_000
+
+
 def test_a_dry_run_of_a_shard_counts_its_questions_and_refuses_one_that_is_not_there(home):
     served = {"engine": "server", "url": "http://localhost:9/v1"}
     found = [dry(home, shard=f"{index}/3", **served) for index in range(3)]
@@ -415,7 +516,9 @@ def test_a_dry_run_runs_the_code_that_a_model_brings_along_only_where_that_is_sa
 
 def test_a_limited_run_says_what_all_questions_take(job, home):
     found = job(limit=2)["whole"]
-    parts = sum(path.stat().st_size for path in (home / "out" / "traces").glob("part-*"))
+    there = sum(path.stat().st_size for path in (home / "out" / "traces").glob("part-*"))
+    disk = found["disk_bytes"]
+    assert there < disk < 1.1 * there  # eight rows in the place of four
     assert found == {
         "questions": 4,
         "from_questions": 2,
@@ -424,15 +527,67 @@ def test_a_limited_run_says_what_all_questions_take(job, home):
         "tokens_per_s": 10.0,
         "hours": round((5 + 8) / 3600, 4),
         "gpu_hours": None,
-        "disk_bytes": 2 * parts,
-        "intervals": {"tokens": [80, 80], "hours": [0.0036, 0.0036], "disk_bytes": [2 * parts] * 2},
-        "assumes": list(estimate.ASSUMES),
+        "disk_bytes": disk,
+        "intervals": {"tokens": [80, 80], "hours": [0.0036, 0.0036], "disk_bytes": [disk, disk]},
+        "assumes": list(extrapolate.ASSUMES),
     }
-    assert estimate.whole_lines(found)[0] == (
+    assert extrapolate.whole_lines(found)[0] == (
         "All 4 questions (8 samples), from 2: 13 s (13 s to 13 s); 80 tokens (80 to 80); "
-        f"{sized(2 * parts)} ({sized(2 * parts)} to {sized(2 * parts)})"
+        f"{sized(disk)} ({sized(disk)} to {sized(disk)})"
     )
     assert "whole" not in job()
+
+
+@pytest.mark.parametrize(("some", "within"), [(20, 0.15), (100, 0.05)])
+def test_the_disk_that_all_take_is_foretold_from_some(tmp_path, some, within):
+    rng = np.random.default_rng(0)
+    words = [f"word{number}" for number in range(5000)]
+
+    def rows(questions):
+        for question in range(questions):
+            for sample in range(8):
+                think = " ".join(rng.choice(words, size=int(rng.integers(20, 60))))
+                yield trace(f"q{question}", sample, think=think, completion=think, completion_tokens=len(think))
+
+    for count in (some, 200):
+        with tables.Parts(tmp_path / str(count) / "traces", tables.TRACES) as parts:
+            for row in rows(count):
+                parts.add(row)
+    job = Job(tmp_path / str(some), "m", Generate(samples=8), 0, tmp_path)
+    found = extrapolate.whole(job, pl.DataFrame({"id": [f"q{n}" for n in range(some)]}), 200)
+    true = sum(path.stat().st_size for path in (tmp_path / "200" / "traces").iterdir())
+    assert found["disk_bytes"] == pytest.approx(true, rel=within)
+
+
+def test_a_speed_that_varies_widens_the_hours_and_one_piece_tells_no_interval(job, home, clock):
+    class Uneven(CountingEngine):
+        def sample(self, requests, sampling):
+            for number, one in enumerate(super().sample(requests, sampling)):
+                clock.now += 4.0 * (number % 2)
+                yield one
+
+    found = job(Uneven(clock), limit=2)["whole"]
+    assert found["intervals"]["tokens"] == [80, 80]
+    low, high = found["intervals"]["hours"]
+    assert low < found["hours"] - 0.001 < found["hours"] + 0.001 < high
+    found = extrapolate.whole(Job(home / "out", "m", Generate(samples=2), 0, home), pl.DataFrame({"id": ["a", "b"]}), 2)
+    assert found["intervals"]["hours"] == [found["hours"]] * 2  # nothing is left
+    noted = job.metrics()
+    tables.write_json(noted | {"pieces": noted["pieces"][:1]}, home / "out" / "traces" / "metrics.json")
+    found = extrapolate.whole(Job(home / "out", "m", Generate(samples=2), 0, home), pl.DataFrame({"id": ["a", "b"]}), 4)
+    assert (found["intervals"]["tokens"], found["intervals"]["hours"]) == ([80, 80], None)
+
+
+def test_the_interval_of_the_speed_holds_the_truth_95_times_in_100():
+    rng = np.random.default_rng(2)
+    hits = 0
+    for _ in range(1000):
+        tokens = rng.integers(50, 150, size=100)
+        seconds = tokens * rng.gamma(25.0, 1 / 25.0, size=100)
+        half = extrapolate._half_s(list(zip(seconds[:16], tokens[:16], strict=True)), tokens[16:].sum())
+        told = seconds[:16].sum() / tokens[:16].sum() * tokens[16:].sum()
+        hits += abs(told - seconds[16:].sum()) <= half
+    assert 925 <= hits <= 975
 
 
 @pytest.mark.parametrize(
@@ -456,7 +611,7 @@ def test_what_all_takes_is_at_the_rate_and_on_the_gpus_of_all_processes_together
     options = Generate(samples=1, limit=10, **pieces)
     job = Job(tmp_path, "m", options, 0, tmp_path, check_shard(options, overwrite=False))
 
-    found = estimate.whole(job, pl.DataFrame({"id": [f"q{n}" for n in range(10)]}), 1000)
+    found = extrapolate.whole(job, pl.DataFrame({"id": [f"q{n}" for n in range(10)]}), 1000)
 
     rate, gpus = told
     hours = 20e6 / rate / 3600
@@ -466,9 +621,9 @@ def test_what_all_takes_is_at_the_rate_and_on_the_gpus_of_all_processes_together
 
 
 def test_one_question_tells_no_interval_and_all_questions_leave_none():
-    assert estimate._predicted(np.array([7.0]), 10) == (70.0, None)
-    assert estimate._predicted(np.array([3.0, 5.0]), 2) == (8.0, 0.0)
-    assert estimate._predicted(np.array([]), 10) == (0.0, None)
+    assert extrapolate._predicted(np.array([7.0]), 10) == (70.0, None)
+    assert extrapolate._predicted(np.array([3.0, 5.0]), 2) == (8.0, 0.0)
+    assert extrapolate._predicted(np.array([]), 10) == (0.0, None)
 
 
 def test_the_interval_holds_the_truth_95_times_in_100():
@@ -476,7 +631,7 @@ def test_the_interval_holds_the_truth_95_times_in_100():
     hits = 0
     for _ in range(1000):
         every = rng.gamma(9.0, 100.0, size=100)
-        told, half = estimate._predicted(every[:20], 100)
+        told, half = extrapolate._predicted(every[:20], 100)
         hits += abs(told - every.sum()) <= half
     assert 930 <= hits <= 970
 
@@ -522,3 +677,13 @@ def test_rounds_tell_what_a_survivor_cost():
     cost = {"tokens_per_survivor": 412.25, "accepted_per_hour": 96.14, "accepted_per_gpu_hour": None}
     rows = [{"round": 0, "filter": None, "cost": None}, {"round": 1, "filter": {"survivors": 1031}, "cost": cost}]
     assert yields.round_lines(rows) == ["Round 1: 1,031 survivors, 412 tokens each, 96.1 an hour"]
+
+
+def test_what_a_survivor_cost_is_told_only_where_something_tells_it(tmp_path):
+    for wall_s, survivors, told in ((0.5, 1, None), (3600.0, 0, None), (360_000.0, 1, 0.01), (7200.0, 5, 2.5)):
+        tables.write_json({"wall_s": wall_s, "gpu_s": 0}, tmp_path / "traces" / "metrics.json")
+        found = yields.cost(judged(tmp_path), survivors, tmp_path)
+        assert found["accepted_per_hour"] == told
+    assert yields.line({"tokens_per_survivor": None, "accepted_per_hour": 0.01, "accepted_per_gpu_hour": None}) == (
+        "0.01 an hour"
+    )

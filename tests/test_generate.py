@@ -2,17 +2,19 @@
 
 import json
 import os
+import platform
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import soundfile as sf
 
-from mgrd import engines, tables
+from mgrd import engines, locks, tables
 from mgrd.audio.load import load
 from mgrd.engines import Completion
 from mgrd.errors import InputError, MgrdError, SettingsError, Stopped
-from mgrd.generate import clips, generate
+from mgrd.generate import clips, generate, hearing
 from mgrd.generate.clips import control_clip, swaps
 from mgrd.generate.job import sample_seed
 from mgrd.options import Generate
@@ -353,3 +355,73 @@ def test_seeds_differ_between_rounds_questions_and_samples():
 
     assert len(seeds) == 64
     assert sample_seed(0, 1, "a", 3) == sample_seed(0, 1, "a", 0) + 3
+
+
+def test_a_folder_that_is_no_model_is_told_before_anything_else(run, job):
+    (job.folder / "model" / "config.json").unlink()
+    words = ["generate", job.folder / "questions.jsonl", "-m", job.folder / "model", "-o", job.folder / "out"]
+    for more in ([], ["--dry-run"]):
+        code, _, err = run(*words, *more)
+        assert (code, err) == (1, f"Error: {job.folder / 'model'}: is no model folder, it has no config.json\n")
+    assert not (job.folder / "out").exists()
+
+
+def test_vllms_arguments_are_refused_for_another_engine(run, job):
+    words = ["generate", job.folder / "questions.jsonl", "-m", job.folder / "model", "-o", job.folder / "out"]
+    for engine in ("transformers", "server"):
+        url = ["--url", "http://localhost:9/v1"] if engine == "server" else []
+        code, _, err = run(*words, "--engine", engine, *url, "--vllm", "max_num_seqs=4")
+        assert (code, err) == (2, "Error: --vllm: goes with --engine vllm\n")
+        code, _, err = run(*words, "--engine", engine, *url, "--lora", job.folder)
+        assert (code, err) == (2, "Error: --lora: goes with --engine vllm\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="what Linux has under /proc")
+@pytest.mark.parametrize("out", ["/proc/no/such", "/proc/self"])
+def test_a_place_where_nothing_can_be_written_is_one_line(run, job, out):
+    model = job.folder / "model"
+    code, _, err = run("generate", job.folder / "questions.jsonl", "-m", model, "-o", out, "--engine", "transformers")
+    assert (code, err.count("\n"), err.startswith(f"Error: {out.rpartition('/')[0]}")) == (1, 1, True)
+
+
+def test_where_generate_is_still_at_work_filter_says_so(run, job):
+    job()
+    for part in (job.folder / "out" / "traces").glob("part-*"):
+        part.unlink()
+    words = ["filter", job.folder / "out", "-o", job.folder / "judged"]
+    who = f"mgrd generate ({platform.node()}, process {os.getpid()}) works there"
+    code, _, err = run(*words)
+    assert (code, err) == (
+        1, f"Error: {job.folder / 'out'}: holds no complete part of traces yet, {who}; wait for its first part\n"
+    )  # fmt: skip
+    locks.leave(job.folder / "out")
+    (job.folder / "out" / "traces").rename(job.folder / "gone")
+    for command in (words, ["inspect", job.folder / "out", "--plain"]):
+        code, _, err = run(*command)
+        assert (code, err) == (
+            1,
+            f"Error: {job.folder / 'out'}: holds no complete part of traces; mgrd generate has begun there, "
+            "the same command goes on\n",
+        )
+
+
+def test_an_engine_that_ends_before_its_first_sample_leaves_nothing_that_other_settings_would_have_to_overwrite(job):
+    with pytest.raises(MgrdError, match="it does not hear"):
+        job(FakeEngine(budget=0, dies_with=MgrdError("it does not hear")))
+    assert not (job.folder / "out" / "traces").exists()
+
+    assert job(temperature=0.5)["made"] == 6
+
+
+@pytest.mark.parametrize(("shard", "in_turn"), [("0/1", True), (None, False)])
+def test_shards_ask_whether_the_model_hears_one_after_the_other(job, monkeypatch, shard, in_turn):
+    seen = []
+
+    def check(asked, *_):
+        with locks._opened(asked.out / locks.TURN) as other:
+            seen.append(locks._try(other, shared=False) is not None)
+
+    monkeypatch.setattr(hearing, "check", check)
+    job(shard=shard)
+
+    assert seen == [in_turn]

@@ -16,7 +16,7 @@ import pytest
 from judged_rows import trace, write
 
 import mgrd
-from mgrd import children, folders, rounds, tables
+from mgrd import children, folders, locks, rounds, tables
 from mgrd.audio.measure import EXTRACTOR
 from mgrd.children import Children
 from mgrd.config import HOW_IT_RUNS, TABLES, check_flags, flags, read_config
@@ -338,8 +338,18 @@ def test_a_signal_between_two_stages_starts_no_other(home):
             crew.call([sys.executable, "-c", "raise SystemExit(9)"], "round 1, generate")
 
 
+def test_a_rerun_waits_for_as_long_as_a_stage_that_was_left_behind_may_go_on(home, monkeypatch):
+    waits = []
+    real = locks.lock
+    monkeypatch.setattr(locks, "lock", lambda folder, wait_s, *rest: waits.append(wait_s) or real(folder, 0.0, *rest))
+    configure(home, generate={"grace": 600.0}, eval={"grace": 5.0})
+    run(home, 1)
+    assert waits[0] == 600.0 + children.LOCK_WAIT_S
+
+
 def test_a_second_run_in_the_same_folder_is_refused(home, monkeypatch):
     monkeypatch.setattr(children, "LOCK_WAIT_S", 0.1)
+    configure(home, generate={"grace": 0.0}, eval={"grace": 0.0})
     with Children(home / "out"), pytest.raises(MgrdError, match="works in this folder"):
         run(home)
     run(home, 1)
@@ -550,8 +560,11 @@ def test_paths_of_a_config_are_relative_to_its_folder(home, monkeypatch):
 
 
 def test_the_table_of_vllms_own_arguments_is_of_every_stage_that_samples_and_says_what_the_run_is(home):
+    sampled = {"engine": "vllm"}
+    shared = {"max_num_seqs": 4, "kv_cache_dtype": "fp8"}
+    configure(home, generate=sampled, eval=sampled)
     without = read_config(home / "config.toml").identity
-    configure(home, vllm={"max_num_seqs": 4, "kv_cache_dtype": "fp8"}, eval={"vllm": ["max_num_seqs=8"]})
+    configure(home, generate=sampled, vllm=shared, eval=sampled | {"vllm": ["max_num_seqs=8"]})
     made = read_config(home / "config.toml")
 
     assert made.generate.vllm == ["max_num_seqs=4", 'kv_cache_dtype="fp8"']
@@ -560,6 +573,12 @@ def test_the_table_of_vllms_own_arguments_is_of_every_stage_that_samples_and_say
         "generate.vllm": {"kv_cache_dtype": "fp8"},
         "eval.vllm": {"kv_cache_dtype": "fp8"},
     }
+    configure(home, generate=sampled, vllm=shared, eval={"engine": "transformers"})
+    made = read_config(home / "config.toml")
+    assert (len(made.generate.vllm), made.eval.vllm) == (2, [])
+    configure(home, generate={"engine": "transformers"}, vllm=shared, eval={"engine": "transformers"})
+    with pytest.raises(MisusedError, match=r"\[vllm\]: goes with engine = 'vllm' in \[generate\] or \[eval\]"):
+        read_config(home / "config.toml")
 
 
 def test_every_command_of_a_plan_is_one_that_the_command_line_accepts(home):

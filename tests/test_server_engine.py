@@ -11,7 +11,7 @@ from served import DROP, Reply, Served, clips_of, completion, error, heard, poli
 
 from mgrd.engines import Request, Sampling, endpoint, messages, open_engine
 from mgrd.engines.endpoint import address, key_for
-from mgrd.errors import MgrdError, MisusedError, Stopped
+from mgrd.errors import InputError, MgrdError, MisusedError, Stopped
 from mgrd.progress import stop
 from mgrd.traces import split
 
@@ -622,3 +622,26 @@ def test_an_address_that_holds_a_key_is_refused_without_being_shown(url):
         address(url)
 
     assert KEY not in str(raised.value)
+
+
+def test_what_is_answered_is_taken_before_the_error_that_ends_the_job(engine_of):
+    with Served() as served:
+        engine = engine_of(served, concurrency=4)
+
+        def requests():
+            yield question("a", 4)
+            while not served.bodies or served.running:
+                time.sleep(0.01)
+            time.sleep(0.2)  # the answer is on its way
+            raise InputError("clip.wav: the clip has changed")
+
+        done = []
+
+        def take():
+            for one in engine.sample(requests(), SAMPLED):
+                done.append(one.sample)
+
+        with pytest.raises(InputError, match="has changed"):
+            take()
+
+    assert done == [0, 1, 2, 3]

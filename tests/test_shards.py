@@ -180,8 +180,26 @@ fcntl.flock = none
 """
 
 
+AT_ONCE = """
+import os, pathlib, sys, time
+from mgrd import leases
+room = pathlib.Path(sys.argv[1] + ".room")
+room.mkdir(exist_ok=True)
+def all_do(what):
+    (room / f"{what}-{os.getpid()}").touch()
+    while len([*room.glob(f"{what}-*")]) < 4:
+        time.sleep(0.01)
+def after_all_have_looked(*given, made=leases._made):
+    leases._made = made
+    all_do("look")
+    return made(*given)
+leases._made = after_all_have_looked
+all_do("start")
+"""
+
+
 def test_without_kernel_locks_of_several_starts_at_once_one_works_and_shards_do_together(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules[__name__], "HOLD", NO_LOCKS + HOLD)
+    monkeypatch.setattr(sys.modules[__name__], "HOLD", NO_LOCKS + AT_ONCE + HOLD)
     for shard, works in (("0/1", 1), ("", 1), ("*/4", 4)):
         out = tmp_path / f"{works}{shard.strip('/*')}".replace("/", "")
         words = [shard.replace("*", str(index)) for index in range(4)]
@@ -352,7 +370,7 @@ main()
 """
 
 
-def started(folder, *words, pause_s=0.0):
+def command(folder, *words, pause_s=0.0):
     command = [sys.executable, "-c", JOB, pause_s, "generate", folder / "questions.jsonl", "-m", folder / "model"]
     command += [
         "-o",
@@ -366,10 +384,16 @@ def started(folder, *words, pause_s=0.0):
         "--no-canary",
         *words,
     ]
+    return list(map(str, command))
+
+
+ENV = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def started(folder, *words, pause_s=0.0):
     return subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        command(folder, *words, pause_s=pause_s), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV
+    )
 
 
 def ended(child):
@@ -402,6 +426,42 @@ def test_all_shards_at_once_killed_and_started_again_make_every_sample_once(tmp_
     signed = tables.read_json(folder / "out" / "traces" / manifests[1])
     assert sorted(signed) == ["command", "host", "identity", "versions"]
     assert "--shard 1/3" in signed["command"]
+
+
+ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=64k tmpfs "$1" || exit 99
+disk=$1; shift
+"$@" > first.json; echo $? > codes
+cp -r "$disk" full
+mount -o remount,size=16m "$disk"
+"$@" > second.json; echo $? >> codes
+cp -r "$disk" mended
+"""
+
+
+def test_a_full_disk_ends_a_job_and_with_more_room_the_same_command_makes_every_sample_once(tmp_path):
+    folder = asked(tmp_path)
+    (folder / "out").mkdir()
+    try:  # in mounts of its own, which end with it
+        done = subprocess.run(
+            ["unshare", "-rm", "sh", "-c", ON_A_SMALL_DISK, "sh", folder / "out", *command(folder)],
+            cwd=folder, env=ENV, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        pytest.skip("no unshare here")
+    if not (folder / "codes").exists():
+        pytest.skip(f"no file system can be mounted here: {done.stderr}")
+
+    assert (folder / "codes").read_text().split() == ["1", "0"]
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert said.startswith(f"Error: {folder / 'out'}")
+    assert "No space left on device" in said or "is the disk full?" in said
+    kept = [pl.read_parquet(part).height for part in (folder / "full" / "traces").glob("part-*.parquet")]
+    assert 0 < sum(kept) < len(EVERY)
+    assert json.loads((folder / "second.json").read_text())["made"] == len(EVERY) - sum(kept)
+    (folder / "out").rmdir()
+    (folder / "mended").rename(folder / "out")
+    assert ids(folder) == EVERY
 
 
 def test_two_on_one_shard_are_noticed_and_the_first_goes_on(tmp_path):

@@ -1,17 +1,26 @@
 """Worker processes: signals are the stage's to answer, and no worker is lost or left without a word."""
 
+import contextlib
 import os
 import signal
+import struct
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile as sf
+from judged_rows import trace
+from test_shards import asked, started
 
 import mgrd
-from mgrd import progress, workers
-from mgrd.errors import MgrdError, Stopped
+from mgrd import progress, tables, workers
+from mgrd.errors import MgrdError, RuleError, Stopped
+from mgrd.generate import ahead
 
 
 def nothing():
@@ -68,7 +77,9 @@ def test_ctrl_c_while_workers_are_importing_is_no_traceback(tmp_path):
 
 
 def test_a_lost_worker_is_one_line_and_after_a_signal_to_stop_it_is_retriable(monkeypatch):
-    with pytest.raises(MgrdError, match="a worker process was lost; is there enough memory") as lost:
+    with pytest.raises(
+        MgrdError, match=r"a worker process was lost \(ended by SIGKILL\); is there enough memory"
+    ) as lost:
         lose_a_worker()
     monkeypatch.setattr(progress.stop, "signal_name", "SIGTERM")
     with pytest.raises(Stopped, match="stopped by SIGTERM; what is finished is saved, the same command goes on"):
@@ -98,6 +109,152 @@ def test_workers_end_with_their_stage_when_it_is_killed(tmp_path):
     wait_until(lambda: not is_alive(worker))
 
 
+def die_while_answering():
+    """Begin to send an answer, and be killed."""
+    frame = sys._getframe()
+    while "pipe" not in frame.f_locals:
+        frame = frame.f_back
+    os.write(frame.f_locals["pipe"].fileno(), struct.pack("!i", 1000) + b"half of it")
+    be_killed()
+
+
+@pytest.mark.parametrize("last_act", [be_killed, die_while_answering])
+def test_when_a_worker_is_killed_the_others_are_not_waited_for(last_act):
+    since = time.monotonic()
+    with pytest.raises(MgrdError, match="ended by SIGKILL"), workers.pool(3, nothing) as pool:
+        slow = [pool.submit(time.sleep, 60) for _ in range(2)]
+        waiting = [pool.submit(last_act), pool.submit(time.sleep, 60)]
+        for one in waiting:
+            one.result()
+    assert time.monotonic() - since < 30
+    assert all(isinstance(one.exception(), BrokenProcessPool) for one in (*slow, *waiting))
+
+
+def refuse():
+    raise RuleError("no such check")
+
+
+def test_what_a_worker_raises_comes_back_with_its_traceback_and_what_its_start_raises_too():
+    with workers.pool(1, nothing) as pool:
+        failed = pool.submit(int, "seven").exception()
+        unsent = pool.submit(lock_and_raise).exception()
+        assert pool.submit(int, "7").result() == 7
+    assert isinstance(failed, ValueError)
+    assert "int" in str(failed.__cause__)
+    assert "work(*given)" in str(failed.__cause__)
+    assert "cannot be sent" in str(unsent)
+    with pytest.raises(RuleError, match="no such check"), workers.pool(1, refuse) as pool:
+        pool.submit(int, "7").result()
+
+
+def lock_and_raise():
+    raise OSError("cannot be sent", threading.Lock())
+
+
+def test_what_waits_when_the_block_ends_is_not_begun(tmp_path):
+    with workers.pool(1, nothing) as pool:
+        begun = pool.submit(time.sleep, 0.5)
+        while not begun.running():
+            time.sleep(0.01)
+        waiting = pool.submit(time.sleep, 60)
+    assert (begun.result(), waiting.cancelled()) == (None, True)
+
+
+SLOW = '''"""Object to nothing, and take long."""
+import os, pathlib, re
+from mgrd.rulebook import example
+
+def check(trace):
+    """Let no other thread of the process run meanwhile."""
+    if trace.question == "Slow?":
+        pathlib.Path(f"working-{os.getpid()}").touch()
+        re.match(r"(a+)+$", "a" * 30 + "b")
+    return None
+
+KEEP = [example("a")]
+DROP = [example("b")]
+'''
+
+
+@pytest.fixture
+def filtering(tmp_path):
+    """`mgrd filter --workers 2` over two parts that take forever, as a shell runs it; and what it says in the end."""
+    (tmp_path / "own" / "logic").mkdir(parents=True)
+    (tmp_path / "own" / "logic" / "slow.py").write_text(SLOW)
+    sf.write(tmp_path / "a.wav", 0.1 * np.sin(np.arange(16000)), 16000)
+    for number in range(2):
+        row = trace(f"q{number}", question="Slow?", audio=["a.wav"], audio_sha=[None])
+        tables.write_table([row], tmp_path / "traces" / f"part-{number:06d}.parquet", tables.TRACES)
+    path = str(Path(mgrd.__file__).parents[1])
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "mgrd", "filter", ".", "-o", "out", "--workers", "2", "--rules", "own"],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True,
+        process_group=0,
+    ) as running:  # fmt: skip
+        yield running
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+
+
+def children_of(process):
+    """Its children that are workers, and not the process in which multiprocessing tracks what to clean up."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            if parent == process and b"spawn_main" in (stat.parent / "cmdline").read_bytes():
+                found.append(int(stat.parent.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what the kernel of Linux does")
+@pytest.mark.parametrize("busy", [False, True])
+def test_no_worker_outlives_a_filter_that_is_killed(filtering, tmp_path, busy):
+    def begun():
+        assert filtering.poll() is None
+        return len([*tmp_path.glob("working-*")] if busy else children_of(filtering.pid)) == 2
+
+    wait_until(begun)
+    orphans = children_of(filtering.pid)
+    filtering.kill()
+    filtering.wait()
+    since = time.monotonic()
+    wait_until(lambda: not any(map(is_alive, orphans)))
+    # those that are only starting find out as soon as they have started
+    assert (len(orphans), time.monotonic() - since < (2 if busy else 15)) == (2, True)
+
+
+def test_a_filter_one_of_whose_workers_is_killed_ends_and_says_so(filtering, tmp_path):
+    wait_until(lambda: filtering.poll() is not None or len([*tmp_path.glob("working-*")]) == 2)
+    os.kill(int(next(tmp_path.glob("working-*")).name.partition("-")[2]), signal.SIGKILL)
+    _, err = filtering.communicate(timeout=20)
+    assert (filtering.returncode, err.splitlines()[-1]) == (
+        1,
+        "Error: a worker process was lost (ended by SIGKILL); is there enough memory? What is finished is saved: rerun "
+        "with fewer --workers",
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are looked up in /proc")
+def test_a_generate_that_is_killed_leaves_no_decoder_and_one_whose_decoder_is_killed_goes_on(tmp_path):
+    folder = asked(tmp_path, questions=ahead.A_PROCESS)
+    found = []
+    for kills in ("decoder", "generate"):
+        running = started(folder, pause_s=0.02)
+        wait_until(lambda running=running: running.poll() is not None or children_of(running.pid))
+        (decoder,) = children_of(running.pid)
+        time.sleep(0.5)
+        os.kill(decoder if kills == "decoder" else running.pid, signal.SIGKILL)
+        since = time.monotonic()
+        if kills == "generate":
+            wait_until(lambda decoder=decoder: not is_alive(decoder))
+            found.append(time.monotonic() - since < 15)
+        running.communicate(timeout=60)
+        found.append(running.returncode)
+        (folder / "out").rename(folder / f"out-{kills}")
+    assert found == [0, True, -signal.SIGKILL]
+
+
 def is_alive(process):
     try:
         os.kill(process, 0)
@@ -108,7 +265,7 @@ def is_alive(process):
 
 
 def wait_until(happened):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not happened():
         assert time.monotonic() < until
         time.sleep(0.02)

@@ -90,6 +90,12 @@ def probe(source: Source, name: str | None = None) -> tuple[float, int, int]:
         return stream.frames / stream.sr, stream.sr, stream.channels
 
 
+def probe_opened(handle: IO[bytes], name: str) -> float:
+    """Duration in seconds of an open file, at its beginning; of it no more is read than its format needs to tell."""
+    with _opened(handle, name) as stream:
+        return stream.frames / stream.sr
+
+
 def load(source: Source, name: str | None = None) -> Clip:
     """Decode a whole clip; `name` stands for embedded bytes in messages.
 
@@ -142,8 +148,6 @@ def survey(source: Source, name: str | None = None) -> Survey:
 @contextmanager
 def open_stream(source: Source, name: str | None = None) -> Iterator[Stream]:
     """Open a clip for reading in blocks of shape (n, channels); the blocks raise InputError where the data is wrong."""
-    import soundfile
-
     name = _name(source, name)
     if isinstance(source, Path) and urls.is_url(source):
         source = urls.read(source)
@@ -154,22 +158,32 @@ def open_stream(source: Source, name: str | None = None) -> Iterator[Stream]:
             raise InputError(f"{name}: is not a file")
         if source.stat().st_size == 0:
             raise InputError(f"{name}: the audio file is empty (0 bytes)")
-    elif not source:
+    with (
+        source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as handle,
+        _opened(handle, name) as stream,
+    ):
+        yield stream
+
+
+@contextmanager
+def _opened(handle: IO[bytes], name: str) -> Iterator[Stream]:
+    import soundfile
+
+    there, promised = _data_bytes(handle)
+    if not handle.seek(0, io.SEEK_END):
         raise InputError(f"{name}: the embedded audio is empty (0 bytes)")
-    with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as handle:
-        there, promised = _data_bytes(handle)
-        handle.seek(0)
-        try:
-            file = soundfile.SoundFile(handle)
-        except soundfile.LibsndfileError as error:
-            why = f"is not audio that libsndfile reads ({_reason(error)}); convert it to WAV or FLAC"
-            raise InputError(f"{name}: {why}") from None
-        if there < promised:
-            why = f"is truncated, its header promises {promised} bytes of audio and {there} are there; copy it again"
-            raise InputError(f"{name}: {why}")
-        with file:
-            blocks = _checked(_read(file, name), file.samplerate, file.frames, name)
-            yield Stream(file.samplerate, file.channels, file.frames, blocks)
+    handle.seek(0)
+    try:
+        file = soundfile.SoundFile(handle)
+    except soundfile.LibsndfileError as error:
+        why = f"is not audio that libsndfile reads ({_reason(error)}); convert it to WAV or FLAC"
+        raise InputError(f"{name}: {why}") from None
+    if there < promised:
+        why = f"is truncated, its header promises {promised} bytes of audio and {there} are there; copy it again"
+        raise InputError(f"{name}: {why}")
+    with file:
+        blocks = _checked(_read(file, name), file.samplerate, file.frames, name)
+        yield Stream(file.samplerate, file.channels, file.frames, blocks)
 
 
 def downmix(samples: Samples, alone: int | None) -> Samples:

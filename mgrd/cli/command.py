@@ -36,7 +36,19 @@ EVERYWHERE = {"quiet": Quiet, "verbose": Verbose}
 STOPPABLE = ("generate", "filter", "distill", "eval", "run", "measure")
 """Commands that save what is done when a signal asks them to stop; the others end at once."""
 
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG}
+_FULL_DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EIO,
+    errno.ESTALE,
+}
+"""What the system says of a place where nothing can be written."""
 
 
 def command(name: str, *, passes_on: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -69,7 +81,7 @@ def command(name: str, *, passes_on: bool = False) -> Callable[[Callable[..., No
         def run(**given: Any) -> None:
             for key, (kind, names) in classes.items():
                 given[key] = kind(**{option: given.pop(option) for option in names})
-            with _exit_codes(verbose=given["verbose"]):
+            with _exit_codes(verbose=given["verbose"], out=given.get("out")):
                 if name in STOPPABLE:
                     stop.listen()
                 for key in classes:
@@ -132,8 +144,8 @@ def _share(text: str) -> float:
 class _exit_codes:  # noqa: N801  (reads as a phrase: `with _exit_codes()`)
     """Turn what a user can fix into one line on stderr and its exit code; a bug keeps its traceback."""
 
-    def __init__(self, *, verbose: bool) -> None:
-        self.verbose = verbose
+    def __init__(self, *, verbose: bool, out: Path | None = None) -> None:
+        self.verbose, self.out = verbose, out
 
     def __enter__(self) -> None:
         if self.verbose:
@@ -150,10 +162,14 @@ class _exit_codes:  # noqa: N801  (reads as a phrase: `with _exit_codes()`)
         if isinstance(error, MgrdError):
             typer.secho(f"Error: {safe(str(error))}", fg="red", err=True)
             raise typer.Exit(error.exit_code) from None
-        if isinstance(error, OSError) and error.errno in _FULL_DISK:
+        if isinstance(error, OSError) and (error.errno in _FULL_DISK or self._cannot_be_made(error)):
             where = f"{error.filename}: " if error.filename else ""
             typer.secho(f"Error: {where}{error.strerror}; what was done before is saved", fg="red", err=True)
             raise typer.Exit(EXIT_CANNOT) from None
+
+    def _cannot_be_made(self, error: OSError) -> bool:
+        """Whether the folder to write to cannot be made, for which /proc has no better error than `no such file`."""
+        return error.errno == errno.ENOENT and isinstance(self.out, Path) and not self.out.exists()
 
 
 def _check_folders(given: dict[str, Any]) -> None:

@@ -91,7 +91,9 @@ def eval_command(
     out = out or evaluate.default_folder(questions, model)
     if dry_run:
         wanted = opts.generated(options)
-        plan = estimate.dry_run(questions, out, asked(model, wanted), wanted, audio_root=audio_root, story=story)
+        plan = estimate.dry_run(
+            questions, out, asked(model, wanted), wanted, audio_root=audio_root, overwrite=overwrite, story=story
+        )
         again = [f"and as much again for each control: {', '.join(options.control)}"] if options.control else []
         answer(plan, json_, [*estimate.dry_lines(plan), *again])
         return

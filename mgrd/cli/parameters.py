@@ -59,8 +59,13 @@ def existing(path: Path, what: str) -> Path:
 
 
 def asked(model: str, options: opts.Generate) -> Path | str:
-    """A model's folder, or its name at a server."""
-    return model if options.engine == "server" else existing(Path(model), "model folder")
+    """A model's folder, or its name at a server; InputError for a folder that is no model's."""
+    if options.engine == "server":
+        return model
+    from mgrd.engines.models import check_is_model
+
+    check_is_model(existing(Path(model), "model folder"))
+    return Path(model)
 
 
 def open_story(quiet: bool) -> Any:

@@ -25,6 +25,7 @@ from mgrd.cli.parameters import (
     open_story,
 )
 from mgrd.errors import EXIT_NOTHING_SURVIVED, MisusedError
+from mgrd.terminal import many
 
 
 @command("generate")
@@ -45,7 +46,7 @@ def generate_command(
 
     Example: mgrd generate questions.jsonl -m MODEL -o run/round-01 -k 8
     """
-    from mgrd.generate import estimate, generate
+    from mgrd.generate import estimate, extrapolate, generate
 
     if dry_run:
         found = estimate.dry_run(
@@ -55,6 +56,7 @@ def generate_command(
             options,
             round_number=round_number,
             audio_root=audio_root,
+            overwrite=overwrite,
             story=open_story(quiet),
         )
         answer(found, json_, estimate.dry_lines(found))
@@ -71,8 +73,9 @@ def generate_command(
         story=open_story(quiet),
     )
     failures = [f"  failed {count}: {reason}" for reason, count in result["failures"].items()]
-    made = f"{result['samples']:,} samples of {result['questions']:,} questions, {result['made']:,} of them new"
-    whole = estimate.whole_lines(result["whole"]) if "whole" in result else []
+    of = f"{many(result['samples'], 'sample')} of {many(result['questions'], 'question')}"
+    made = f"{of}, {result['made']:,} of them new"
+    whole = extrapolate.whole_lines(result["whole"]) if "whole" in result else []
     answer(result, json_, [f"{made}: {out / 'traces'}", *failures, *whole])
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mgrd.errors import MgrdError, MisusedError
+from mgrd.errors import MgrdError, MisusedError, first_line
 
 CONNECT_S = 10.0
 """How long the head of a cluster may take to answer."""
@@ -48,7 +48,7 @@ def connected(address: str) -> Iterator[Any]:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, namespace="mgrd")
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise MgrdError(
-            f"--ray {address}: no Ray cluster answers there ({_first_line(error)}); is it started?"
+            f"--ray {address}: no Ray cluster answers there ({first_line(error)}); is it started?"
         ) from error
     finally:
         for number, handler in before.items():  # ray takes SIGTERM over, and would end without saving
@@ -92,7 +92,3 @@ def cause(error: BaseException) -> BaseException:
     """What a remote function raised: an error for the user as it was there, a bug with the traceback from there."""
     inner = getattr(error, "cause", None)
     return inner if isinstance(inner, MgrdError) else error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mgrd.errors import InputError
+from mgrd.errors import InputError, first_line
 from mgrd.tables import read_json
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def load_weights(kind: Any, path: Path, config: Any, dtype: torch.dtype | Litera
                 path, config=config, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
             )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"{path}: the weights cannot be loaded ({_first_line(error)})") from error
+        raise InputError(f"{path}: the weights cannot be loaded ({first_line(error)})") from error
     if missing := sorted(info["missing_keys"]):
         raise InputError(f"{path}: the weights lack {len(missing)} tensors of {config.model_type}, e.g. {missing[0]}")
     return model.eval()
@@ -69,15 +69,20 @@ def check_model_folder(path: Path, *, trust_remote_code: bool = False) -> Any:
     try:
         return AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: transformers does not know this model ({_first_line(error)})") from error
+        raise InputError(f"{path}: transformers does not know this model ({first_line(error)})") from error
 
 
-def check_model_files(path: Path) -> None:
-    """Raise InputError when a model folder lacks its config or its weights; imports nothing."""
+def check_is_model(path: Path) -> None:
+    """Raise InputError for what is no model's folder; imports nothing."""
     if not path.is_dir():
         raise InputError(f"{path}: no such model folder")
     if not (path / "config.json").is_file():
         raise InputError(f"{path}: is no model folder, it has no config.json")
+
+
+def check_model_files(path: Path) -> None:
+    """Raise InputError when a model folder lacks its config or its weights; imports nothing."""
+    check_is_model(path)
     read_json(path / "config.json")
     for name in weight_files(path):
         if not (path / name).is_file():
@@ -92,7 +97,7 @@ def load_processor(path: Path, *, trust_remote_code: bool = False) -> Any:
     try:
         processor = AutoProcessor.from_pretrained(path, local_files_only=True, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: its processor cannot be loaded ({_first_line(error)})") from error
+        raise InputError(f"{path}: its processor cannot be loaded ({first_line(error)})") from error
     if not hasattr(getattr(processor, "feature_extractor", None), "sampling_rate"):
         raise InputError(f"{path}: is no audio model, its processor has no audio feature extractor")
     if not processor.chat_template:
@@ -149,7 +154,3 @@ def quiet() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

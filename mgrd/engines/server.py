@@ -117,6 +117,7 @@ class ServerEngine:
         flight = _Flight(self, sampling)
         waiting: deque[_Job] = deque()
         queue_, admitted, draining = iter(requests), 0, False
+        ends: Exception | None = None
         try:
             while not stop.is_over():
                 if stop and not draining:
@@ -137,11 +138,14 @@ class ServerEngine:
                 if completion is not None:
                     admitted -= 1
                     yield completion
+        except Exception as error:  # raised below, after what is there already: it is paid for
+            ends = error
         finally:
             self.load = Load()
             self.run(flight.cancel())
-        while (completion := flight.next(0)) is not None:  # it had ended before the signal
-            yield completion
+        yield from flight.ended()  # before the signal, or what ends the job
+        if ends is not None:
+            raise ends
 
     def close(self) -> None:
         """Close all connections."""
@@ -213,6 +217,12 @@ class _Flight:
         if isinstance(done, BaseException):
             raise done
         return done
+
+    def ended(self) -> Iterator[Completion]:
+        """The samples that have ended and were not taken; what else would end the job is left out."""
+        while not self._done.empty():
+            if isinstance(done := self._done.get(), Completion):
+                yield done
 
     def admit(self, job: _Job) -> None:
         """Take a request, and start it when there is room."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mgrd import folders, locks
-from mgrd.errors import MgrdError, MisusedError
+from mgrd.errors import MgrdError, MisusedError, first_line
 from mgrd.progress import Story
 
 LEFT_HERE = (folders.MANIFEST, locks.LOCK, "*.old-*", "*.partial")
@@ -20,7 +20,7 @@ def check_name(repo: str) -> None:
     try:
         validate_repo_id(repo)
     except HFValidationError as error:
-        raise MisusedError(f"--push-to-hub {repo}: {_first_line(error)}") from error
+        raise MisusedError(f"--push-to-hub {repo}: {first_line(error)}") from error
 
 
 def push(folder: Path, repo: str, story: Story) -> str:
@@ -46,11 +46,7 @@ def push(folder: Path, repo: str, story: Story) -> str:
         )
     except (HTTPError, OSError) as error:
         raise MgrdError(
-            f"{repo}: cannot be pushed ({_first_line(error)}); {folder} is complete: log in with `hf auth login`, or "
+            f"{repo}: cannot be pushed ({first_line(error)}); {folder} is complete: log in with `hf auth login`, or "
             "mend the connection, and give the same command again"
         ) from error
     return str(url)
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip()[:200] for line in str(error).splitlines() if line.strip()), type(error).__name__)

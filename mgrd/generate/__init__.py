@@ -17,7 +17,7 @@ import polars as pl
 
 from mgrd import folders, locks, tables
 from mgrd.errors import MgrdError, Stopped
-from mgrd.generate import costs, estimate, hearing, parallel
+from mgrd.generate import costs, extrapolate, hearing, parallel
 from mgrd.generate.clips import Clips, check_clips, swaps
 from mgrd.generate.job import Job, check_engine, check_shard
 from mgrd.generate.ledger import forget_failed, read_ledger
@@ -29,6 +29,7 @@ from mgrd.questions import audio_base, count_questions, fingerprint, read_questi
 from mgrd.questions.clips import absolute
 from mgrd.settings import mapping
 from mgrd.sources import audio_notes
+from mgrd.terminal import many
 
 
 def generate(
@@ -48,7 +49,7 @@ def generate(
     `model` is a folder, or the name of a server's. `only_these` makes the questions part of the identity: figures over
     the folder are figures over them. Of a shard, only its questions are sampled and counted.
     Returns counts: questions, samples, made (by this call), failed, tokens, seconds; under `limit` also whole, what all
-    questions would take (mgrd.generate.estimate). Raises Stopped after SIGTERM, with everything so far saved, and
+    questions would take (mgrd.generate.extrapolate). Raises Stopped after SIGTERM, with everything so far saved, and
     MgrdError when the engine left samples out, or more than `max_failed` of the samples failed.
     """
     story = story or Story()
@@ -80,7 +81,8 @@ def generate(
     wanted = job.wanted(mine, ledger)
     total = int(wanted.get_column("missing").list.len().sum())
     if total:
-        story.note(f"{total:,} samples of {wanted.height:,} questions to make, {ledger.count:,} already there")
+        of = f"{many(total, 'sample')} of {many(wanted.height, 'question')}"
+        story.note(f"{of} to make, {ledger.count:,} already there")
     if total and options.data_parallel > 1:
         locks.share(out)
         parallel.sample(job, questions, audio_root, only_these=only_these, story=story)
@@ -88,13 +90,12 @@ def generate(
         swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
         loading = time.monotonic()
         with _rows(job, wanted, ledger.shas, swapped, story) as (rows, made_by):
-            folders.sign(job.folder, job.writer, made_with)
             meter = costs.Meter(total, made_by)
             account = costs.Account(job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading)
-            _write(job, rows, seen, ledger.shas, account, story)
+            _write(job, rows, made_with, seen, ledger.shas, account, story)
     result = _summary(job, mine, ledger.count, time.monotonic() - started)
     if options.limit is not None:
-        result["whole"] = estimate.whole(job, asked, count_questions(questions, names))
+        result["whole"] = extrapolate.whole(job, asked, count_questions(questions, names))
     return result
 
 
@@ -123,9 +124,18 @@ def _rows(
 
 
 def _write(
-    job: Job, rows: Iterable[dict[str, Any]], seen: Seen, shas: Mapping[str, str], account: costs.Account, story: Story
+    job: Job,
+    rows: Iterable[dict[str, Any]],
+    made_with: Mapping[str, Any],
+    seen: Seen,
+    shas: Mapping[str, str],
+    account: costs.Account,
+    story: Story,
 ) -> None:
-    """Write rows as they come, a part at a time; `shas` are those of the clips that were decoded for them."""
+    """Write rows as they come, a part at a time; `shas` are those of the clips that were decoded for them.
+
+    Nothing is written before the first: a model that does not hear, or an engine that dies at once, leaves no traces.
+    """
     with (
         account,
         story.steps("Sampling", account.meter.samples, tell=account.meter.text) as step,
@@ -133,12 +143,15 @@ def _write(
     ):
         try:
             for row in rows:
+                if not account.meter.done:
+                    folders.sign(job.folder, job.writer, made_with)
                 if parts.add(row):
                     seen.add(shas)
                 account.add(row["completion_tokens"])
                 step()
         finally:
-            seen.add(shas, now=True)
+            if account.meter.done:
+                seen.add(shas, now=True)
     done, asked_for = account.meter.done, account.meter.samples
     if stop and done < asked_for:
         raise Stopped(

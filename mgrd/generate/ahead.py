@@ -10,17 +10,17 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, cast
 
 from mgrd.engines import Engine
-from mgrd.errors import InputError
+from mgrd.errors import InputError, MgrdError
 from mgrd.generate.clips import Clips
 from mgrd.generate.job import Job
-from mgrd.workers import cores, pool
+from mgrd.workers import Submits, cores, pool
 
 MOST = 4
 """Processes; each decodes sixty MP3s of 10 s in a second, and no model asks for so many."""
@@ -123,8 +123,16 @@ class _Workers:
         return _Begun(self._submit(row, process), process)
 
     def alone(self, row: Row, process: int) -> _Begun:
-        """Replace a lost process and have it decode these clips only; afterwards there is one again in any case."""
+        """Replace a lost process and have it decode these clips only; afterwards there is one again in any case.
+
+        Raises MgrdError when no process starts: that is no clip's fault.
+        """
         self._replace(process)
+        if _is_lost(self.pools[process].submit(_nothing)):
+            raise MgrdError(
+                "the processes that decode clips are lost as soon as they start; is there enough memory? "
+                "What was sampled is saved, the same command goes on"
+            )
         found = self._submit(row, process)
         if _is_lost(found):
             self._replace(process)
@@ -144,7 +152,7 @@ class _Workers:
         self.stacks[process].close()
         self.pools[process] = self._opened(self.stacks[process])
 
-    def _opened(self, stack: ExitStack) -> ProcessPoolExecutor:
+    def _opened(self, stack: ExitStack) -> Submits:
         ear = _Ear(self.clips.engine.sr, self.clips.engine.window_s)
         return stack.enter_context(pool(1, _start, self.clips.job, ear))
 

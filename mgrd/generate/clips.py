@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,26 +66,18 @@ class Clips:
         if control in ("silence", "noise"):
             heard = [control_clip(control, clip, row["id"]) for clip in heard]
             ids = [f"{control}-{row['id']}-{sha}" for sha in ids]
-        return in_parts(heard, ids, self._longest)
+        return in_parts(heard, ids, longest(self.job, self.engine.sr, self.engine.window_s))
 
     def sound(self, path: str) -> NDArray[np.float32]:
         """A clip under no control, or the first of its parts; raises InputError as `of` does."""
         clip = self._decode(path)
-        return in_parts([clip.mono(self.engine.sr)], [clip.sha], self._longest).clips[0]
-
-    @property
-    def _longest(self) -> int | None:
-        """The most samples of a part, where long clips are cut into parts."""
-        return round(self.engine.window_s * self.engine.sr) if self._cuts else None
-
-    @property
-    def _cuts(self) -> bool:
-        return self.job.options.long_clips == "chunk" and math.isfinite(self.engine.window_s)
+        most = longest(self.job, self.engine.sr, self.engine.window_s)
+        return in_parts([clip.mono(self.engine.sr)], [clip.sha], most).clips[0]
 
     def _decode(self, path: str) -> Clip:
         source = resolve_audio(path, self.job.base, self.job.out / "audio")
         duration_s, _, _ = probe(source, path)
-        if duration_s > self.engine.window_s and not self._cuts:
+        if duration_s > self.engine.window_s and self.job.options.long_clips != "chunk":
             more = ", or say how much it hears with --window" if self.job.options.engine == "server" else ""
             raise InputError(
                 f"{path}: {duration_s:.1f} s is longer than the {self.engine.window_s:g} s this model hears; "
@@ -96,19 +88,30 @@ class Clips:
         return clip
 
 
-def in_parts(clips: list[NDArray[np.float32]], ids: list[str], longest: int | None) -> Heard:
-    """Clips cut into as few consecutive parts as are no longer than `longest` samples; equal parts, none too short.
+def longest(job: Job, sr: int, window_s: float) -> int | None:
+    """The most samples of a part at `sr` Hz, where clips longer than the engine's window are cut; else None."""
+    cuts = job.options.long_clips == "chunk" and math.isfinite(window_s)
+    return round(window_s * sr) if cuts else None
+
+
+def counts(lengths: Iterable[int], most: int | None) -> list[int]:
+    """In how many parts clips of so many samples are given, when each may have `most`; None cuts nothing."""
+    return [math.ceil(length / most) if most else 1 for length in lengths]
+
+
+def in_parts(clips: list[NDArray[np.float32]], ids: list[str], most: int | None) -> Heard:
+    """Clips cut into as few consecutive parts as are no longer than `most` samples; equal parts, none too short.
 
     None cuts nothing.
     """
-    counts = [math.ceil(len(clip) / longest) if longest else 1 for clip in clips]
-    cut = [part for clip, count in zip(clips, counts, strict=True) for part in np.array_split(clip, count)]
+    parts = counts(map(len, clips), most)
+    cut = [part for clip, count in zip(clips, parts, strict=True) for part in np.array_split(clip, count)]
     names = [
         f"{name}.{number}/{count}" if count > 1 else name
-        for name, count in zip(ids, counts, strict=True)
+        for name, count in zip(ids, parts, strict=True)
         for number in range(1, count + 1)
     ]
-    return Heard(cut, names, counts)
+    return Heard(cut, names, parts)
 
 
 def check_clips(job: Job, seen: Seen, shas: Mapping[str, str]) -> None:

@@ -7,9 +7,11 @@ what a trace is worth: mgrd.yields does.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ EVERY_S = 30.0
 SHARE = 0.01
 """Of the time, at most, that goes into counting parts."""
 MOST_REASONS = 20
+PIECES = 32
+"""At most, of a writer's sampling: by them its speed is seen to vary."""
 
 
 def metrics_of(writer: str) -> str:
@@ -43,6 +47,8 @@ class Meter:
         self.began = time.monotonic()
         self._marks = deque([(self.began, 0)])
         """When how many tokens were there; the first is the latest that is `NOW_S` old."""
+        self.pieces: list[tuple[float, int]] = []
+        """Seconds and tokens, one piece after the other; what comes at once is of one piece."""
 
     def add(self, tokens: int) -> None:
         """One more sample is there, of so many tokens."""
@@ -51,7 +57,10 @@ class Meter:
         at = time.monotonic()
         if at - self._marks[-1][0] < 0.25 and len(self._marks) > 1:  # of one batch: there are not many marks
             self._marks[-1] = (self._marks[-1][0], self.tokens)
+            seconds, before = self.pieces[-1]
+            self.pieces[-1] = (seconds, before + tokens)
         else:
+            self.pieces = fewer([*self.pieces, (at - self._marks[-1][0], tokens)])
             self._marks.append((at, self.tokens))
         while len(self._marks) > 2 and at - self._marks[1][0] >= NOW_S:
             self._marks.popleft()
@@ -88,7 +97,7 @@ class Meter:
 class Account:
     """Keeps `metrics.json` of one writer of a traces folder: what all its calls have cost so far.
 
-    A context around sampling: writes at the end, however it ends.
+    A context around sampling: writes at the end, however it ends, but for a folder in which nothing was made yet.
     """
 
     def __init__(self, path: Path, meter: Meter, began: float, engine_start_s: float) -> None:
@@ -117,7 +126,9 @@ class Account:
             "sampled_tokens": self.meter.tokens,
         }
         spent = {name: round(self.before.get(name, 0) + value, 2) for name, value in spent.items()}
-        told = {"gpus": gpus, "gpu": gpu_name() if gpus else None}
+        told: dict[str, Any] = {"gpus": gpus, "gpu": gpu_name() if gpus else None}
+        pieces = fewer([*self.before.get("pieces", []), *self.meter.pieces])
+        told |= {"pieces": [[round(seconds, 2), tokens] for seconds, tokens in pieces]}
         speed = {"tokens_per_s": round(spent["sampled_tokens"] / max(spent["sampling_s"], 0.01), 1)}
         tables.write_json(counted(self.path.parent) | spent | told | speed, self.path)
 
@@ -125,7 +136,17 @@ class Account:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.write()
+        if self.meter.done or self.path.parent.exists():
+            self.write()
+
+
+def fewer(pieces: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
+    """The same pieces, two neighbours joined to one until they are at most PIECES."""
+    found = [(seconds, tokens) for seconds, tokens in pieces]
+    while len(found) > PIECES:
+        pairs = (found[n : n + 2] for n in range(0, len(found), 2))
+        found = [(sum(seconds for seconds, _ in pair), sum(tokens for _, tokens in pair)) for pair in pairs]
+    return found
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -208,3 +229,12 @@ def lasting(seconds: float) -> str:
     if hours < 100:
         return f"{minutes // 60} h {minutes % 60} min"
     return f"{hours // 24} d {hours % 24} h"
+
+
+def sized(count: float) -> str:
+    """Bytes as people read them: `14 kB`, `3.2 GB`; powers of 1000."""
+    if count < 999.5:
+        return f"{count:.0f} bytes"
+    power = min(int(math.log10(count * 1.0005) / 3), 4)
+    count /= 1000**power
+    return f"{count:.{0 if count >= 99.5 else 1}f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"

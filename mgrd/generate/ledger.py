@@ -29,9 +29,10 @@ class Ledger:
     """Content hash of each clip, by its path as given, from when it was first decoded."""
 
 
-def read_ledger(folder: Path, asked: pl.DataFrame) -> Ledger:
+def read_ledger(folder: Path, asked: pl.DataFrame, *, without_failed: bool = False) -> Ledger:
     """Of a folder of parts, which need not exist, and of the questions in `asked`.
 
+    `without_failed` leaves out the samples that `forget_failed` would take away.
     Raises SettingsError for a question whose id is known with other words: its samples would be mixed.
     """
     ids = asked.select("id").lazy()
@@ -46,7 +47,8 @@ def read_ledger(folder: Path, asked: pl.DataFrame) -> Ledger:
 
     before = of_asked([*_WORDS], lambda rows: rows.unique("id", keep="any"))
     _check_unchanged(asked, before)
-    samples = of_asked(["sample"], lambda rows: rows.group_by("id").agg(samples=pl.col("sample")))
+    counts = pl.col("error").is_null() if without_failed else pl.lit(value=True)
+    samples = of_asked(["sample", "error"], lambda rows: rows.filter(counts).group_by("id").agg(samples="sample"))
     clips = of_asked(
         ["audio", "audio_sha"],
         lambda rows: (

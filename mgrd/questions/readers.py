@@ -16,7 +16,7 @@ from typing import Any
 
 import polars as pl
 
-from mgrd.errors import InputError, MisusedError
+from mgrd.errors import InputError, MisusedError, first_line
 
 Row = dict[str, Any] | str
 """The cells of a row by column, or what makes it unreadable."""
@@ -195,7 +195,7 @@ def _parquet(path: Path, wanted: Collection[str], columns: set[str]) -> Iterator
         for start in range(0, height, _BATCH_ROWS):
             yield from enumerate(table.slice(start, _BATCH_ROWS).collect().iter_rows(named=True), start=start + 1)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{path}: cannot be read as Parquet ({_first_line(error)}); is it whole?") from error
+        raise InputError(f"{path}: cannot be read as Parquet ({first_line(error)}); is it whole?") from error
 
 
 _FILES: dict[str, tuple[str, Callable[[Path, Collection[str], set[str]], Iterator[tuple[int, Row]]]]] = {
@@ -220,7 +220,7 @@ def _open_dataset(
     # What datasets 5.2 raises for a folder of other things, an unknown name or config, broken files, no network; an
     # ImportError when clips lie in a form that it can only hand out through a decoder (torchcodec).
     except (datasets.exceptions.DatasetsError, OSError, ValueError, ImportError) as error:
-        reason = _first_line(error.__cause__ or error)
+        reason = first_line(error.__cause__ or error)
         raise InputError(f"{name}: is no data set that can be read ({reason}); {_KNOWN}") from error
     if isinstance(found, datasets.DatasetDict):
         if split is None and len(found) > 1:
@@ -257,7 +257,3 @@ def _dataset_rows(dataset: Any, wanted: Collection[str]) -> Iterator[tuple[int, 
             for name, feature in labels.items():
                 row[name] = None if row[name] is None else feature.int2str(row[name])
             yield number, row
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -192,6 +192,24 @@ def test_too_little_memory_to_load_is_one_line_that_says_what_may_help(tmp_path)
     )
 
 
+def test_what_a_validator_of_vllms_objects_to_is_told_in_its_own_words(tmp_path):
+    class ValidationError(ValueError):
+        def errors(self):
+            return [{"msg": "Value error, max_num_seqs must be\n positive"}, {"msg": "Input should be a number"}]
+
+    def invalid(_settings, _lora):
+        raise ValidationError("2 validation errors for SchedulerConfig\nFor further information visit ...")
+
+    engine = object.__new__(mgrd.engines.vllm.VllmEngine)
+    engine.model, engine.kind, engine.settings, engine.lora = tmp_path, invalid, {}, None
+
+    with pytest.raises(MgrdError) as told:
+        engine._started()
+
+    said = "max_num_seqs must be positive; Input should be a number"
+    assert str(told.value) == f"{tmp_path}: vLLM cannot start ({said})"
+
+
 def test_other_engine_arguments_are_json_or_text_under_vllms_own_names():
     given = ["max-num-seqs=128", "kv_cache_dtype=fp8", 'hf_overrides={"a": 1}', "enforce_eager=true"]
 

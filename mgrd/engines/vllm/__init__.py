@@ -260,7 +260,7 @@ class VllmEngine:
         try:
             return self.kind(self.settings, self.lora)
         except (ValueError, RuntimeError, OSError, MemoryError) as error:  # vLLM's log has told the rest
-            told = " ".join(str(error).split())
+            told = _told(error)
             if isinstance(error, MemoryError) or "out of memory" in told.lower():
                 told = f"out of memory: {told[:200]}; try --max-model-len N, --gpu-memory F, --tensor-parallel N"
             raise MgrdError(f"{self.model}: vLLM cannot start ({told[:300]})") from error
@@ -278,6 +278,13 @@ class VllmEngine:
             self.core = self._started()
         except MgrdError as error:  # it has started before, so it may again
             raise Stopped(f"vLLM was lost ({lost}); {error}; {saved}") from error
+
+
+def _told(error: Exception) -> str:
+    """What an error says, in one line; of one of pydantic's, only what its validators say."""
+    failed = getattr(error, "errors", None)
+    said = "; ".join(one["msg"].removeprefix("Value error, ") for one in failed()) if callable(failed) else str(error)
+    return " ".join(said.split())
 
 
 def _params(sampling: Sampling, seed: int) -> Any:
