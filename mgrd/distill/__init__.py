@@ -125,6 +125,7 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
 
     started = time.monotonic()
     model, processor, device = loading.start(base, options)
+    options = loading.alone(options, processor, story)
     kept, left_out, longest_s = ex.hearable(given, processor)
     with short_window(model, processor, longest_s) as padded:
         ears = ex.Ears(processor, padded)

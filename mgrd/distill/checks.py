@@ -5,15 +5,21 @@ A trace that breaks one of these would teach something else than it says, and th
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mgrd.engines.chat import opens_think
+from mgrd.engines.placeholders import audio_token
 from mgrd.errors import InputError, MgrdError
 from mgrd.traces import blocks
 
 if TYPE_CHECKING:
     from mgrd.distill.examples import Example, LeftOut
+
+
+_LENGTHS = "_get_feat_extract_output_lengths"
+"""What says in transformers how many features an encoder makes of so many frames, after a convolution and in all."""
 
 
 def check_target(where: str, target: str, ids: Sequence[int], model: Any, tokenizer: Any) -> None:
@@ -39,19 +45,34 @@ def check_prompt(where: str, prompt_ids: Sequence[int], features: dict[str, Any]
         if placeholders:
             raise InputError(f"{where}: its prompt has {placeholders} audio tokens and no audio")
         return 0
-    encoder, mask = model.get_encoder(modality="audio"), features.get("feature_attention_mask")
-    if mask is None or not hasattr(encoder, "_get_feat_extract_output_lengths"):
+    expected = _n_features(features, model)
+    if expected is None:
         return None
-    expected = int(encoder._get_feat_extract_output_lengths(mask.sum(-1))[1].sum())
     if placeholders != expected or expected == 0:
         raise InputError(f"{where}: its prompt has {placeholders} audio tokens for {expected} features")
     return expected
 
 
+def _n_features(features: dict[str, Any], model: Any) -> int | None:
+    """How many features the encoder will make, where the processor or the encoder says so."""
+    if "audio_embed_sizes" in features:
+        return int(features["audio_embed_sizes"].sum())
+    mask = features.get("feature_attention_mask")
+    if mask is None:
+        return None
+    encoder = model.get_encoder(modality="audio")
+    places = (encoder, sys.modules[type(encoder).__module__])  # Qwen3-Omni's is a function of its own
+    lengths = next((found for place in places if (found := getattr(place, _LENGTHS, None)) is not None), None)
+    if lengths is None:
+        return None
+    counted = lengths(mask.sum(-1))
+    return int((counted[1] if isinstance(counted, tuple) else counted).sum())
+
+
 def audio_tokens(model: Any) -> set[int]:
     """Ids of the tokens in whose place a model puts what it hears."""
-    names = ("audio_token_id", "audio_token_index")
-    return {token for name in names if isinstance(token := getattr(model.config, name, None), int)}
+    token = audio_token(model)
+    return set() if token is None else {token}
 
 
 def _forbidden(model: Any, tokenizer: Any) -> set[int]:

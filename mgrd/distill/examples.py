@@ -16,7 +16,7 @@ from typing import Any
 from mgrd.audio.load import load, probe
 from mgrd.distill import checks
 from mgrd.distill.lessons import Lesson, Turn, group
-from mgrd.engines.chat import opens_think, window_s
+from mgrd.engines.chat import opens_think, sampling_rate, window_s
 from mgrd.errors import InputError, Stopped
 from mgrd.progress import Story, stop
 
@@ -78,8 +78,8 @@ class Ears:
 
     def __init__(self, processor: Any, padded: int | None) -> None:
         self.processor, self.padded = processor, padded
-        self.sr = int(processor.feature_extractor.sampling_rate)
-        self.per_token = {*processor.tokenizer.model_input_names, "mm_token_type_ids"}
+        self.sr = sampling_rate(processor)
+        self.per_token = {*processor.tokenizer.model_input_names, "token_type_ids", "mm_token_type_ids"}
         self._kept: OrderedDict[tuple[Path, ...], dict[str, Any]] = OrderedDict()
         self._bytes = 0
 
@@ -139,7 +139,10 @@ def encode(
                 raise Stopped(f"stopped by {stop.signal_name} before the first step; the same command starts again")
             prompt = render(ears.processor, lesson.turns)
             if (prompt, lesson.files) not in heard:
-                ids = ears.hear(prompt, lesson.files, lesson.shas)
+                try:
+                    ids = ears.hear(prompt, lesson.files, lesson.shas)
+                except ValueError as error:  # what processors raise of prompts and clips that do not go together
+                    raise InputError(f"{lesson.where}: the processor does not take it ({error})") from error
                 n_features = checks.check_prompt(lesson.where, ids, ears.features(prompt, lesson.files), model)
                 heard[prompt, lesson.files] = ids, n_features
             prompt_ids, n_features = heard[prompt, lesson.files]

@@ -68,6 +68,7 @@ def train(
 
     started = time.monotonic()
     model, processor, device = loading.start(base, options)
+    options = loading.alone(options, processor, story)
     kept, left_out, longest_s = ex.hearable([one.lesson for one in asked], processor)
     ids = {lesson.lesson_id for lesson in kept}
     asked = [one for one in asked if one.lesson.lesson_id in ids]

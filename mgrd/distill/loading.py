@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mgrd.engines.chat import hears_padding
 from mgrd.engines.models import check_model_folder, load_audio_lm
 from mgrd.errors import InputError
 from mgrd.options import Distill
+from mgrd.progress import Story
 
 ELSEWHERE = "; mgrd distill --export ms-swift writes the survivors for a trainer that may know it"
 
@@ -39,6 +42,16 @@ def start(path: Path, options: Distill) -> tuple[Any, Any, str]:
     # Full training needs fp32 weights under bf16 autocast; frozen ones may be bf16, which halves a 7B model's memory.
     half = options.lora and torch.cuda.is_available() and precision() == "bf16"
     return *load(path, torch.bfloat16 if half else torch.float32), device
+
+
+def alone(options: Distill, processor: Any, story: Story) -> Distill:
+    """The options, with one example in a pass where a clip would hear the padding beside a longer one."""
+    if options.accumulate == options.batch_size or not hears_padding(processor):
+        return options
+    story.note(
+        f"Its encoder hears padding: one trace in a pass, --accumulate {options.batch_size} (was {options.accumulate})"
+    )
+    return replace(options, accumulate=options.batch_size)
 
 
 def load(path: Path, dtype: Any) -> tuple[Any, Any]:

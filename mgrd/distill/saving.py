@@ -14,6 +14,7 @@ from typing import Any
 from mgrd import tables
 from mgrd.distill import processes
 from mgrd.distill.lessons import Lesson
+from mgrd.engines import adapters
 from mgrd.engines.models import INDEX, tensor_names, weight_files
 from mgrd.errors import MgrdError
 from mgrd.progress import Story
@@ -24,6 +25,8 @@ TRIED_TOKENS = 16
 """How far a new model is made to answer."""
 _TRAVELS = (".json", ".jinja", ".txt", ".model")
 """Suffixes of configs, tokenizer, processor and chat template; code and other weights stay behind."""
+_STAYS = (INDEX, adapters.CONFIG)
+"""What `base` says of its weights, which are others now; an adapter of its own is merged into them."""
 
 
 def finish(
@@ -66,7 +69,7 @@ def save_model(model: Any, base: Path, folder: Path, look: Callable[[Path], None
     try:
         model.to(_stored_dtype(base)).save_pretrained(partial)
         for file in base.iterdir():
-            if file.suffix in _TRAVELS and file.name != INDEX and file.is_file():
+            if file.suffix in _TRAVELS and file.name not in _STAYS and file.is_file():
                 shutil.copyfile(file, partial / file.name)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)  # on a full disk its space is what is needed

@@ -33,9 +33,45 @@ def opens_think(prompt: str) -> bool:
     return prompt.rstrip().endswith(("<think>", "<|THINK_START|>"))
 
 
+def ears(processor: Any) -> Any:
+    """The part of a processor that makes features of clips; None of a text model. Families call it one or the other."""
+    return getattr(processor, "feature_extractor", None) or getattr(processor, "audio_processor", None)
+
+
 def sampling_rate(processor: Any) -> int:
     """The rate in Hz at which a model wants its clips; 0 for a text model, which is given none."""
-    return int(processor.feature_extractor.sampling_rate) if processor.feature_extractor is not None else 0
+    extractor = ears(processor)
+    return int(extractor.sampling_rate) if extractor is not None else 0
+
+
+def hears_padding(processor: Any) -> bool:
+    """Whether a clip sounds otherwise beside a longer one, so that only clips of one length may share a batch.
+
+    So it is where features are as long as their clip and no mask, alike long, says where they end (Granite Speech,
+    Phi-4). A text model hears nothing.
+    """
+    import numpy as np
+
+    sr = sampling_rate(processor)
+    if not sr or not places_audio(processor):
+        return False
+    first, second = (
+        processor(
+            text=[render_chat(processor, "", 1)],
+            audio=[np.zeros(seconds * sr, np.float32)],
+            audio_kwargs={"sampling_rate": sr},
+            return_tensors="pt",
+        )
+        for seconds in (1, 2)
+    )
+
+    def axes(name: str) -> set[tuple[int, int]]:
+        return {pair for pair in zip(first[name].shape, second[name].shape, strict=True) if pair[0] != pair[1]}
+
+    per_token = {name for name in first if first[name].shape == first["input_ids"].shape}
+    features = {name for name in first if first[name].is_floating_point()}
+    masks = {pair for name in first.keys() - per_token - features for pair in axes(name)}
+    return any(pair not in masks for name in features for pair in axes(name))
 
 
 def window_s(processor: Any) -> float:
@@ -45,7 +81,7 @@ def window_s(processor: Any) -> float:
     """
     if hasattr(processor, "max_audio_len"):  # Audio Flamingo 3 hears one window of its extractor after the other
         return float(processor.max_audio_len)
-    extractor = processor.feature_extractor  # None for a text model
+    extractor = ears(processor)
     samples = getattr(extractor, "n_samples", None)
     if samples is None and callable(extractor):
         defaults = {name: one.default for name, one in inspect.signature(extractor.__call__).parameters.items()}

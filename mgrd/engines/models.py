@@ -11,6 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from mgrd.engines import adapters
+from mgrd.engines.chat import ears
+from mgrd.engines.templated import Templated, is_templated, writes_conversations
 from mgrd.errors import InputError, first_line
 from mgrd.tables import read_json
 
@@ -50,14 +53,18 @@ def load_weights(kind: Any, path: Path, config: Any, dtype: torch.dtype | Litera
     from safetensors import SafetensorError
 
     try:
-        with torch.random.fork_rng():  # making a module draws random weights: loading must not move anyone's seed
+        # making a module draws random weights: loading must not move anyone's seed
+        with torch.random.fork_rng(), adapters.without(path) as plain:
             model, info = kind.from_pretrained(
-                path, config=config, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+                plain, config=config, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
             )
+    except ImportError as error:
+        raise _lacks(path, error) from error
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{path}: the weights cannot be loaded ({first_line(error)})") from error
     if missing := sorted(info["missing_keys"]):
         raise InputError(f"{path}: the weights lack {len(missing)} tensors of {config.model_type}, e.g. {missing[0]}")
+    adapters.merge(model, path)
     return model.eval()
 
 
@@ -96,10 +103,18 @@ def load_processor(path: Path, *, trust_remote_code: bool = False) -> Any:
     quiet()
     try:
         processor = AutoProcessor.from_pretrained(path, local_files_only=True, trust_remote_code=trust_remote_code)
+    except ImportError as error:
+        raise _lacks(path, error) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: its processor cannot be loaded ({first_line(error)})") from error
-    if not hasattr(getattr(processor, "feature_extractor", None), "sampling_rate"):
+    if not hasattr(ears(processor), "sampling_rate"):
         raise InputError(f"{path}: is no audio model, its processor has no audio feature extractor")
+    if is_templated(processor):
+        if not writes_conversations(processor.tokenizer):  # transformers has taken another tokenizer, without a word
+            raise InputError(f"{path}: its conversations are written by mistral-common; install it")
+        return Templated(processor)
+    # Phi-4's processor class loses the template of its folder; the tokenizer has read the same file.
+    processor.chat_template = processor.chat_template or processor.tokenizer.chat_template
     if not processor.chat_template:
         raise InputError(f"{path}: its processor has no chat template (chat_template.jinja)")
     return processor
@@ -135,6 +150,8 @@ def model_fingerprint(path: Path) -> str:
     if not path.is_dir():
         raise InputError(f"{path}: no such model folder")
     files = sorted(file for file in path.iterdir() if file.suffix in _SHAPING and file.is_file())
+    if (adapter := adapters.find(path)) not in (None, path):
+        files += sorted(file for file in adapter.iterdir() if file.suffix in _SHAPING)
     return _hash_of(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 
 
@@ -154,3 +171,8 @@ def quiet() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+
+
+def _lacks(path: Path, error: ImportError) -> InputError:
+    """What a model needs and this environment lacks, e.g. torchvision, in transformers' first sentence."""
+    return InputError(f"{path}: {first_line(error).split('. ')[0]}; install it")

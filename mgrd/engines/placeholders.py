@@ -17,10 +17,11 @@ _SLACK_S = 0.06
 
 
 def audio_token(model: Any) -> int | None:
-    """The token that stands for audio in a model's prompts, by its config; None when it names none."""
-    for name in ("audio_token_id", "audio_token_index"):
-        if isinstance(found := getattr(model.config, name, None), int):
-            return found
+    """The token that stands for audio in a model's prompts, by its config or its encoder's; None when none names it."""
+    for config in (model.config, getattr(model.config, "audio_config", None)):
+        for name in ("audio_token_id", "audio_token_index"):
+            if isinstance(found := getattr(config, name, None), int):
+                return found
     return None
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mgrd import traces
 from mgrd.engines import Completion, Load, Request, Sampling
-from mgrd.engines.chat import opens_think, render_chat, sampling_rate, window_s
+from mgrd.engines.chat import ears, hears_padding, opens_think, render_chat, sampling_rate, window_s
 from mgrd.progress import stop
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class TransformersEngine:
         self.batch = batch
         self.sr = sampling_rate(self.processor)
         self.window_s = window_s(self.processor)
+        self.hears_padding = hears_padding(self.processor)
         tokenizer = self.processor.tokenizer
         stops = self.model.generation_config.eos_token_id
         self.stops = {*([stops] if isinstance(stops, int) else stops or []), tokenizer.eos_token_id} - {None}
@@ -64,14 +65,23 @@ class TransformersEngine:
 
         After a signal to stop no batch is begun; the one that runs has the signal's grace to end.
         """
-        queue = iter(requests)
-        while (group := list(itertools.islice(queue, self.batch))) and not stop:
+        for group in self._groups(iter(requests)):
+            if stop:
+                break
             yield from self._sample_group(group, sampling)
         self.load = Load()
 
     def close(self) -> None:
         """Free the model."""
         del self.model
+
+    def _groups(self, queue: Iterator[Request]) -> Iterator[list[Request]]:
+        """Requests by the batch, and only those together that do not change what is heard of each other's clips."""
+        while group := list(itertools.islice(queue, self.batch)):
+            if self.hears_padding:
+                yield from (list(part) for _, part in itertools.groupby(group, key=_lengths))
+            else:
+                yield group
 
     def _sample_group(self, group: list[Request], sampling: Sampling) -> Iterator[Completion]:
         import torch
@@ -92,7 +102,7 @@ class TransformersEngine:
         self.load = Load(running=len(wanted))
         rows = torch.tensor([index for _, index, _, _ in wanted], device=self.device)
         with torch.inference_mode():
-            cache.batch_select_indices(rows)
+            cache.reorder_cache(rows)  # which caches of every kind know
             closes = [self._closing(request) for request, *_ in wanted] if sampling.think_budget else []
             draw = _Draw([seed for *_, seed in wanted], sampling, self.stops, closes)
             prompt_width = inputs["input_ids"].shape[1]
@@ -164,7 +174,7 @@ class TransformersEngine:
             ).to(self.device)
             if clips:
                 lengths = [list(map(len, request.clips)) for request in group]
-                check_audio(inputs, lengths, audio_token(self.model), self.processor.feature_extractor)
+                check_audio(inputs, lengths, audio_token(self.model), ears(self.processor))
             positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)
             prompt_tokens = int(positions.max()) + 1
             if prompt_tokens + sampling.max_tokens > self.positions:
@@ -172,9 +182,15 @@ class TransformersEngine:
                     f"a prompt of {prompt_tokens} tokens and {sampling.max_tokens} more are beyond the model's "
                     f"{self.positions} positions; lower --max-tokens"
                 )
-            cache = self.model(**inputs, position_ids=positions, use_cache=True).past_key_values
-        cache.crop(-1)
+            # Not cut off afterwards: a layer with a sliding window or a state has no way back.
+            tokens = inputs["input_ids"].shape
+            given = {name: one[:, :-1] if one.shape == tokens else one for name, one in inputs.items()}
+            cache = self.model(**given, position_ids=positions[:, :-1], use_cache=True).past_key_values
         return inputs, cache
+
+
+def _lengths(request: Request) -> list[int]:
+    return sorted(map(len, request.clips))
 
 
 def _failures(request: Request, error: Exception) -> Iterator[Completion]:

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import traces
-from mgrd.engines import Completion, FinishReason, Load, Request, Sampling
+from mgrd.engines import Completion, FinishReason, Load, Request, Sampling, adapters
 from mgrd.engines.chat import opens_think, places_audio, render_chat, sampling_rate, window_s
+from mgrd.engines.templated import Templated
 from mgrd.engines.vllm import arguments
 from mgrd.engines.vllm.cores import Answer, Apart, Core, InProcess, Lost
 from mgrd.errors import InputError, MgrdError, Stopped
@@ -94,6 +95,8 @@ class VllmEngine:
 
         config = check_model_folder(model, trust_remote_code=trust_remote_code)
         adapter = arguments.adapter(lora) if lora is not None else None
+        if lora is None and (ships := adapters.find(model)) is not None:
+            raise InputError(f"{model}: hears with the adapter that comes with it; add --lora {ships}")
         try:
             tensor_names(model)  # reads the headers alone
         except (OSError, SafetensorError) as error:
@@ -102,6 +105,11 @@ class VllmEngine:
         self.processor = (
             load_text_processor(model) if is_text else load_processor(model, trust_remote_code=trust_remote_code)
         )
+        if isinstance(self.processor, Templated):
+            raise InputError(
+                f"{model}: its tokenizer takes whole conversations, which vLLM is given by a server alone; start one "
+                "(vllm serve) and use --engine server, or use --engine transformers"
+            )
         if not is_text and not places_audio(self.processor):
             raise InputError(f"{model}: its chat template ignores audio; give it one that places an audio part")
 
