@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,10 @@ def _identity(options: Distill) -> dict[str, Any]:
     pairs.reasons(options.rejected_for)
     if options.objective == "grpo" and processes.count() > 1:
         raise MisusedError("--objective grpo: trains in one process; start it without a launcher")
-    return {name: value for name, value in asdict(options).items() if name not in {*_HOW, *others}}
+    if processes.splits() and options.objective != "sft":
+        raise MisusedError(f"--objective {options.objective}: does not go with FSDP; use examples/accelerate/ddp.yaml")
+    found = {name: value for name, value in asdict(options).items() if name not in {*_HOW, *others}}
+    return found | {"batch_size": options.batch_size * processes.count()}  # of a step, whoever does it
 
 
 def _told_replay(replayed: Sequence[Lesson], chosen: Sequence[Lesson]) -> str:
@@ -136,12 +140,16 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
             raise MgrdError(f"no survivors to distill: all {len(given)} are too long, e.g. {left_out[0].why}")
         story.note(f"Distilling {len(examples):,} traces, {len(left_out):,} left out as too long")
         learned, aside = held_out(examples, options.held_out_share, options.seed)
-        model = training.prepare(model.to(device), options)
-        training.try_longest(model, examples, ears)
+        split = processes.splits()  # then each layer goes to its device when it is split, never the whole model
+        model = training.prepare(model if split else model.to(device), options)
+        look = partial(training.try_longest, examples=examples, ears=ears)
+        if not split:
+            look(model)
         found = [*checks.report(examples, left_out, model, processor), *checks.parameters(model)]
         for row in found:
             story.note(f"  {row['check']:<46} {row['found']}")
-        trained = training.train(model, learned, aside, ears, options, out, story, training.WRITE)
+        write = training.WRITE
+        trained = training.train(model, learned, aside, ears, options, out, story, write, look if split else None)
     tenth = max(1, len(trained.losses) // 10)
     sources = Counter(lesson.source for lesson in given)
     figures = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import tables
-from mgrd.distill import processes
+from mgrd.distill import processes, state
 from mgrd.distill.lessons import Lesson
 from mgrd.engines.models import INDEX, tensor_names, weight_files
 from mgrd.errors import MgrdError
@@ -33,13 +33,35 @@ def finish(
 
     `tokens` are those of an answer that it knows; the model comes last, so one that is there is finished.
     """
+    whole = rebuilt(model, base)
     if processes.is_first():
         tables.write_json(figures, out / FIGURES)
         look = partial(try_out, lesson=asked, max_tokens=min(TRIED_TOKENS, tokens), story=story)
-        save_model(model, base, out / "model", look)
+        save_model(whole, base, out / "model", look)
         shutil.rmtree(out / "checkpoints", ignore_errors=True)
     processes.wait()
     return told(out)
+
+
+def rebuilt(model: Any, base: Path) -> Any:
+    """The model with its weights whole: on the CPU, of use to the first process only, where they were not."""
+    if not processes.splits():
+        return model
+    from mgrd.distill.loading import load
+
+    learned = state.learned(model)
+    if not processes.is_first():
+        return model
+    fresh, _ = load(base, _stored_dtype(base))
+    configs = getattr(model, "peft_config", None)
+    if configs:
+        from peft import get_peft_model
+
+        fresh = get_peft_model(fresh, configs["default"])
+    unknown = fresh.load_state_dict(learned, strict=False).unexpected_keys
+    if unknown:
+        raise MgrdError(f"{base}: has other weights than were trained, e.g. {unknown[0]}")
+    return fresh
 
 
 def told(out: Path) -> dict[str, Any]:
