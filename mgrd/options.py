@@ -233,6 +233,7 @@ class Distill:
         int | None, Opt("Leave out, never cut, what has more tokens; default: as many as the model takes.", min=1)
     ] = None
     lora: Annotated[int | None, Opt("Rank of LoRA adapters on the language model; merged at the end.", min=1)] = None
+    qlora: Annotated[bool, Opt("With --lora: hold the weights beneath the adapters in 4 bits while training.")] = False
     gradient_checkpointing: Annotated[bool, Opt("Compute activations twice instead of keeping them.")] = False
     held_out_share: Annotated[
         float, Opt("Share of the questions that are held out; their loss is taken after every epoch.", min=0, max=0.9)

@@ -63,13 +63,17 @@ def distill(
     story = story if story and processes.is_first() else Story(quiet=not processes.is_first())
     if options.batch_size % options.accumulate:
         raise MisusedError(f"--accumulate {options.accumulate}: must divide --batch-size {options.batch_size}")
+    if options.qlora and options.lora is None:
+        raise MisusedError("--qlora: needs --lora R; weights of 4 bits are not trained, adapters on them are")
     if options.patience is not None and not options.held_out_share:
         raise MisusedError(f"--patience {options.patience}: needs --held-out-share, there is no held-out loss")
     identity = _identity(options)
-    from mgrd.distill import dpo, grpo, loading, saving
+    from mgrd.distill import dpo, grpo, loading, quantized, saving
     from mgrd.engines.models import model_fingerprint
 
     tracking.check(options.report_to)
+    if options.qlora:
+        quantized.check()
     processes.join()
     rows = read(survivors, audio_root, ("question_id",)) if survivors and options.objective != "grpo" else []
     made = pairs.make(survivors, rows, options) if options.objective == "dpo" else None
@@ -107,8 +111,9 @@ def _identity(options: Distill) -> dict[str, Any]:
     pairs.reasons(options.rejected_for)
     if options.objective == "grpo" and processes.count() > 1:
         raise MisusedError("--objective grpo: trains in one process; start it without a launcher")
-    if processes.splits() and options.objective != "sft":
-        raise MisusedError(f"--objective {options.objective}: does not go with FSDP; use examples/accelerate/ddp.yaml")
+    if processes.splits() and (options.objective != "sft" or options.qlora):
+        which = "--qlora" if options.qlora else f"--objective {options.objective}"
+        raise MisusedError(f"{which}: does not go with FSDP; use examples/accelerate/ddp.yaml")
     found = {name: value for name, value in asdict(options).items() if name not in {*_HOW, *others}}
     return found | {"batch_size": options.batch_size * processes.count()}  # of a step, whoever does it
 

@@ -54,7 +54,7 @@ def join() -> None:
         raise MisusedError(f"FSDP {version}: give fsdp_version: 2, as examples/accelerate/fsdp2.yaml does")
     if splits() and _asked_for("FSDP_OFFLOAD_PARAMS"):
         raise MisusedError(
-            "FSDP: fsdp_offload_params: true is not supported; split over more GPUs, or train with --lora"
+            "FSDP: fsdp_offload_params: true is not supported; split over more GPUs, or train with --qlora"
         )
     if count() > 1:
         from accelerate import PartialState

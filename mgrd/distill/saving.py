@@ -44,8 +44,11 @@ def finish(
 
 
 def rebuilt(model: Any, base: Path) -> Any:
-    """The model with its weights whole: on the CPU, of use to the first process only, where they were not."""
-    if not processes.splits():
+    """The model with its weights whole: on the CPU, of use to the first process only, where they were not.
+
+    Adapters that lay on 4 bits lie on the weights of `base` then, as these are stored.
+    """
+    if not processes.splits() and not getattr(model, "is_loaded_in_4bit", False):
         return model
     from mgrd.distill.loading import load
 

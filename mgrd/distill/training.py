@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mgrd.distill import processes, tracking
+from mgrd.distill import processes, quantized, tracking
 from mgrd.distill.batches import IGNORED, collate, epoch_order, filled
 from mgrd.distill.examples import Ears, Example
 from mgrd.distill.state import load_learned
@@ -188,7 +188,7 @@ def train(
 
     folder = out / "checkpoints"
     processes.layers(model)
-    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    sizes = [(quantized.size(parameter), parameter.requires_grad) for parameter in model.parameters()]
     arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=options.batch_size // options.accumulate,
@@ -247,7 +247,14 @@ def train(
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except torch.OutOfMemoryError as error:
-            more = f"raise --accumulate (now {options.accumulate})" + ("" if options.lora else ", or train with --lora")
+            less = (
+                ""
+                if options.qlora
+                else ", or train with --lora R --qlora"
+                if options.lora
+                else ", or train with --lora R"
+            )
+            more = f"raise --accumulate (now {options.accumulate}){less}"
             raise MgrdError(f"the GPU's memory does not hold a step; {more}") from error
     losses = held_out_losses(trainer.state)
     if watch.told and trainer.state.global_step < trainer.state.max_steps:
