@@ -245,6 +245,13 @@ class Distill:
         Literal["tensorboard", "wandb", "trackio", "mlflow", "none"] | None,
         Opt("Where the curves go; default: OUT/tensorboard, where tensorboard is installed."),
     ] = None
+    engine: Annotated[
+        Literal["transformers", "vllm"],
+        Opt("Engine of the next round: the trained model must begin to answer in it before it is there."),
+    ] = "transformers"
+    engine_python: Annotated[
+        str | None, Opt("Python of the environment that --engine vllm is in; default: this one.")
+    ] = None
     train_prompt: Annotated[
         Literal["plain", "same"], Opt("Prompt to train on: plain, or the one that was sampled with.")
     ] = "plain"

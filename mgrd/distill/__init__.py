@@ -32,7 +32,7 @@ OBJECTIVES = {
 }
 """Options that only some objectives have."""
 
-_HOW = ("accumulate", "gradient_checkpointing", "report_to", "save_steps", "replay")
+_HOW = ("accumulate", "gradient_checkpointing", "report_to", "save_steps", "engine", "engine_python", "replay")
 """Options that say how a job runs, not what it makes; what is replayed is known by its content."""
 
 TOLD = 5
@@ -181,4 +181,4 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
     }
     first = min(examples, key=lambda one: (not one.files, one.length))
     asked = next(one for one in kept if one.lesson_id == first.trace_id)
-    return saving.finish(trained.model, figures, base, out, asked, len(first.target_ids), story)
+    return saving.finish(trained.model, figures, base, out, asked, len(first.target_ids), story, options)
