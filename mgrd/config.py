@@ -64,6 +64,7 @@ HOW_IT_RUNS = {
     "gradient_checkpointing",
     "report_to",
     "save_steps",
+    "engine_python",
 }
 """Options that may change between two calls of the same run; all others, and the questions, are its identity.
 

@@ -233,6 +233,7 @@ class Distill:
         int | None, Opt("Leave out, never cut, what has more tokens; default: as many as the model takes.", min=1)
     ] = None
     lora: Annotated[int | None, Opt("Rank of LoRA adapters on the language model; merged at the end.", min=1)] = None
+    qlora: Annotated[bool, Opt("With --lora: hold the weights beneath the adapters in 4 bits while training.")] = False
     gradient_checkpointing: Annotated[bool, Opt("Compute activations twice instead of keeping them.")] = False
     held_out_share: Annotated[
         float, Opt("Share of the questions that are held out; their loss is taken after every epoch.", min=0, max=0.9)
@@ -243,6 +244,13 @@ class Distill:
     report_to: Annotated[
         Literal["tensorboard", "wandb", "trackio", "mlflow", "none"] | None,
         Opt("Where the curves go; default: OUT/tensorboard, where tensorboard is installed."),
+    ] = None
+    engine: Annotated[
+        Literal["transformers", "vllm"],
+        Opt("Engine of the next round: the trained model must begin to answer in it before it is there."),
+    ] = "transformers"
+    engine_python: Annotated[
+        str | None, Opt("Python of the environment that --engine vllm is in; default: this one.")
     ] = None
     train_prompt: Annotated[
         Literal["plain", "same"], Opt("Prompt to train on: plain, or the one that was sampled with.")

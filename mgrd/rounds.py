@@ -146,6 +146,8 @@ def plan(config: Config, out: Path, rounds: int, base: Path, talk: Sequence[str]
         choosing = [*judging, *flags(config.select)]
         add(number, "filter", here / "survivors.parquet", here, "-o", here, *root, *cache, *choosing)
         training = dataclasses.replace(config.distill, seed=(config.distill.seed + number) % 2**32)
+        if config.generate.engine == "vllm" and config.generate.tensor_parallel == 1:
+            training = dataclasses.replace(training, engine="vllm", engine_python=config.python["generate"])
         sources = [out / _round_name(i) for i in range(1 if config.run.cumulate else number, number + 1)]
         start = last if config.run.distill_from == "last" else first
         add(number, "distill", here / "model", *sources, "-m", start, "-o", here, *root, *flags(training))

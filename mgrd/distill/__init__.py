@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ OBJECTIVES = {
 }
 """Options that only some objectives have."""
 
-_HOW = ("accumulate", "gradient_checkpointing", "report_to", "save_steps", "replay")
+_HOW = ("accumulate", "gradient_checkpointing", "report_to", "save_steps", "engine", "engine_python", "replay")
 """Options that say how a job runs, not what it makes; what is replayed is known by its content."""
 
 TOLD = 5
@@ -62,13 +63,17 @@ def distill(
     story = story if story and processes.is_first() else Story(quiet=not processes.is_first())
     if options.batch_size % options.accumulate:
         raise MisusedError(f"--accumulate {options.accumulate}: must divide --batch-size {options.batch_size}")
+    if options.qlora and options.lora is None:
+        raise MisusedError("--qlora: needs --lora R; weights of 4 bits are not trained, adapters on them are")
     if options.patience is not None and not options.held_out_share:
         raise MisusedError(f"--patience {options.patience}: needs --held-out-share, there is no held-out loss")
     identity = _identity(options)
-    from mgrd.distill import dpo, grpo, loading, saving
+    from mgrd.distill import dpo, grpo, loading, quantized, saving
     from mgrd.engines.models import model_fingerprint
 
     tracking.check(options.report_to)
+    if options.qlora:
+        quantized.check()
     processes.join()
     rows = read(survivors, audio_root, ("question_id",)) if survivors and options.objective != "grpo" else []
     made = pairs.make(survivors, rows, options) if options.objective == "dpo" else None
@@ -106,7 +111,11 @@ def _identity(options: Distill) -> dict[str, Any]:
     pairs.reasons(options.rejected_for)
     if options.objective == "grpo" and processes.count() > 1:
         raise MisusedError("--objective grpo: trains in one process; start it without a launcher")
-    return {name: value for name, value in asdict(options).items() if name not in {*_HOW, *others}}
+    if processes.splits() and (options.objective != "sft" or options.qlora):
+        which = "--qlora" if options.qlora else f"--objective {options.objective}"
+        raise MisusedError(f"{which}: does not go with FSDP; use examples/accelerate/ddp.yaml")
+    found = {name: value for name, value in asdict(options).items() if name not in {*_HOW, *others}}
+    return found | {"batch_size": options.batch_size * processes.count()}  # of a step, whoever does it
 
 
 def _told_replay(replayed: Sequence[Lesson], chosen: Sequence[Lesson]) -> str:
@@ -137,12 +146,16 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
             raise MgrdError(f"no survivors to distill: all {len(given)} are too long, e.g. {left_out[0].why}")
         story.note(f"Distilling {len(examples):,} traces, {len(left_out):,} left out as too long")
         learned, aside = held_out(examples, options.held_out_share, options.seed)
-        model = training.prepare(model.to(device), options)
-        training.try_longest(model, examples, ears)
+        split = processes.splits()  # then each layer goes to its device when it is split, never the whole model
+        model = training.prepare(model if split else model.to(device), options)
+        look = partial(training.try_longest, examples=examples, ears=ears)
+        if not split:
+            look(model)
         found = [*checks.report(examples, left_out, model, processor), *checks.parameters(model)]
         for row in found:
             story.note(f"  {row['check']:<46} {row['found']}")
-        trained = training.train(model, learned, aside, ears, options, out, story, training.WRITE)
+        write = training.WRITE
+        trained = training.train(model, learned, aside, ears, options, out, story, write, look if split else None)
     tenth = max(1, len(trained.losses) // 10)
     sources = Counter(lesson.source for lesson in given)
     figures = {
@@ -169,4 +182,4 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
     }
     first = min(examples, key=lambda one: (not one.files, one.length))
     asked = next(one for one in kept if one.lesson_id == first.trace_id)
-    return saving.finish(trained.model, figures, base, out, asked, len(first.target_ids), story)
+    return saving.finish(trained.model, figures, base, out, asked, len(first.target_ids), story, options)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mgrd.distill.quantized import size
 from mgrd.engines.chat import opens_think
 from mgrd.engines.placeholders import audio_token
 from mgrd.errors import InputError, MgrdError
@@ -121,8 +122,8 @@ def parameters(model: Any) -> list[dict[str, str]]:
         path = name.removeprefix("base_model.model.").split(".")
         part = ".".join(path[:2] if path[0] in ("model", "thinker") else path[:1])
         counted = parts.setdefault(part, [0, 0])
-        counted[0] += parameter.numel() if parameter.requires_grad else 0
-        counted[1] += parameter.numel()
+        counted[0] += size(parameter) if parameter.requires_grad else 0
+        counted[1] += size(parameter)
     return [
         {"check": f"trained of {part}", "found": f"{trained / 1e6:,.2f} M of {whole / 1e6:,.2f} M"}
         for part, (trained, whole) in parts.items()

@@ -128,7 +128,9 @@ def train(made: Made, base: Path, out: Path, options: Distill, story: Story) -> 
         "unusable_traces": [{"trace_id": name, "why": why} for name, why in sorted(made.unusable.items())],
     }
     asked = min((pair.chosen for pair in whole), key=lambda one: one.length)
-    return saving.finish(trained.model, figures, base, out, given[asked.trace_id], len(asked.target_ids), story)
+    return saving.finish(
+        trained.model, figures, base, out, given[asked.trace_id], len(asked.target_ids), story, options
+    )
 
 
 def _writable(

@@ -139,7 +139,7 @@ def train(
         "left_out_traces": [asdict(one) for one in left_out],
     }
     engine.close()
-    return saving.finish(model, found, base, out, first.lesson, saving.TRIED_TOKENS, story)
+    return saving.finish(model, found, base, out, first.lesson, saving.TRIED_TOKENS, story, options)
 
 
 def advantages(rewarded: Sequence[float | None]) -> list[float | None]:

@@ -35,13 +35,18 @@ def start(path: Path, options: Distill) -> tuple[Any, Any, str]:
     import torch
     from transformers import set_seed
 
-    from mgrd.distill.training import precision
+    from mgrd.distill import quantized
+    from mgrd.distill.training import language_linears, precision
 
     set_seed(options.seed)
     device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
     # Full training needs fp32 weights under bf16 autocast; frozen ones may be bf16, which halves a 7B model's memory.
     half = options.lora and torch.cuda.is_available() and precision() == "bf16"
-    return *load(path, torch.bfloat16 if half else torch.float32), device
+    dtype = torch.bfloat16 if half else torch.float32
+    model, processor = load(path, dtype)
+    if options.qlora:
+        quantized.quantize(model, language_linears(model), dtype)
+    return model, processor, device
 
 
 def alone(options: Distill, processor: Any, story: Story) -> Distill:

@@ -1,6 +1,7 @@
-"""What a training of our own loop is, between two steps: weights, the optimizer's moments, and what was told of it.
+"""What a training is between two steps: the weights that are trained, the optimizer's moments, and what was told of it.
 
-Safetensors and JSON; a checkpoint is whole or absent. Knows nothing about what is trained on.
+Safetensors and JSON, of whole tensors, so that other processes than wrote them can go on. Every process saves, and the
+first one writes. Knows nothing about what is trained on.
 """
 
 from __future__ import annotations
@@ -10,31 +11,105 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import tables
-from mgrd.distill.trainer import load_learned, save_learned
+from mgrd.distill import processes
 from mgrd.errors import MgrdError
 
+WEIGHTS = "trainable.safetensors"
 MOMENTS = "moments.safetensors"
+SCHEDULE = "schedule.json"
 LOG = "log.json"
+
+
+def learned(model: Any) -> dict[str, Any]:
+    """What is trained of a model, whole, under its own names; on the CPU where it was split among processes."""
+    found = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            whole = processes.whole(parameter)
+            if processes.splits():  # one at a time: a GPU holds no more than its part, and one of them whole
+                whole = whole.cpu() if processes.is_first() else None
+            found[name] = whole
+    return found
+
+
+def save_learned(model: Any, folder: Path) -> None:
+    """Write what is trained of a model to a folder, under the model's own names."""
+    _write(learned(model), folder / WEIGHTS)
+
+
+def load_learned(model: Any, folder: Path) -> None:
+    """Take over what `save_learned` wrote; MgrdError when other weights were trained."""
+    import torch
+    from safetensors import safe_open
+
+    now = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    with safe_open(folder / WEIGHTS, framework="pt") as saved, torch.no_grad():
+        if set(saved.keys()) != now.keys():
+            raise MgrdError(f"{folder}: holds other weights than are trained; remove it and rerun")
+        for name, parameter in now.items():  # one at a time: each process may need a part only
+            parameter.copy_(processes.part(saved.get_tensor(name), parameter))
+
+
+def save_moments(optimizer: Any, scheduler: Any, folder: Path) -> None:
+    """Write the state of an optimizer and of its learning rate's schedule to a folder."""
+    _write(_moments(optimizer), folder / MOMENTS)
+    if processes.is_first():
+        tables.write_json(scheduler.state_dict(), folder / SCHEDULE)
+
+
+def load_moments(optimizer: Any, scheduler: Any, folder: Path) -> None:
+    """Take over what `save_moments` wrote."""
+    scheduler.load_state_dict(tables.read_json(folder / SCHEDULE))
+    _load_moments(optimizer, folder / MOMENTS)
+    for group, lr in zip(optimizer.param_groups, scheduler.get_last_lr(), strict=True):
+        group["lr"] = lr
+
+
+def _moments(optimizer: Any) -> dict[str, Any]:
+    found = {}
+    for number, entry in optimizer.state_dict()["state"].items():
+        for name, tensor in entry.items():
+            whole = processes.whole(tensor)
+            if processes.splits():
+                whole = whole.cpu() if processes.is_first() else None
+            found[f"{number}.{name}"] = whole
+    return found
+
+
+def _load_moments(optimizer: Any, path: Path) -> None:
+    from safetensors import safe_open
+
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    held: dict[int, dict[str, Any]] = {}
+    with safe_open(path, framework="pt") as saved:
+        for key in saved.keys():  # noqa: SIM118  (not a mapping)
+            number, _, name = key.partition(".")
+            held.setdefault(int(number), {})[name] = processes.part(saved.get_tensor(key), parameters[int(number)])
+    optimizer.load_state_dict({"state": held, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _write(tensors: dict[str, Any], path: Path) -> None:
+    from safetensors.torch import save_file
+
+    if processes.is_first():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+        partial.rename(path)
 
 
 def save(folder: Path, step: int, model: Any, optimizer: Any, log: list[dict[str, float]]) -> None:
     """Write `folder/step-N` and remove those before it; MgrdError on a full disk, with the former one kept."""
     from safetensors import SafetensorError
-    from safetensors.torch import save_file
 
     whole = folder / f"step-{step}"
     partial = folder / f"step-{step}.partial"
     if whole.exists():
         return
     shutil.rmtree(partial, ignore_errors=True)
-    moments = {
-        f"{number}.{name}": tensor.contiguous()
-        for number, entry in optimizer.state_dict()["state"].items()
-        for name, tensor in entry.items()
-    }
     try:
         save_learned(model, partial)
-        save_file(moments, partial / MOMENTS)
+        _write(_moments(optimizer), partial / MOMENTS)
         tables.write_json(log, partial / LOG)
         partial.rename(whole)
     except (OSError, SafetensorError) as error:
@@ -53,15 +128,9 @@ def newest(folder: Path) -> Path | None:
 
 def load(folder: Path, model: Any, optimizer: Any) -> tuple[int, list[dict[str, float]]]:
     """Take over the last checkpoint: returns its step and its log; 0 and an empty one where there is none."""
-    from safetensors.torch import load_file
-
     path = newest(folder)
     if path is None:
         return 0, []
     load_learned(model, path)
-    held: dict[int, dict[str, Any]] = {}
-    for key, tensor in load_file(path / MOMENTS).items():
-        number, _, name = key.partition(".")
-        held.setdefault(int(number), {})[name] = tensor
-    optimizer.load_state_dict({"state": held, "param_groups": optimizer.state_dict()["param_groups"]})
+    _load_moments(optimizer, path / MOMENTS)
     return int(path.name.removeprefix("step-")), list(tables.read_json(path / LOG))

@@ -1,22 +1,23 @@
 """transformers' Trainer where it fits, and what is replaced where it does not.
 
-Replaced are its sampler, because an epoch of it could not be resumed exactly, and its checkpoint's weights: some
-families' tensors are renamed on saving and not named back on loading, so nothing would be restored, without a word.
-The classes are made on demand, because importing their bases takes seconds.
+Replaced are its sampler, because an epoch of it could not be resumed exactly, and what its checkpoints hold: some
+families' tensors are renamed on saving and not named back on loading, so nothing would be restored, without a word;
+and a job may go on with other processes than it began with. The classes are made on demand, because importing their
+bases takes seconds.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mgrd.distill import processes
+from mgrd.distill import processes, state
+from mgrd.distill.state import load_learned, save_learned
 from mgrd.errors import MgrdError
 from mgrd.progress import Steps, stop
-
-WEIGHTS = "trainable.safetensors"
 
 
 def trainer_class() -> type:
@@ -62,14 +63,18 @@ def trainer_class() -> type:
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
             """The loss per item (a target's token, a pair) of what is held out, over all processes."""
             micro, many = self.args.per_device_train_batch_size, processes.count()
-            mine = self.eval_dataset[processes.rank() :: many]  # sorted by length, so all have about the same work
+            # Sorted by length, so all have about the same work; as many for all, because each may need the others'
+            # parts of the weights.
+            missing = -len(self.eval_dataset) % many
+            filled = [*self.eval_dataset, *[replace(self.eval_dataset[-1], learned=False)] * missing]
+            mine = filled[processes.rank() :: many]
             summed = items = 0.0
             self.model.eval()
             for at in range(0, len(mine), micro):
                 batch = self._prepare_inputs(self.data_collator(mine[at : at + micro]))
                 labels = batch.pop("labels")
                 with torch.no_grad(), self.compute_loss_context_manager():
-                    summed += self.compute_loss_func(self.model(**batch), labels).item() * self.count(labels)
+                    summed += self.compute_loss_func(self.model(**batch), labels, 1).item()
                 items += self.count(labels)
             self.model.train()
             if self.figures:
@@ -94,40 +99,20 @@ def trainer_class() -> type:
                     f"{self.args.output_dir}: a checkpoint cannot be written ({error}); free some space and rerun"
                 ) from error
 
-        def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
             save_learned(self.model, Path(output_dir or self.args.output_dir))
 
         def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
             load_learned(self.model, Path(resume_from_checkpoint))
 
+        def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+            state.save_moments(self.optimizer, self.lr_scheduler, Path(output_dir))
+
+        def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+            if checkpoint is not None:
+                state.load_moments(self.optimizer, self.lr_scheduler, Path(checkpoint))
+
     return SftTrainer
-
-
-def save_learned(model: Any, folder: Path) -> None:
-    """Write what is trained of a model to a folder, under the model's own names."""
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{WEIGHTS}.partial"
-    save_file({name: p.detach().contiguous() for name, p in _learned(model)}, partial)
-    partial.rename(folder / WEIGHTS)
-
-
-def load_learned(model: Any, folder: Path) -> None:
-    """Take over what `save_learned` wrote; MgrdError when other weights were trained."""
-    import torch
-    from safetensors.torch import load_file
-
-    saved, learned = load_file(folder / WEIGHTS), dict(_learned(model))
-    if saved.keys() != learned.keys():
-        raise MgrdError(f"{folder}: holds other weights than are trained; remove it and rerun")
-    with torch.no_grad():
-        for name, parameter in learned.items():
-            parameter.copy_(saved[name])
-
-
-def _learned(model: Any) -> list[tuple[str, Any]]:
-    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
 
 
 def _frozen(module: Any) -> Iterator[Any]:
@@ -148,28 +133,39 @@ def held_out_losses(state: Any) -> list[float]:
 def watch_class() -> type:
     """A callback that takes the `Steps` to count on, where the best weights go and how long to wait for better ones.
 
-    It looks at the stop flag after every step, and at the held-out loss after every evaluation.
+    It has a last look at the model, as it is when training begins, and looks at the stop flag after every step. The
+    held-out loss is taken every `epoch` steps (0: never) and after the last, before a checkpoint of that step.
     """
     from transformers import TrainerCallback
 
     class Watch(TrainerCallback):  # type: ignore[misc]
         """Tells the progress, and ends the training with a checkpoint when the process is asked to stop."""
 
-        def __init__(self, step: Steps, best: Path, patience: int | None) -> None:
-            self.step, self.best, self.patience, self.told = step, best, patience, False
+        def __init__(
+            self, step: Steps, epoch: int, best: Path, patience: int | None, look: Callable[[Any], None] | None
+        ) -> None:
+            self.step, self.epoch, self.best, self.patience = step, epoch, best, patience
+            self.look, self.told = look, False
+
+        def on_train_begin(self, _args: Any, _state: Any, _control: Any, model: Any = None, **_: Any) -> None:
+            if self.look:
+                self.look(model)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             self.step(state.global_step - self.step.done)
             # a signal may reach one process alone, and all must stop at the same step
             self.told = processes.total([float(bool(stop))], args.device)[0] > 0
+            ends = state.global_step == state.max_steps
+            if self.epoch and (ends or state.global_step % self.epoch == 0):
+                control.should_evaluate = True
             if self.told:
                 control.should_save = control.should_training_stop = True
 
-        def on_evaluate(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        def on_evaluate(self, _args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
             losses = held_out_losses(state)
             if self.patience is None:
                 return
-            if losses[-1] == min(losses) and args.should_save:
+            if losses[-1] == min(losses):
                 save_learned(model, self.best)
             if len(losses) - 1 - losses.index(min(losses)) >= self.patience:
                 control.should_training_stop = True

@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mgrd.distill import processes, tracking
+from mgrd.distill import processes, quantized, tracking
 from mgrd.distill.batches import IGNORED, collate, epoch_order, filled
 from mgrd.distill.examples import Ears, Example
-from mgrd.distill.trainer import held_out_losses, load_learned, trainer_class, watch_class
+from mgrd.distill.state import load_learned
+from mgrd.distill.trainer import held_out_losses, trainer_class, watch_class
 from mgrd.errors import InputError, MgrdError, Stopped
 from mgrd.options import Distill
 from mgrd.progress import Story, stop
@@ -76,9 +77,8 @@ def prepare(model: Any, options: Distill) -> Any:
     """Freeze everything but the language model, or put LoRA adapters on it; the audio side is never trained."""
     import torch
 
-    decoder = model.get_decoder()
-    prefix = next((name for name, module in model.named_modules() if module is decoder), "")
     if options.lora is None:
+        decoder = model.get_decoder()
         head = model.get_output_embeddings()
         learned = {id(p) for module in (decoder, head) if module is not None for p in module.parameters()}
         for name, parameter in model.named_parameters():
@@ -87,19 +87,28 @@ def prepare(model: Any, options: Distill) -> Any:
         from peft import LoraConfig, get_peft_model
 
         torch.manual_seed(options.seed)  # adapters start from random numbers
-        pattern = re.compile(rf"{re.escape(prefix) + '.' if prefix else ''}(?:.*\.)?{_LINEAR}")
         # Named one by one: of a pattern, peft would make one for the experts of a mixture, which get none.
-        targets = [
-            name
-            for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear) and pattern.fullmatch(name) and not _NOT_LANGUAGE.search(name)
-        ]
+        targets = language_linears(model)
         if not targets:
             raise InputError("--lora: the language model has no linear layers that mgrd knows; train without it")
         config = LoraConfig(r=options.lora, lora_alpha=2 * options.lora, target_modules=targets, task_type="CAUSAL_LM")
         model = get_peft_model(model, config)
     check_frozen(model)
     return model
+
+
+def language_linears(model: Any) -> list[str]:
+    """Names of the language model's linear layers, as far as mgrd knows them; its head and experts are none."""
+    import torch
+
+    decoder = model.get_decoder()
+    prefix = next((name for name, module in model.named_modules() if module is decoder), "")
+    pattern = re.compile(rf"{re.escape(prefix) + '.' if prefix else ''}(?:.*\.)?{_LINEAR}")
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) and pattern.fullmatch(name) and not _NOT_LANGUAGE.search(name)
+    ]
 
 
 def check_frozen(model: Any) -> None:
@@ -163,12 +172,14 @@ def train(
     out: Path,
     story: Story,
     objective: Objective,
+    look: Callable[[Any], None] | None = None,
 ) -> Trained:
     """Train for `options.epochs`; checkpoints go to `out/checkpoints`, and the last whole one there is gone on from.
 
     `aside` is held out: its loss is taken after every epoch. With `options.patience` the weights of the best epoch are
     the result, and that many epochs without a better one are the end. An example has length, group and learned, as
-    those of mgrd.distill.examples, and is otherwise the objective's to know.
+    those of mgrd.distill.examples, and is otherwise the objective's to know. `look` is given the model before the first
+    step, as it is then: split among processes, where it is.
 
     Raises Stopped after SIGTERM and KeyboardInterrupt after Ctrl-C, both with a checkpoint saved.
     """
@@ -176,6 +187,8 @@ def train(
     from transformers import PrinterCallback, TrainingArguments
 
     folder = out / "checkpoints"
+    processes.layers(model)
+    sizes = [(quantized.size(parameter), parameter.requires_grad) for parameter in model.parameters()]
     arguments = TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=options.batch_size // options.accumulate,
@@ -197,7 +210,6 @@ def train(
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
-        eval_strategy="epoch" if aside else "no",
         gradient_checkpointing=options.gradient_checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False},
     )
@@ -224,16 +236,25 @@ def train(
     checkpoint = last_checkpoint(folder)
     if checkpoint:
         story.note(f"going on from {checkpoint.name}")
-    steps = math.ceil(math.ceil(len(examples) / batch) * options.epochs)
+    epoch = math.ceil(len(examples) / batch)
+    steps = math.ceil(epoch * options.epochs)
+    processes.add_up_in_fp32(trainer.accelerator)
     with story.steps("Training", steps, "steps") as step, stop.interruptible():
-        watch = watch_class()(step, folder / BEST, options.patience)
+        watch = watch_class()(step, epoch if aside else 0, folder / BEST, options.patience, look)
         trainer.add_callback(watch)
         for callback in tracking.callbacks(options.report_to, out):
             trainer.add_callback(callback)
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except torch.OutOfMemoryError as error:
-            more = f"raise --accumulate (now {options.accumulate})" + ("" if options.lora else ", or train with --lora")
+            less = (
+                ""
+                if options.qlora
+                else ", or train with --lora R --qlora"
+                if options.lora
+                else ", or train with --lora R"
+            )
+            more = f"raise --accumulate (now {options.accumulate}){less}"
             raise MgrdError(f"the GPU's memory does not hold a step; {more}") from error
     losses = held_out_losses(trainer.state)
     if watch.told and trainer.state.global_step < trainer.state.max_steps:
@@ -252,8 +273,8 @@ def train(
         loss_held_out=None if kept is None else losses[kept],
         model=trainer.accelerator.unwrap_model(trainer.model),
         losses=[entry["loss"] for entry in trainer.state.log_history if "loss" in entry],
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        trainable=sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad),
+        parameters=sum(size for size, _ in sizes),
+        trainable=sum(size for size, trained in sizes if trained),
         log=[entry for entry in trainer.state.log_history if "loss" in entry],
     )
 
