@@ -101,7 +101,7 @@ def test_traces_are_chosen_by_their_claims_and_by_their_words(judged):
     assert ids(judged, verdict="contradicted") == ["q1.1.1"]
     assert ids(judged, cue="pitch") == ["q1.1.1", "q1.1.0"]
     assert ids(judged, cue="pitch.contour", verdict="supported") == ["q1.1.0"]
-    assert ids(judged, cue="pit") == []
+    assert ids(judged, cue="rate") == []
     assert ids(judged, search="IT (FALLS") == ["q3.1.0"]
 
 
@@ -122,6 +122,16 @@ def test_a_name_that_is_nowhere_is_an_error_and_not_an_empty_answer(judged):
     ):
         with pytest.raises(InputError, match=said):
             ids(judged, **name)
+
+
+def test_a_cue_of_no_vocabulary_is_misuse_that_names_those_there_are(judged, run):
+    for name in ("nosuch", "pit", "pitch.", ""):
+        with pytest.raises(
+            MisusedError, match=rf"^--cue {name}: no such cue; there are event.count, .*voice.sex, and by"
+        ):
+            ids(judged, cue=name)
+    code, out, err = run("inspect", judged.parent, "--cue", "nosuch", "--json")
+    assert (code, out, err[:32]) == (2, "", "Error: --cue nosuch: no such cue")
 
 
 def test_a_check_that_judged_nothing_is_an_error_but_one_that_objected_to_nothing_is_not(judged):

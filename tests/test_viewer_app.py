@@ -243,6 +243,28 @@ def test_the_clip_is_played_by_a_player_that_is_there_and_stopped(folder, tmp_pa
     assert left[0].poll() is not None  # what still played ended with the viewer
 
 
+def test_of_several_clips_each_is_played_in_turn(tmp_path, monkeypatch):
+    write(tmp_path, [trace(audio=["a.wav", "b.wav"])])
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"RIFF")
+    tables.write_json({"filter": {"audio_root": "."}}, tmp_path / "manifest.json")
+    (tmp_path / "ffplay").symlink_to(shutil.which("true"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    async def steps(app, press):
+        said = []
+        for _ in range(3):
+            await press("a")
+            app.playing.wait()
+            said.append(app.said)
+        named = [
+            f"playing clip {n} of 2, {tmp_path}/{name}.wav with ffplay; a stops it" for n, name in ((1, "a"), (2, "b"))
+        ]
+        assert said == [*named, named[0]]
+
+    looking(tmp_path, steps)
+
+
 def test_without_a_player_the_clip_is_named(folder, monkeypatch):
     (folder / "clips").mkdir()
     (folder / "clips" / "a.wav").write_bytes(b"RIFF")

@@ -83,12 +83,12 @@ def pages(judged: Judged, clips: sounds.Clips, wanted: Wanted) -> Iterator[Rende
     for start in range(0, most, _AT_A_TIME):
         batch = places[start : min(start + _AT_A_TIME, most)].to_list()
         found = rows.rows_at(judged, batch)
-        readings = sounds.known(clips, {sha for row in found for sha in (row["audio_sha"] or [])[:1] if sha})
+        measured = sounds.known(clips, {sha for row in found for _, sha in sounds.sounds_of(row) if sha})
         for at, row in zip(batch, found, strict=True):
             number += 1
             others = rows.rows_at(judged, rows.siblings(judged, at)[: 2 * page.SIBLINGS])
-            clip = sounds.reading(row, readings)
-            top, think, rest = page.parts(row, clip, others, marks.get(row["trace_id"], ()), number=number)
+            heard = sounds.readings(row, measured)
+            top, think, rest = page.parts(row, heard, others, marks.get(row["trace_id"], ()), number=number)
             yield Group(Rule(style="dim", characters="-"), *top, *think, *rest)
 
 
