@@ -13,6 +13,7 @@ import pytest
 from judged_rows import claim, trace, write
 
 from mgrd import tables
+from mgrd.audio.measure import EXTRACTOR, Measurements
 from mgrd.viewer import Wanted, open_judged, read_marks
 from mgrd.viewer.app import Viewer
 from mgrd.viewer.clips import open_clips
@@ -316,6 +317,18 @@ def test_a_small_terminal_shows_the_list_or_the_page(folder, size):
         assert not isinstance(app.screen, Help)
 
     looking(folder, steps, size)
+
+
+def test_a_page_that_was_hidden_is_drawn_at_its_full_width_once_it_is_read(folder):
+    silent = Measurements("sha", EXTRACTOR, 3.0, 16000, {}, {}, 0.016, [])
+
+    async def steps(app, press):
+        app.draw([silent])  # as when the measurements come while the list hides the page
+        await press("enter", "end")
+        axis = next(line for line in screen(app) if line.endswith("3.0 s"))
+        assert 70 < len(axis) <= 80
+
+    looking(folder, steps, (80, 60))
 
 
 def test_brackets_and_wide_letters_of_a_model_are_shown_as_they_are(folder):

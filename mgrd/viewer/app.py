@@ -135,7 +135,7 @@ class Viewer(App[None]):
         self.listed.focus()
         self.choose(self.wanted)
         if self.wanted.trace is not None:
-            self.screen.add_class("-reading")
+            self.action_read()
 
     @property
     def listed(self) -> TraceList:
@@ -277,6 +277,7 @@ class Viewer(App[None]):
         """To the page, which takes the place of the list in a narrow terminal."""
         self.screen.add_class("-reading")
         self.query_one("#page").focus()
+        self.call_after_refresh(lambda: self.draw(self.heard))  # in a narrow terminal the page had no width before
 
     def action_close(self) -> None:
         """From what was opened last: the question, the sibling, the page."""
@@ -327,6 +328,8 @@ class Viewer(App[None]):
             self.say("this question has no other trace")
             return
         following = 0 if self.partner is None else order.index(self.partner) + 1
+        if self.partner is None:  # from one sibling to the next what is compared stays in view
+            self.query_one("#page").scroll_home(animate=False)
         self.partner = order[following] if following < len(order) else None
         self.draw(self.heard)
         self.say("" if self.partner is None else f"sibling {following + 1} of {len(order)}; d the next one, Esc back")

@@ -169,8 +169,10 @@ def evidence(row: Mapping[str, Any]) -> Iterator[RenderableType]:
         yield Text(f"  and {len(claims) - CLAIMS:,} more; --json has them all")
 
 
-def sound(row: Mapping[str, Any], clips: Sequence[Measurements | str], width: int | None) -> Iterator[RenderableType]:
-    """How each clip sounds: the figures that the claims are about, and pitch and level over time.
+def sound(
+    row: Mapping[str, Any], clips: Sequence[Measurements | str], width: int | None, *, curves_only: bool = False
+) -> Iterator[RenderableType]:
+    """How each clip sounds: the figures that the claims are about, unless `curves_only`, and pitch and level over time.
 
     The stretches of claims are drawn below a single clip only: of several, none of them says which it is about.
     """
@@ -184,7 +186,7 @@ def sound(row: Mapping[str, Any], clips: Sequence[Measurements | str], width: in
             yield Text.assemble((heading, "bold"), f"{path}  not drawn: {safe(clip)}")
             continue
         yield Text.assemble((heading, "bold"), f"{path}  {clip.duration_s:.2f} s at {clip.sr} Hz")
-        if told := figures(clip, claims):
+        if not curves_only and (told := figures(clip, claims)):
             yield indented(Text(", ".join(told)))
         if width is None:
             yield from (indented(Text(line)) for line in in_words(clip))
@@ -247,5 +249,5 @@ def _sections(row: Mapping[str, Any], clips: Sequence[Measurements | str], width
         [Text("Think", style="bold"), indented(marked(row["think"], row["claims"]))],
         [Text("Response", style="bold"), indented(Text(safe(row["response"]) or "(none)"))],
         [*evidence(row)],
-        [*sound(row, clips, width)],
+        [*sound(row, clips, width, curves_only=True)],
     ]
