@@ -14,7 +14,7 @@ from rich.text import Text
 
 from mgrd.terminal import json_line, safe
 from mgrd.viewer import clips as sounds
-from mgrd.viewer import page, rows
+from mgrd.viewer import rows
 from mgrd.viewer.marks import Mark, read_marks
 from mgrd.viewer.rows import Judged, Wanted
 from mgrd.viewer.texts import SIGNS, STYLES, console
@@ -73,6 +73,8 @@ def stats(judged: Judged, here: pl.DataFrame) -> dict[str, Any]:
 
 def pages(judged: Judged, clips: sounds.Clips, wanted: Wanted) -> Iterator[RenderableType]:
     """The counts of objections of the whole table, then one page a wanted trace."""
+    from mgrd.viewer import page  # numpy, which counts alone do not need
+
     places = rows.chosen(judged, wanted)
     yield summary(judged.index)
     most = _most(wanted, len(places))

@@ -15,7 +15,6 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mgrd.claims import music
 from mgrd.terminal import safe
 
 SIGNS = {"supported": "+", "contradicted": "-", "unverifiable": "?"}
@@ -104,8 +103,8 @@ def _measured(claim: Mapping[str, Any]) -> str:
     value = claim["measured"]
     if value is None:
         return "-"
-    if claim["cue"] == "music.key":
-        return music.NAMES[int(value)]
-    if claim["cue"] == "music.mode":
-        return music.MODES[int(value)]
+    if claim["cue"] in ("music.key", "music.mode"):
+        from mgrd.claims import music  # brings the grammar of claims with it, which the viewer opens faster without
+
+        return (music.NAMES if claim["cue"] == "music.key" else music.MODES)[int(value)]
     return f"{value:.4g} {claim['unit'] or ''}".strip()
