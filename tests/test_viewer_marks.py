@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgrd.errors import InputError, MgrdError
@@ -41,6 +41,7 @@ def test_a_mark_has_its_time(tmp_path):
     assert read_marks(tmp_path) == [added]
 
 
+@settings(deadline=None)  # each mark waits for the disk
 @given(cut=st.integers(0, 200))
 def test_a_crash_in_the_middle_of_a_line_costs_no_mark_that_was_confirmed(tmp_path_factory, cut):
     folder = tmp_path_factory.mktemp("marks")
