@@ -133,6 +133,26 @@ def test_every_figure_says_in_words_what_it_shows(page, tmp_path):
     assert len(found.of("title")) == len(found.of("desc")) + 1 == len(pictures) + 1
 
 
+def test_held_out_questions_without_their_audio_stand_beside_those_with_it(page, tmp_path):
+    run = make_run(tmp_path / "run", some(), some())
+    gain = {"difference": 0.422, "interval": [0.305, 0.539]}
+    for number in (1, 2):
+        here = run / f"round-0{number}"
+        write(here / "eval", some())
+        write(here / "eval" / "control-swap", some(correct=False))
+        controls = {"swap": {"accuracy": 0.0, "gain": {"accuracy": gain | {"interval": None} if number == 1 else gain}}}
+        tables.write_json({"eval": {"accuracy": 1.0, "controls": controls}}, here / "metrics.json")
+    found, _ = page(run)
+    told = [has["aria-label"] for has in found.of("svg") if has.get("aria-label", "").startswith("Accuracy.")]
+    ran = "100.0\u202f% to 100.0\u202f%"
+    assert told == [f"Accuracy. Held-out {ran}; own {ran}; with another clip 0.0\u202f% to 0.0\u202f%."]
+    text = "".join(found.text)
+    assert "What hearing gains" in text
+    assert "with another clipAccuracy+42.2+42.2 +30 to +54" in text
+    lines = [has["class"] for has in found.of("path") if has["class"] in ("line held", "line own", "line swap")]
+    assert lines[:3] == ["line held", "line own", "line swap"]
+
+
 def test_a_clip_can_be_played_and_its_pitch_is_drawn(page, tmp_path):
     clip = clip_of(TONE, 16000)
     run = make_run(tmp_path / "run", [trace("q1", 0, audio_sha=[clip.sha], claims=["supported"])])

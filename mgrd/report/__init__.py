@@ -74,6 +74,7 @@ def _page(folder: Path, rounds: Sequence[Round], signs: Sequence[Sign], shown: S
         ("marks", "The checks against people\u2019s marks", counted.marked(marks.scores(rounds))),
         ("traces", "Traces", gallery(shown)),
         ("lineage", "Settings and lineage", lineage.lineage(folder, rounds)),
+        ("hearing", "What hearing gains", sections.hearing(rounds)),
     ]
     parts = [part for part in parts if part[2]]
     links = tag("ul", [tag("li", tag("a", heading, href=f"#{name}")) for name, heading, _ in parts])

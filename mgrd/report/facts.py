@@ -19,6 +19,9 @@ from mgrd.evaluate import intervals
 
 RULES = ("acoustic", "logic", "correctness")
 
+CONTROLS = ("swap", "silence", "noise")
+"""What `mgrd eval --control` replaces the audio by."""
+
 MEASURES = {
     "accuracy": ("right", "gold"),
     "fully_grounded": ("grounded", "made"),
@@ -92,6 +95,8 @@ class Round:
     own: Judged | None
     """The traces that it sampled to train on."""
     held_out: Judged | None
+    controls: dict[str, Judged]
+    """The same held-out questions without the right audio, by the control that took it away."""
     selection: Selection | None
     metrics: dict[str, Any]
     """Its metrics.json, or nothing."""
@@ -126,9 +131,15 @@ def _round(here: Path, number: int | None) -> Round:
         folder=here,
         own=own,
         held_out=_judged(here / "eval"),
+        controls=_controls(here if number is None else here / "eval"),
         selection=_selection(chosen, own) if own and chosen.exists() else None,
         metrics=_json(here / "metrics.json"),
     )
+
+
+def _controls(folder: Path) -> dict[str, Judged]:
+    found = {name: _judged(folder / f"control-{name}") for name in CONTROLS}
+    return {name: judged for name, judged in found.items() if judged}
 
 
 def _json(path: Path) -> dict[str, Any]:
