@@ -256,6 +256,45 @@ def test_marks_become_precision_and_recall(tmp_path):
     assert found[1].precision == pytest.approx((1.0, 0.2065, 1.0), abs=1e-4)
 
 
+def test_marks_measure_another_setting_too_a_check_that_was_right_and_is_gone_has_missed(tmp_path):
+    said = [
+        {"trace_id": "q1.1.0", "mark": "right", "check": "fluent", "passed": False},
+        {"trace_id": "q1.1.1", "mark": "right", "check": None, "passed": False},
+        {"trace_id": "q1.1.2", "mark": "right", "check": None, "passed": True},
+        {"trace_id": "q1.1.3", "mark": "rejected_wrongly", "check": "fluent", "passed": False},
+    ]
+    both = ["logic.fluent", "acoustic.cites_sound"]
+    found = {}
+    for setting, objections in {
+        "now": [["logic.fluent"], both, [], ["logic.fluent"]],
+        "without fluent": [[], ["acoustic.cites_sound"], [], []],
+        "all dropped": [[], [], ["logic.fluent"], ["logic.fluent"]],
+    }.items():
+        run = make_run(tmp_path / setting, [trace("q1", n, objections=some) for n, some in enumerate(objections)])
+        (run / "round-01" / "marks.jsonl").write_text("\n".join(map(json.dumps, said)))
+        found[setting] = marks.scores(facts.read_rounds(run))
+    assert found == {
+        "now": [marks.Score("the filter as a whole", 2, 1, 0), marks.Score("fluent", 1, 1, 0)],
+        "without fluent": [
+            marks.Score("the filter as a whole", 1, 0, 1),
+            marks.Score("cites_sound", 1, 0, 0),
+            marks.Score("fluent", 0, 0, 1),
+        ],
+        "all dropped": [marks.Score("the filter as a whole", 0, 2, 2), marks.Score("fluent", 0, 2, 1)],
+    }
+
+
+def test_marks_are_in_the_answer_of_the_command_too(page, tmp_path):
+    run = make_run(tmp_path / "run", some(1))
+    mark = {"trace_id": "q0.1.1", "mark": "right", "check": "fluent"}
+    (run / "round-01" / "marks.jsonl").write_text(json.dumps(mark))
+    _, result = page(run)
+    whole, fluent = result["marks"]
+    assert whole["name"] == "the filter as a whole"
+    assert (fluent["name"], fluent["rightly"], fluent["wrongly"], fluent["missed"]) == ("fluent", 1, 0, 0)
+    assert fluent["precision"] == pytest.approx((1.0, 0.2065, 1.0), abs=1e-4)
+
+
 def told(run, name):
     """Whether a sign warns in the last round, or None where it cannot be seen."""
     found = signs.signs_of(facts.read_rounds(run), [name])

@@ -365,7 +365,7 @@ def test_marks_stand_on_the_page_and_in_the_json_of_their_trace(judged, capsys):
     assert "Marked should have passed (length): it is␛ fine" in printed(judged, Wanted(trace="q2.1.1"))
     inspect(judged.parent, Wanted(question="q2"), as_json=True)
     assert [row["marks"] for row in json.loads(capsys.readouterr().out)["traces"]] == [
-        [{"mark": "rejected_wrongly", "check": "length", "note": "it is\x1b fine", "time": added.time}],
+        [{"mark": "rejected_wrongly", "check": "length", "note": "it is\x1b fine", "passed": None, "time": added.time}],
         [],
     ]
 

@@ -63,6 +63,7 @@ def test_a_crash_in_the_middle_of_a_line_costs_no_mark_that_was_confirmed(tmp_pa
         ('{"mark": "right"}', "has no trace_id"),
         ('{"trace_id": "a", "mark": "good"}', "mark is none of right, kept_wrongly, rejected_wrongly"),
         ('{"trace_id": "a", "mark": "right", "note": 3}', "check, note or time is not text"),
+        ('{"trace_id": "a", "mark": "right", "passed": "no"}', "passed is not true or false"),
     ],
 )
 def test_a_line_that_is_no_mark_is_an_error_with_its_number(tmp_path, line, why):

@@ -390,7 +390,7 @@ class Viewer(App[None]):
         number = self.focused_objection if len(objections) > 1 else 0
         check = objections[number]["check"] if objections and number is not None else None
         kind = "right" if right else "kept_wrongly" if self.row["passed"] else "rejected_wrongly"
-        self._save(Mark(self.row["trace_id"], kind, check))  # type: ignore[arg-type]
+        self._save(Mark(self.row["trace_id"], kind, check, passed=self.row["passed"]))  # type: ignore[arg-type]
 
     def action_unmark(self) -> None:
         """Take every mark of the trace back."""

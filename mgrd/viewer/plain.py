@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
@@ -134,5 +135,5 @@ def _most(wanted: Wanted, matching: int) -> int:
     return matching if wanted.limit is None else min(wanted.limit, matching)
 
 
-def _as_json(mark: Mark) -> dict[str, str | None]:
-    return {"mark": mark.mark, "check": mark.check, "note": mark.note, "time": mark.time}
+def _as_json(mark: Mark) -> dict[str, str | bool | None]:
+    return {name: value for name, value in asdict(mark).items() if name != "trace_id"}
