@@ -125,6 +125,13 @@ def test_text_of_a_model_is_shown_and_not_obeyed(page, tmp_path):
     assert not set("\u202e\x1b") & set("".join(found.text))
 
 
+def test_text_runs_in_the_direction_of_its_own_letters(page, tmp_path):
+    given = {"question": "مرتفع؟", "think": "הקול יורד.", "choices": ["صاعد", "هابط"], "answer": "هابط"}
+    found, _ = page(make_run(tmp_path / "run", [trace("q1", 0, **given)]))
+    own = [has for name in ("h4", "p", "li", "dd") for has in found.of(name) if has.get("dir") == "auto"]
+    assert len(own) == 1 + 1 + 2 + 3  # question, think text, choices; answer, gold and task
+
+
 def test_every_figure_says_in_words_what_it_shows(page, tmp_path):
     found, _ = page(make_run(tmp_path / "run", some(), some()))
     pictures = [has for has in found.of("svg") if has.get("aria-hidden") != "true"]
@@ -184,6 +191,7 @@ def test_a_clip_that_is_gone_is_named_and_counted(page, tmp_path):
     assert (result["players"], result["unplayable"]) == (0, 2)
     assert "nothing says where the audio is; give --audio-root" in "".join(found.text)
     assert "2 clips without sound" in report.lines(result)[0]
+    assert "".join(found.text).count("No curves: no measurements.parquet beside these traces has it") == 2
 
 
 def test_the_players_of_a_page_have_a_bound(page, tmp_path, monkeypatch):
@@ -199,6 +207,9 @@ def test_a_folder_that_is_no_run_is_reported_as_one_round_and_an_empty_one_is_an
     found, result = page(make_run(tmp_path / "run", some()) / "round-01")
     assert (result["rounds"], found.wrong) == (1, [])
     (tmp_path / "empty").mkdir()
+    (tmp_path / "pool.jsonl").write_text("{}")
+    with pytest.raises(MisusedError, match=r"pool.jsonl: is not a folder; give a run"):
+        report.write(tmp_path / "pool.jsonl")
     with pytest.raises(InputError, match="holds no judged traces; give a run"):
         report.write(tmp_path / "empty")
 

@@ -189,6 +189,22 @@ def test_off_a_terminal_pages_are_plain_text_of_80_columns(judged, selection, mo
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_plain_pages_have_no_blanks_at_the_ends_of_lines_and_say_when_nothing_fits(judged, capsys):
+    inspect(judged.parent, Wanted(), text_only=True)
+    pages_of_all = capsys.readouterr().out
+    assert [line for line in pages_of_all.splitlines() if line != line.rstrip()] == []
+    assert pages_of_all.count("\n-----") == 5
+    inspect(judged.parent, Wanted(search="(.*)"), text_only=True)
+    assert "\nnone of them fits these filters, of" in capsys.readouterr().out
+
+
+def test_an_id_of_several_lines_is_shown_in_one(tmp_path):
+    write(tmp_path, [trace("a\nb\t'$(c)"), trace("a\nb\t'$(c)", 1)])
+    text = printed(tmp_path)
+    assert "1. a␊b␉'$(c).1.0  KEPT" in text
+    assert "+ kept          a␊b␉'$(c).1.1  down  (right)" in text
+
+
 def test_no_color_is_respected_and_signs_remain(judged, monkeypatch):
     coloured = printed(judged, force_terminal=True, color_system="truecolor")
     assert "\x1b[32m[+1 It falls]\x1b[0m." in coloured

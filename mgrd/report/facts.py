@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from mgrd import folders, tables
-from mgrd.errors import InputError
+from mgrd.errors import InputError, MisusedError
 from mgrd.evaluate import intervals
 
 RULES = ("acoustic", "logic", "correctness")
@@ -113,9 +113,12 @@ class Round:
 
 
 def read_rounds(folder: Path) -> list[Round]:
-    """The rounds of a run in order, or the one that `folder` is; raises InputError where nothing was judged."""
+    """The rounds of a run in order, or the one that `folder` is.
+
+    Raises InputError where nothing was judged, MisusedError where it is no folder.
+    """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; give a run")
+        raise MisusedError(f"{folder}: is not a folder; give a run, or a folder that mgrd filter wrote")
     numbers = folders.rounds_of(folder)
     found = [_round(folder / f"round-{number:02d}", number) for number in numbers] or [_round(folder, None)]
     if not any(one.own or one.held_out for one in found):

@@ -18,7 +18,7 @@ from mgrd.terminal import safe
 from mgrd.viewer.clips import sounds_of
 from mgrd.viewer.drawing import drawn, in_words
 from mgrd.viewer.marks import Mark
-from mgrd.viewer.texts import claim_lines, marked
+from mgrd.viewer.texts import claim_lines, marked, one_line
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -93,7 +93,7 @@ def title(row: Mapping[str, Any], number: int) -> Text:
     """Number, id and state."""
     state = row["state"]
     return Text.assemble(
-        (f"{number:,}. {safe(row['trace_id'])}  ", "bold"),
+        (f"{number:,}. {one_line(row['trace_id'])}  ", "bold"),
         (state.upper(), STATE_STYLES[state]),
     )
 
@@ -216,7 +216,7 @@ def sibling_lines(others: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
         sign = f"  {STATE_SIGNS[one['state']]} {one['state']:<12}"
         ending = f": {names}" if names else ""
         yield Text.assemble(
-            (sign, STATE_STYLES[one["state"]]), f"  {safe(one['trace_id'])}  {answer(one)}{safe(ending)}"
+            (sign, STATE_STYLES[one["state"]]), f"  {one_line(one['trace_id'])}  {answer(one)}{safe(ending)}"
         )
     if len(others) > SIBLINGS:
         yield Text(f"  and {len(others) - SIBLINGS:,} more")
@@ -245,7 +245,7 @@ def _sections(row: Mapping[str, Any], clips: Sequence[Measurements | str], width
     state = row["state"]
     head = Text.assemble((f"{STATE_SIGNS[state]} {state.upper()}", STATE_STYLES[state]), f"  {answer(row)}")
     return [
-        [Text(safe(row["trace_id"]), style="bold"), head, *objections(row), Text("")],
+        [Text(one_line(row["trace_id"]), style="bold"), head, *objections(row), Text("")],
         [Text("Think", style="bold"), indented(marked(row["think"], row["claims"]))],
         [Text("Response", style="bold"), indented(Text(safe(row["response"]) or "(none)"))],
         [*evidence(row)],

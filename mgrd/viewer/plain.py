@@ -27,8 +27,12 @@ _AT_A_TIME = 20
 
 def print_pages(judged: Judged, clips: sounds.Clips, wanted: Wanted) -> None:
     """Print the counts and the pages of the wanted traces on stdout."""
+    out = console()
     for one in pages(judged, clips, wanted):
-        console().print(one)
+        with out.capture() as held:
+            out.print(one)
+        lines = (line.rstrip(" ") for line in held.get().split("\n"))  # rich fills them, for nobody's use in a pipe
+        out.file.write("\n".join(lines))
 
 
 def print_json(judged: Judged, wanted: Wanted) -> None:
@@ -80,7 +84,8 @@ def pages(judged: Judged, clips: sounds.Clips, wanted: Wanted) -> Iterator[Rende
     yield summary(judged.index)
     most = _most(wanted, len(places))
     more = "" if most == len(places) else " (-n shows more)"
-    yield Text(f"{most:,} of {len(places):,} shown{more}, of {safe(str(judged.folder))}", style="bold")
+    told = f"{most:,} of {len(places):,} shown{more}" if len(places) else "none of them fits these filters"
+    yield Text(f"{told}, of {safe(str(judged.folder))}", style="bold")
     marks = marks_by_trace(judged)
     number = 0
     for start in range(0, most, _AT_A_TIME):

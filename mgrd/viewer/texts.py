@@ -22,6 +22,11 @@ STYLES = {"supported": "green", "contradicted": "bold red", "unverifiable": "yel
 """Colour never carries a meaning alone: the sign says the same."""
 
 
+def one_line(name: str) -> str:
+    """A name in one line, whatever stands in it."""
+    return safe(name).replace("\n", "␊").replace("\t", "␉")
+
+
 def console() -> Console:
     """Stdout, on which nothing in a text is markup."""
     return Console(highlight=False, markup=False, emoji=False)
