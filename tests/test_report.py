@@ -6,6 +6,7 @@ import json
 from html.parser import HTMLParser
 
 import numpy as np
+import polars as pl
 import pytest
 import soundfile
 from judged_rows import claim, trace, write
@@ -15,6 +16,8 @@ from mgrd.audio import cache, measure
 from mgrd.audio.load import clip_of
 from mgrd.config import read_config
 from mgrd.errors import InputError, MisusedError
+from mgrd.evaluate import evaluation
+from mgrd.evaluate.benchmarks import Published
 from mgrd.options import SignName
 from mgrd.report import examples, facts, figures, html, marks, signs
 
@@ -342,13 +345,23 @@ def test_more_cues_of_which_fewer_are_true_are_cue_stuffing(tmp_path):
     assert told(make_run(tmp_path / "b", honest, better), "cue_stuffing") is False
 
 
-@pytest.mark.parametrize(("without", "warns"), [(0.58, True), (0.41, False)])
+def right(count):
+    """Traces of fifty questions, so many of them with the right answer."""
+    return [trace(f"q{i}", 0, correct=i < count) for i in range(50)]
+
+
+@pytest.mark.parametrize(("without", "warns"), [(29, True), (21, False)])
 def test_accuracy_that_rises_without_the_audio_too_is_learnt_from_text(tmp_path, without, warns):
     run = make_run(tmp_path / "run", some(), some())
-    for number, heard, swapped in ((1, 0.5, 0.4), (2, 0.7, without)):
-        found = {"eval": {"accuracy": heard, "controls": {"swap": {"accuracy": swapped}}}}
-        tables.write_json(found, run / f"round-0{number}" / "metrics.json")
+    for number, heard, swapped in ((1, 25, 20), (2, 35, without)):
+        here = run / f"round-0{number}"
+        of = write(here / "eval", right(heard)), write(here / "eval" / "control-swap", right(swapped))
+        published = Published(None, pl.DataFrame(schema={"question_id": pl.String}))
+        found = {"eval": evaluation(of[0], {"swap": of[1]}, published)}  # as mgrd eval --control swap says it
+        tables.write_json(found, here / "metrics.json")
     assert told(run, "text_surrogate") is warns
+    (seen,) = signs.signs_of(facts.read_rounds(run), ["text_surrogate"])
+    assert seen.text.startswith(f"accuracy +20.0 points with the audio, {2 * (without - 20):+.1f} points with swap (")
 
 
 def test_survivors_of_questions_that_always_pass_are_an_easy_drift(tmp_path):
