@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 
 import polars as pl
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judged_rows import claim, trace, write
 from rich.console import Console
+from rich.text import Text
 
 from mgrd import tables
 from mgrd.checking import read_text
@@ -19,6 +21,7 @@ from mgrd.viewer.marks import Mark, add_mark
 from mgrd.viewer.page import claim_meant
 from mgrd.viewer.plain import pages
 from mgrd.viewer.rows import chosen, rows_at
+from mgrd.viewer.texts import wrapped
 
 
 def printed(judged, wanted=None, **console):
@@ -238,6 +241,34 @@ def test_claims_are_marked_where_they_stand_with_the_number_of_their_row():
 def test_spans_outside_the_text_do_no_harm():
     assert marked("abc", [claim("supported", "x" * 9, 1), claim("supported", "x", 7)]).plain == "a[+1 bc]"
     assert marked(None, None).plain == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("The [-1 voice is high], so", ["The [-1 voice is", "high], so"]),
+        ("[-1 音调下降]，[+2 语速很慢]。then 很好", ["[-1 音调下降]，", "[+2 语速很慢]。", "then 很好"]),
+        ("说话人的语气很平静，语速慢", ["说话人的语气很平", "静，语速慢"]),
+        ("a\n\n  b c ", ["a", "", "  b c"]),
+        ("abcdefghijklmnopqrstuvwxyz z", ["abcdefghijklmnopq", "rstuvwxyz z"]),
+    ],
+)
+def test_lines_are_broken_at_blanks_and_between_chinese_letters_but_not_before_a_comma(text, lines):
+    assert [line.plain for line in wrapped(Text(text), 17)] == lines
+
+
+@given(st.text(st.sampled_from("ab 音，。\n[-1 ]")), st.integers(2, 12))
+def test_wrapping_loses_no_letter_and_keeps_within_the_width(text, width):
+    lines = wrapped(Text(text), width)
+    assert "".join(line.plain for line in lines).replace(" ", "") == text.replace(" ", "").replace("\n", "")
+    assert max((line.cell_len for line in lines), default=0) <= width
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "音" * 50_000, " " * 100_000, "[-1 " * 25_000, "，" * 50_000])
+def test_no_text_takes_long_to_wrap(text):
+    started = time.process_time()
+    wrapped(Text(text), 78)
+    assert time.process_time() - started < 2
 
 
 @given(st.text(), st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), max_size=4))

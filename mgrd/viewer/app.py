@@ -30,7 +30,7 @@ from mgrd.viewer.help import SIGNS_SHOWN, Help
 from mgrd.viewer.listing import TraceList
 from mgrd.viewer.marks import Mark, add_mark
 from mgrd.viewer.rows import VERDICTS, Judged, Row, Wanted
-from mgrd.viewer.texts import marked
+from mgrd.viewer.texts import marked, wrapped
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -315,7 +315,7 @@ class Viewer(App[None]):
             return
         think, shown = self.query_one("#think", Static), self.query_one("#page", VerticalScroll)
         before = marked(self.row["think"], self.row["claims"], upto=self.row["claims"][number - 1]["start"])
-        lines = len(before.wrap(self.console, max(think.size.width - page.INDENT, 1)))
+        lines = len(wrapped(before, max(think.size.width - page.INDENT, 1)))
         shown.scroll_to(y=max(think.virtual_region.y + lines - shown.size.height // 3, 0), animate=False)
 
     def action_beside(self) -> None:

@@ -18,7 +18,7 @@ from mgrd.terminal import safe
 from mgrd.viewer.clips import sounds_of
 from mgrd.viewer.drawing import drawn, in_words
 from mgrd.viewer.marks import Mark
-from mgrd.viewer.texts import claim_lines, marked, one_line
+from mgrd.viewer.texts import Wrapped, claim_lines, marked, one_line
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -78,9 +78,9 @@ def parts(
     if row["error"] is None:  # else an objection says why there is no text
         think = [
             Text("Think", style="bold"),
-            indented(marked(row["think"], row["claims"], claim_meant(row, objection))),
+            indented(Wrapped(marked(row["think"], row["claims"], claim_meant(row, objection)))),
         ]
-        rest = [Text("Response", style="bold"), indented(Text(safe(row["response"]) or "(none)"))]
+        rest = [Text("Response", style="bold"), indented(Wrapped(Text(safe(row["response"]) or "(none)")))]
     return top, think, [*rest, *evidence(row), *sound(row, clips, width), *sibling_lines(others)]
 
 
@@ -246,8 +246,8 @@ def _sections(row: Mapping[str, Any], clips: Sequence[Measurements | str], width
     head = Text.assemble((f"{STATE_SIGNS[state]} {state.upper()}", STATE_STYLES[state]), f"  {answer(row)}")
     return [
         [Text(one_line(row["trace_id"]), style="bold"), head, *objections(row), Text("")],
-        [Text("Think", style="bold"), indented(marked(row["think"], row["claims"]))],
-        [Text("Response", style="bold"), indented(Text(safe(row["response"]) or "(none)"))],
+        [Text("Think", style="bold"), indented(Wrapped(marked(row["think"], row["claims"])))],
+        [Text("Response", style="bold"), indented(Wrapped(Text(safe(row["response"]) or "(none)")))],
         [*evidence(row)],
         [*sound(row, clips, width, curves_only=True)],
     ]
