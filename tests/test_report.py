@@ -406,6 +406,13 @@ def test_ticks_are_round_and_reach_the_top(top, ticks):
     assert figures.nice_ticks(top) == pytest.approx(ticks)
 
 
+def test_an_axis_of_thousands_is_no_power_of_ten():
+    assert [figures.rounded(value) for value in (0.0, 2.5, 250.0, 1000.0, 15000.0)] == [
+        *("0", "2.5", "250"),
+        *("1,000", "15,000"),
+    ]
+
+
 def test_a_line_is_broken_where_there_is_no_pitch():
     assert figures.broken([(0, 0), (1, 1), None, None, (2, 2)]) == "M0.0 0.0h.6L1.0 1.0M2.0 2.0h.6"
 

@@ -148,6 +148,11 @@ def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
 
 
+def rounded(value: float) -> str:
+    """A number of an axis: thousands with separators, smaller ones in up to four digits."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def nice_ticks(top: float, *, whole: bool = False) -> list[float]:
     """Two to five round numbers from 0 to at least `top`."""
     if top <= 0 or not math.isfinite(top):

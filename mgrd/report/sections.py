@@ -239,7 +239,7 @@ def _measure_card(name: str, rounds: Sequence[Round], present: Sequence[str]) ->
         drawn,
         title=TITLES[name],
         told=told[:1].upper() + told[1:],
-        shown=(lambda value: f"{100 * value:.0f} %") if share else "{:.4g}".format,
+        shown=(lambda value: f"{100 * value:.0f} %") if share else figures.rounded,
         across="{:.0f}".format if len(rounds) > 1 else lambda _: "",
         share=share,
         below="round" if len(rounds) > 1 else "",
