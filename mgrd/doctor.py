@@ -18,6 +18,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -98,7 +99,8 @@ def examine(
     """Look at all that these commands need, and at what is good to know; `folder` is where they would write.
 
     `engine` as for `mgrd generate` (default: the one that it would take), `model` a folder, `audio` a clip to decode
-    and measure in the place of a tone.
+    and measure in the place of a tone. For several commands only the pitch of the tone is measured: the packages
+    behind the other figures take seconds to import where nothing of them was read before.
     """
     wanted = {name for command in commands for name in needs(command)}
     looks: dict[str, Callable[[], Fact]] = {
@@ -114,10 +116,16 @@ def examine(
         "model": lambda: _model(model, engine),
         "hub": _hub,
         "keys": _keys,
-        "clip": lambda: _clip(audio),
+        "clip": lambda: _clip(audio, whole=audio is not None or len(commands) == 1),
     }
     always = {"machine", "gpu", "shared_memory", "hub", "keys", *(f"extra_{name}" for name in _extras())}
-    return {name: look() for name, look in looks.items() if name in wanted | always}
+    wanted |= always
+    with ThreadPoolExecutor() as pool:  # nvidia-smi may take seconds, and so may imports
+        asked = {name: pool.submit(look) for name, look in looks.items() if name in wanted and name != "disk"}
+    found = {name: one.result() for name, one in asked.items()}
+    if "disk" in wanted:  # alone, because it is timed
+        found["disk"] = looks["disk"]()
+    return {name: found[name] for name in looks if name in wanted}
 
 
 def missing(command: str, facts: Mapping[str, Fact]) -> dict[str, Fact]:
@@ -356,27 +364,35 @@ def _keys() -> Fact:
 _TONE_HZ, _TONE_S = 220.0, 1.0
 
 
-def _clip(audio: Path | None) -> Fact:
-    """Decode and measure a clip: a tone that is written here and must be found again, or the user's own."""
+def _clip(audio: Path | None, *, whole: bool) -> Fact:
+    """Decode and measure a clip: a tone that is written here and must be found again, or the user's own.
+
+    Unless `whole` of its figures the pitch alone, for which neither scipy nor librosa is imported.
+    """
+    from mgrd.audio.frames import swift
     from mgrd.audio.load import load
-    from mgrd.audio.measure import measure
 
     started = time.perf_counter()
     try:
-        if audio is not None:
-            clip = load(audio, str(audio))
+        with tempfile.TemporaryDirectory() as folder:
+            clip = load(audio or _tone(Path(folder)), str(audio or "tone.wav"))
+        if whole:
+            from mgrd.audio.measure import measure
+
+            found = measure(clip).figure("f0_median_hz")
+            pitch_hz, why = found.value, found.why
         else:
-            with tempfile.TemporaryDirectory() as folder:
-                clip = load(_tone(Path(folder)), "tone.wav")
-        found = measure(clip).figure("f0_median_hz")
+            pitches = sorted(swift().detect(clip.mono(clip.sr), clip.sr).pitch_hz)
+            pitch_hz, why = pitches[len(pitches) // 2], None
     except MgrdError as error:
         return Fact(str(error), False, "convert it to WAV or FLAC")
     seconds = time.perf_counter() - started
-    pitch = f"pitch {found.value:.1f} Hz" if found.value is not None else f"no pitch ({found.why})"
-    told = f"{audio or 'a tone of 220 Hz'}: decoded and measured in {seconds:.1f} s, {pitch}"
-    if audio is None and (found.value is None or abs(found.value - _TONE_HZ) > 1):
+    done = "decoded and measured" if whole else "decoded, and its pitch measured,"
+    pitch = f"pitch {pitch_hz:.1f} Hz" if pitch_hz is not None else f"no pitch ({why})"
+    told = f"{audio or 'a tone of 220 Hz'}: {done} in {seconds:.1f} s, {pitch}"
+    if audio is None and (pitch_hz is None or abs(pitch_hz - _TONE_HZ) > 1):
         return Fact(told, False, "a package that measures is broken: pip install --force-reinstall mgrd")
-    return Fact(told, True)
+    return Fact(told if whole else f"{told}; mgrd doctor measure takes all figures", True)
 
 
 def _tone(folder: Path) -> Path:

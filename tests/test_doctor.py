@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +113,14 @@ def test_what_a_command_lacks_is_named_with_what_mends_it(bare, installed, run):
 
 def test_without_a_command_all_are_told_of_and_the_exit_code_is_0(bare, installed, run, monkeypatch):
     installed(torch=None, peft=None)
-    monkeypatch.setattr(doctor, "_clip", lambda _: Fact("a tone", True))
     code, out, err = run("doctor", "--json")
     assert (code, err) == (0, "")
+    tone = json.loads(out)["facts"]["clip"]["value"]
+    assert re.fullmatch(
+        r"a tone of 220 Hz: decoded, and its pitch measured, in \d+\.\d s, pitch 2(19\.[5-9]|20\.[0-5]) Hz; "
+        "mgrd doctor measure takes all figures",
+        tone,
+    )
     runs = {name: one["runs"] for name, one in json.loads(out)["commands"].items()}
     assert (runs["generate"], runs["distill"], runs["run"], runs["filter"], runs["questions"]) == (
         *(False, False, False),
@@ -178,6 +184,20 @@ def test_offline_flags_and_the_cache_are_told_of(bare, monkeypatch):
     assert found == f"0 models in {bare / 'hf' / 'hub'}; offline by HF_HUB_OFFLINE"
 
 
+def test_looks_do_not_wait_for_each_other(bare, monkeypatch):
+    meeting = threading.Barrier(2, timeout=20)
+
+    def waits():
+        meeting.wait()  # raises where the other look has not begun
+        return Fact("there", True)
+
+    monkeypatch.setattr(doctor, "_gpu", waits)
+    monkeypatch.setattr(doctor, "_training", waits)
+    found = doctor.examine(["distill"], folder=bare)
+    assert (found["gpu"], found["training"]) == (Fact("there", True), Fact("there", True))
+    assert list(found)[:3] == ["python", "packages", "machine"]
+
+
 def test_a_disk_that_is_full_or_not_ours_stops_what_writes(bare, monkeypatch):
     usage = shutil.disk_usage(bare)._replace(free=2**30)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
@@ -203,15 +223,17 @@ def test_a_clip_is_decoded_and_measured(bare):
     assert doctor.examine(["measure"], folder=bare, audio=bare / "bad.wav")["clip"].ok is False
 
 
-def test_a_look_that_needs_no_sound_imports_nothing_heavy(bare):
+@pytest.mark.parametrize(("command", "imported"), [("'distill', ", []), ("", ["onnxruntime"])])
+def test_a_look_that_needs_no_figures_of_a_sound_imports_nothing_heavy(bare, command, imported):
+    heavy = {"torch", "transformers", "vllm", "librosa", "scipy", "numba", "datasets", "onnxruntime"}
     code = (
         "import sys; from mgrd.cli import main\n"
-        "try: main(['doctor', 'distill', '-o', '.'])\n"
+        f"try: main(['doctor', {command}'-o', '.'])\n"
         "except SystemExit: pass\n"
-        "print(sorted({'torch', 'transformers', 'vllm', 'librosa', 'datasets', 'onnxruntime'} & sys.modules.keys()))"
+        f"print(sorted({heavy} & sys.modules.keys()))"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(doctor.__file__).parents[1])}
     out = subprocess.run(
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, env=environment, check=True
     )
-    assert out.stdout.splitlines()[-1] == "[]"
+    assert out.stdout.splitlines()[-1] == str(imported)

@@ -6,6 +6,7 @@ import json
 from html.parser import HTMLParser
 
 import numpy as np
+import polars as pl
 import pytest
 import soundfile
 from judged_rows import claim, trace, write
@@ -15,6 +16,8 @@ from mgrd.audio import cache, measure
 from mgrd.audio.load import clip_of
 from mgrd.config import read_config
 from mgrd.errors import InputError, MisusedError
+from mgrd.evaluate import evaluation
+from mgrd.evaluate.benchmarks import Published
 from mgrd.options import SignName
 from mgrd.report import examples, facts, figures, html, marks, signs
 
@@ -125,12 +128,39 @@ def test_text_of_a_model_is_shown_and_not_obeyed(page, tmp_path):
     assert not set("\u202e\x1b") & set("".join(found.text))
 
 
+def test_text_runs_in_the_direction_of_its_own_letters(page, tmp_path):
+    given = {"question": "مرتفع؟", "think": "הקול יורד.", "choices": ["صاعد", "هابط"], "answer": "هابط"}
+    found, _ = page(make_run(tmp_path / "run", [trace("q1", 0, **given)]))
+    own = [has for name in ("h4", "p", "li", "dd") for has in found.of(name) if has.get("dir") == "auto"]
+    assert len(own) == 1 + 1 + 2 + 3  # question, think text, choices; answer, gold and task
+
+
 def test_every_figure_says_in_words_what_it_shows(page, tmp_path):
     found, _ = page(make_run(tmp_path / "run", some(), some()))
     pictures = [has for has in found.of("svg") if has.get("aria-hidden") != "true"]
     assert len(pictures) > 6
     assert [has for has in pictures if has["role"] != "img" or len(has["aria-label"]) < 20] == []
     assert len(found.of("title")) == len(found.of("desc")) + 1 == len(pictures) + 1
+
+
+def test_held_out_questions_without_their_audio_stand_beside_those_with_it(page, tmp_path):
+    run = make_run(tmp_path / "run", some(), some())
+    gain = {"difference": 0.422, "interval": [0.305, 0.539]}
+    for number in (1, 2):
+        here = run / f"round-0{number}"
+        write(here / "eval", some())
+        write(here / "eval" / "control-swap", some(correct=False))
+        controls = {"swap": {"accuracy": 0.0, "gain": {"accuracy": gain | {"interval": None} if number == 1 else gain}}}
+        tables.write_json({"eval": {"accuracy": 1.0, "controls": controls}}, here / "metrics.json")
+    found, _ = page(run)
+    told = [has["aria-label"] for has in found.of("svg") if has.get("aria-label", "").startswith("Accuracy.")]
+    ran = "100.0\u202f% to 100.0\u202f%"
+    assert told == [f"Accuracy. Held-out {ran}; own {ran}; with another clip 0.0\u202f% to 0.0\u202f%."]
+    text = "".join(found.text)
+    assert "What hearing gains" in text
+    assert "with another clipAccuracy+42.2+42.2 +30 to +54" in text
+    lines = [has["class"] for has in found.of("path") if has["class"] in ("line held", "line own", "line swap")]
+    assert lines[:3] == ["line held", "line own", "line swap"]
 
 
 def test_a_clip_can_be_played_and_its_pitch_is_drawn(page, tmp_path):
@@ -164,6 +194,7 @@ def test_a_clip_that_is_gone_is_named_and_counted(page, tmp_path):
     assert (result["players"], result["unplayable"]) == (0, 2)
     assert "nothing says where the audio is; give --audio-root" in "".join(found.text)
     assert "2 clips without sound" in report.lines(result)[0]
+    assert "".join(found.text).count("No curves: no measurements.parquet beside these traces has it") == 2
 
 
 def test_the_players_of_a_page_have_a_bound(page, tmp_path, monkeypatch):
@@ -179,6 +210,9 @@ def test_a_folder_that_is_no_run_is_reported_as_one_round_and_an_empty_one_is_an
     found, result = page(make_run(tmp_path / "run", some()) / "round-01")
     assert (result["rounds"], found.wrong) == (1, [])
     (tmp_path / "empty").mkdir()
+    (tmp_path / "pool.jsonl").write_text("{}")
+    with pytest.raises(MisusedError, match=r"pool.jsonl: is not a folder; give a run"):
+        report.write(tmp_path / "pool.jsonl")
     with pytest.raises(InputError, match="holds no judged traces; give a run"):
         report.write(tmp_path / "empty")
 
@@ -236,6 +270,45 @@ def test_marks_become_precision_and_recall(tmp_path):
     assert found[1].precision == pytest.approx((1.0, 0.2065, 1.0), abs=1e-4)
 
 
+def test_marks_measure_another_setting_too_a_check_that_was_right_and_is_gone_has_missed(tmp_path):
+    said = [
+        {"trace_id": "q1.1.0", "mark": "right", "check": "fluent", "passed": False},
+        {"trace_id": "q1.1.1", "mark": "right", "check": None, "passed": False},
+        {"trace_id": "q1.1.2", "mark": "right", "check": None, "passed": True},
+        {"trace_id": "q1.1.3", "mark": "rejected_wrongly", "check": "fluent", "passed": False},
+    ]
+    both = ["logic.fluent", "acoustic.cites_sound"]
+    found = {}
+    for setting, objections in {
+        "now": [["logic.fluent"], both, [], ["logic.fluent"]],
+        "without fluent": [[], ["acoustic.cites_sound"], [], []],
+        "all dropped": [[], [], ["logic.fluent"], ["logic.fluent"]],
+    }.items():
+        run = make_run(tmp_path / setting, [trace("q1", n, objections=some) for n, some in enumerate(objections)])
+        (run / "round-01" / "marks.jsonl").write_text("\n".join(map(json.dumps, said)))
+        found[setting] = marks.scores(facts.read_rounds(run))
+    assert found == {
+        "now": [marks.Score("the filter as a whole", 2, 1, 0), marks.Score("fluent", 1, 1, 0)],
+        "without fluent": [
+            marks.Score("the filter as a whole", 1, 0, 1),
+            marks.Score("cites_sound", 1, 0, 0),
+            marks.Score("fluent", 0, 0, 1),
+        ],
+        "all dropped": [marks.Score("the filter as a whole", 0, 2, 2), marks.Score("fluent", 0, 2, 1)],
+    }
+
+
+def test_marks_are_in_the_answer_of_the_command_too(page, tmp_path):
+    run = make_run(tmp_path / "run", some(1))
+    mark = {"trace_id": "q0.1.1", "mark": "right", "check": "fluent"}
+    (run / "round-01" / "marks.jsonl").write_text(json.dumps(mark))
+    _, result = page(run)
+    whole, fluent = result["marks"]
+    assert whole["name"] == "the filter as a whole"
+    assert (fluent["name"], fluent["rightly"], fluent["wrongly"], fluent["missed"]) == ("fluent", 1, 0, 0)
+    assert fluent["precision"] == pytest.approx((1.0, 0.2065, 1.0), abs=1e-4)
+
+
 def told(run, name):
     """Whether a sign warns in the last round, or None where it cannot be seen."""
     found = signs.signs_of(facts.read_rounds(run), [name])
@@ -272,13 +345,23 @@ def test_more_cues_of_which_fewer_are_true_are_cue_stuffing(tmp_path):
     assert told(make_run(tmp_path / "b", honest, better), "cue_stuffing") is False
 
 
-@pytest.mark.parametrize(("without", "warns"), [(0.58, True), (0.41, False)])
+def right(count):
+    """Traces of fifty questions, so many of them with the right answer."""
+    return [trace(f"q{i}", 0, correct=i < count) for i in range(50)]
+
+
+@pytest.mark.parametrize(("without", "warns"), [(29, True), (21, False)])
 def test_accuracy_that_rises_without_the_audio_too_is_learnt_from_text(tmp_path, without, warns):
     run = make_run(tmp_path / "run", some(), some())
-    for number, heard, swapped in ((1, 0.5, 0.4), (2, 0.7, without)):
-        found = {"eval": {"accuracy": heard, "controls": {"swap": {"accuracy": swapped}}}}
-        tables.write_json(found, run / f"round-0{number}" / "metrics.json")
+    for number, heard, swapped in ((1, 25, 20), (2, 35, without)):
+        here = run / f"round-0{number}"
+        of = write(here / "eval", right(heard)), write(here / "eval" / "control-swap", right(swapped))
+        published = Published(None, pl.DataFrame(schema={"question_id": pl.String}))
+        found = {"eval": evaluation(of[0], {"swap": of[1]}, published)}  # as mgrd eval --control swap says it
+        tables.write_json(found, here / "metrics.json")
     assert told(run, "text_surrogate") is warns
+    (seen,) = signs.signs_of(facts.read_rounds(run), ["text_surrogate"])
+    assert seen.text.startswith(f"accuracy +20.0 points with the audio, {2 * (without - 20):+.1f} points with swap (")
 
 
 def test_survivors_of_questions_that_always_pass_are_an_easy_drift(tmp_path):
@@ -321,6 +404,13 @@ def test_markup_is_what_tag_makes_and_nothing_else():
 )
 def test_ticks_are_round_and_reach_the_top(top, ticks):
     assert figures.nice_ticks(top) == pytest.approx(ticks)
+
+
+def test_an_axis_of_thousands_is_no_power_of_ten():
+    assert [figures.rounded(value) for value in (0.0, 2.5, 250.0, 1000.0, 15000.0)] == [
+        *("0", "2.5", "250"),
+        *("1,000", "15,000"),
+    ]
 
 
 def test_a_line_is_broken_where_there_is_no_pitch():

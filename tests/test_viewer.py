@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 
 import polars as pl
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from judged_rows import claim, trace, write
 from rich.console import Console
+from rich.text import Text
 
 from mgrd import tables
 from mgrd.checking import read_text
@@ -19,6 +21,7 @@ from mgrd.viewer.marks import Mark, add_mark
 from mgrd.viewer.page import claim_meant
 from mgrd.viewer.plain import pages
 from mgrd.viewer.rows import chosen, rows_at
+from mgrd.viewer.texts import wrapped
 
 
 def printed(judged, wanted=None, **console):
@@ -101,7 +104,7 @@ def test_traces_are_chosen_by_their_claims_and_by_their_words(judged):
     assert ids(judged, verdict="contradicted") == ["q1.1.1"]
     assert ids(judged, cue="pitch") == ["q1.1.1", "q1.1.0"]
     assert ids(judged, cue="pitch.contour", verdict="supported") == ["q1.1.0"]
-    assert ids(judged, cue="pit") == []
+    assert ids(judged, cue="rate") == []
     assert ids(judged, search="IT (FALLS") == ["q3.1.0"]
 
 
@@ -122,6 +125,16 @@ def test_a_name_that_is_nowhere_is_an_error_and_not_an_empty_answer(judged):
     ):
         with pytest.raises(InputError, match=said):
             ids(judged, **name)
+
+
+def test_a_cue_of_no_vocabulary_is_misuse_that_names_those_there_are(judged, run):
+    for name in ("nosuch", "pit", "pitch.", ""):
+        with pytest.raises(
+            MisusedError, match=rf"^--cue {name}: no such cue; there are event.count, .*voice.sex, and by"
+        ):
+            ids(judged, cue=name)
+    code, out, err = run("inspect", judged.parent, "--cue", "nosuch", "--json")
+    assert (code, out, err[:32]) == (2, "", "Error: --cue nosuch: no such cue")
 
 
 def test_a_check_that_judged_nothing_is_an_error_but_one_that_objected_to_nothing_is_not(judged):
@@ -179,6 +192,22 @@ def test_off_a_terminal_pages_are_plain_text_of_80_columns(judged, selection, mo
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_plain_pages_have_no_blanks_at_the_ends_of_lines_and_say_when_nothing_fits(judged, capsys):
+    inspect(judged.parent, Wanted(), text_only=True)
+    pages_of_all = capsys.readouterr().out
+    assert [line for line in pages_of_all.splitlines() if line != line.rstrip()] == []
+    assert pages_of_all.count("\n-----") == 5
+    inspect(judged.parent, Wanted(search="(.*)"), text_only=True)
+    assert "\nnone of them fits these filters, of" in capsys.readouterr().out
+
+
+def test_an_id_of_several_lines_is_shown_in_one(tmp_path):
+    write(tmp_path, [trace("a\nb\t'$(c)"), trace("a\nb\t'$(c)", 1)])
+    text = printed(tmp_path)
+    assert "1. a␊b␉'$(c).1.0  KEPT" in text
+    assert "+ kept          a␊b␉'$(c).1.1  down  (right)" in text
+
+
 def test_no_color_is_respected_and_signs_remain(judged, monkeypatch):
     coloured = printed(judged, force_terminal=True, color_system="truecolor")
     assert "\x1b[32m[+1 It falls]\x1b[0m." in coloured
@@ -212,6 +241,34 @@ def test_claims_are_marked_where_they_stand_with_the_number_of_their_row():
 def test_spans_outside_the_text_do_no_harm():
     assert marked("abc", [claim("supported", "x" * 9, 1), claim("supported", "x", 7)]).plain == "a[+1 bc]"
     assert marked(None, None).plain == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("The [-1 voice is high], so", ["The [-1 voice is", "high], so"]),
+        ("[-1 音调下降]，[+2 语速很慢]。then 很好", ["[-1 音调下降]，", "[+2 语速很慢]。", "then 很好"]),
+        ("说话人的语气很平静，语速慢", ["说话人的语气很平", "静，语速慢"]),
+        ("a\n\n  b c ", ["a", "", "  b c"]),
+        ("abcdefghijklmnopqrstuvwxyz z", ["abcdefghijklmnopq", "rstuvwxyz z"]),
+    ],
+)
+def test_lines_are_broken_at_blanks_and_between_chinese_letters_but_not_before_a_comma(text, lines):
+    assert [line.plain for line in wrapped(Text(text), 17)] == lines
+
+
+@given(st.text(st.sampled_from("ab 音，。\n[-1 ]")), st.integers(2, 12))
+def test_wrapping_loses_no_letter_and_keeps_within_the_width(text, width):
+    lines = wrapped(Text(text), width)
+    assert "".join(line.plain for line in lines).replace(" ", "") == text.replace(" ", "").replace("\n", "")
+    assert max((line.cell_len for line in lines), default=0) <= width
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "音" * 50_000, " " * 100_000, "[-1 " * 25_000, "，" * 50_000])
+def test_no_text_takes_long_to_wrap(text):
+    started = time.process_time()
+    wrapped(Text(text), 78)
+    assert time.process_time() - started < 2
 
 
 @given(st.text(), st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), max_size=4))
@@ -355,7 +412,7 @@ def test_marks_stand_on_the_page_and_in_the_json_of_their_trace(judged, capsys):
     assert "Marked should have passed (length): it is␛ fine" in printed(judged, Wanted(trace="q2.1.1"))
     inspect(judged.parent, Wanted(question="q2"), as_json=True)
     assert [row["marks"] for row in json.loads(capsys.readouterr().out)["traces"]] == [
-        [{"mark": "rejected_wrongly", "check": "length", "note": "it is\x1b fine", "time": added.time}],
+        [{"mark": "rejected_wrongly", "check": "length", "note": "it is\x1b fine", "passed": None, "time": added.time}],
         [],
     ]
 

@@ -13,6 +13,7 @@ import pytest
 from judged_rows import claim, trace, write
 
 from mgrd import tables
+from mgrd.audio.measure import EXTRACTOR, Measurements
 from mgrd.viewer import Wanted, open_judged, read_marks
 from mgrd.viewer.app import Viewer
 from mgrd.viewer.clips import open_clips
@@ -243,6 +244,28 @@ def test_the_clip_is_played_by_a_player_that_is_there_and_stopped(folder, tmp_pa
     assert left[0].poll() is not None  # what still played ended with the viewer
 
 
+def test_of_several_clips_each_is_played_in_turn(tmp_path, monkeypatch):
+    write(tmp_path, [trace(audio=["a.wav", "b.wav"])])
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(b"RIFF")
+    tables.write_json({"filter": {"audio_root": "."}}, tmp_path / "manifest.json")
+    (tmp_path / "ffplay").symlink_to(shutil.which("true"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    async def steps(app, press):
+        said = []
+        for _ in range(3):
+            await press("a")
+            app.playing.wait()
+            said.append(app.said)
+        named = [
+            f"playing clip {n} of 2, {tmp_path}/{name}.wav with ffplay; a stops it" for n, name in ((1, "a"), (2, "b"))
+        ]
+        assert said == [*named, named[0]]
+
+    looking(tmp_path, steps)
+
+
 def test_without_a_player_the_clip_is_named(folder, monkeypatch):
     (folder / "clips").mkdir()
     (folder / "clips" / "a.wav").write_bytes(b"RIFF")
@@ -294,6 +317,18 @@ def test_a_small_terminal_shows_the_list_or_the_page(folder, size):
         assert not isinstance(app.screen, Help)
 
     looking(folder, steps, size)
+
+
+def test_a_page_that_was_hidden_is_drawn_at_its_full_width_once_it_is_read(folder):
+    silent = Measurements("sha", EXTRACTOR, 3.0, 16000, {}, {}, 0.016, [])
+
+    async def steps(app, press):
+        app.draw([silent])  # as when the measurements come while the list hides the page
+        await press("enter", "end")
+        axis = next(line for line in screen(app) if line.endswith("3.0 s"))
+        assert 70 < len(axis) <= 80
+
+    looking(folder, steps, (80, 60))
 
 
 def test_brackets_and_wide_letters_of_a_model_are_shown_as_they_are(folder):

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mgrd.errors import InputError, MgrdError
@@ -41,6 +41,7 @@ def test_a_mark_has_its_time(tmp_path):
     assert read_marks(tmp_path) == [added]
 
 
+@settings(deadline=None)  # each mark waits for the disk
 @given(cut=st.integers(0, 200))
 def test_a_crash_in_the_middle_of_a_line_costs_no_mark_that_was_confirmed(tmp_path_factory, cut):
     folder = tmp_path_factory.mktemp("marks")
@@ -62,6 +63,7 @@ def test_a_crash_in_the_middle_of_a_line_costs_no_mark_that_was_confirmed(tmp_pa
         ('{"mark": "right"}', "has no trace_id"),
         ('{"trace_id": "a", "mark": "good"}', "mark is none of right, kept_wrongly, rejected_wrongly"),
         ('{"trace_id": "a", "mark": "right", "note": 3}', "check, note or time is not text"),
+        ('{"trace_id": "a", "mark": "right", "passed": "no"}', "passed is not true or false"),
     ],
 )
 def test_a_line_that_is_no_mark_is_an_error_with_its_number(tmp_path, line, why):

@@ -1,5 +1,6 @@
 """How a clip is drawn and told: pitch, level, and where a claim is about; and what is said when it cannot be."""
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from judged_rows import claim, trace, write
-from rich.text import Text
+from rich.console import Console
 
 from mgrd.audio.cache import MEASUREMENTS, to_row
 from mgrd.audio.figures import Figure, Segment
@@ -16,6 +17,17 @@ from mgrd.tables import write_json, write_table
 from mgrd.viewer import clips, drawing, page
 
 HOP_S = 0.016
+
+
+def told(row, heard, width):
+    """The section about the sound, a string a line."""
+    return [line for one in page.sound(row, heard, width) for line in printed(one, 80)]
+
+
+def printed(piece, width):
+    shown = Console(file=io.StringIO(), width=width, highlight=False, markup=False, emoji=False)
+    shown.print(piece)
+    return [line.rstrip() for line in shown.file.getvalue().splitlines()]
 
 
 def clip(f0_hz, level_db, segments=()):
@@ -126,11 +138,11 @@ def round_folder(tmp_path):
 
 def test_measurements_are_taken_from_the_run_and_clips_from_where_the_manifest_says(round_folder, tmp_path):
     opened = clips.open_clips(round_folder)
-    readings = clips.known(opened, {"sha", "other"})
-    assert clips.reading(trace(audio_sha=["sha"]), readings).duration_s == RISING.duration_s
-    assert clips.reading(trace(audio_sha=["other"]), readings) == (
-        "no table of measurements beside these traces has this clip"
-    )
+    found = clips.known(opened, {"sha", "other"})
+    several = trace(audio=["a.wav", "b.wav", "c.wav"], audio_sha=["sha", "other"])
+    first, *others = clips.readings(several, found)
+    assert (first.duration_s, others) == (RISING.duration_s, [clips.UNMEASURED, clips.UNMEASURED])
+    assert clips.readings(trace(audio=None), found) == []
     where = tmp_path / "sounds" / "clips" / "a.wav"
     assert clips.file_of(opened, "clips/a.wav") == f"{where}: is not there; --audio-root names another folder"
     soundfile.write(where, np.zeros(1600), 16000)
@@ -155,6 +167,41 @@ def test_a_clip_that_no_table_has_is_measured_unless_it_is_another_one(round_fol
 
 def test_the_figures_that_the_claims_are_about_are_shown_and_no_others():
     row = trace(claims=["supported"])
-    told = [str(getattr(one, "renderable", one)) for one in page.sound(row, RISING, None)]
-    assert told[:2] == ["Sound  4.00 s at 16000 Hz", "f0_median_hz 200 Hz"]
-    assert isinstance(next(iter(page.sound(row, "nobody knows", None))), Text)
+    assert told(row, [RISING], None)[:2] == ["Sound  4.00 s at 16000 Hz", "  f0_median_hz 200 Hz"]
+    assert told(row, ["nobody knows"], None) == ["Sound  not drawn: nobody knows"]
+    assert told(trace(audio=None), [], None) == ["Sound  not drawn: the trace has no clip"]
+
+
+def test_each_clip_of_a_question_is_drawn_and_of_many_the_rest_is_counted():
+    several = trace(audio=[f"{name}.wav" for name in "abcdef"], claims=[claim("supported", scope="start")])
+    lines = told(several, [RISING, "it is gone", *[RISING] * 4], 60)
+    headings = [line for line in lines if line.startswith(("Sound", "  and"))]
+    assert headings == [
+        "Sound 1 of 6  a.wav  4.00 s at 16000 Hz",
+        "Sound 2 of 6  b.wav  not drawn: it is gone",
+        "Sound 3 of 6  c.wav  4.00 s at 16000 Hz",
+        "Sound 4 of 6  d.wav  4.00 s at 16000 Hz",
+        "  and 2 more clips",
+    ]
+    assert [line.count("dB ") for line in lines if "dB " in line] == [1, 1, 1]
+    assert not any("[+1]" in line for line in lines)  # of several clips the claim does not say which
+    assert any("[+1]" in line for line in told(trace(claims=several["claims"]), [RISING], 60))
+
+
+def test_siblings_side_by_side_are_drawn_each_with_the_stretches_of_its_own_claims():
+    kept = trace(claims=[claim("supported", scope="start")], audio_sha=["sha"])
+    rejected = trace(
+        sample=1, claims=[claim("contradicted", scope="end")], audio_sha=["sha"], objections=["logic.length"]
+    )
+    rows = [kept | {"state": "kept", "not_kept": None}, rejected | {"state": "rejected", "not_kept": None}]
+    lines = printed(page.side_by_side(*rows, [RISING], 80), 80)
+    assert max(map(len, lines)) <= 80
+    drawn = next(line for line in lines if "├" in line)
+    left, right = drawn[:40], drawn[40:]
+    assert (left.split()[0], right.split()[0]) == ("[+1]", "[-1]")
+    assert left.index("├") < 15 < right.index("├")
+    assert [line.count("dB ") for line in lines if "dB " in line] == [2]
+    rows[1]["audio_sha"] = ["another"]
+    lines = printed(page.side_by_side(*rows, [RISING], 80), 80)
+    assert [line.count("dB ") for line in lines if "dB " in line] == [1]
+    assert "not drawn: it heard another" in "\n".join(lines)

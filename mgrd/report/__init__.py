@@ -27,12 +27,15 @@ def write(folder: Path, out: Path | None = None, *, audio_root: Path | None = No
     """Write the report of a run, a round or a stage's folder; by default into it, as report.html.
 
     Returns `report` (its path), `bytes`, `rounds`, `players` (clips that can be played), `unplayable` (clips shown
-    without sound) and `signs`, each with name, round, warns and text. Raises InputError where nothing was judged.
+    without sound), `signs`, each with name, round, warns and text, and `marks`: of the filter as a whole and each check
+    that people marked name, rightly, wrongly, missed, and precision and recall as [share, low, high] or null. Raises
+    InputError where nothing was judged.
     """
     rounds = read_rounds(folder)
     signs = [sign for i in range(len(rounds)) for sign in signs_of(rounds[: i + 1])]
     shown = examples.load(examples.choose(rounds), audio_root)
-    page = _page(folder, rounds, signs, shown)
+    scores = marks.scores(rounds)
+    page = _page(folder, rounds, signs, shown, scores)
     path = folder / NAME if out is None else out
     with tables.atomic(path) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
@@ -44,6 +47,7 @@ def write(folder: Path, out: Path | None = None, *, audio_root: Path | None = No
         "players": sum(sound.uri is not None for sound in sounds),
         "unplayable": sum(sound.uri is None for sound in sounds),
         "signs": [asdict(sign) for sign in signs],
+        "marks": [asdict(one) | {"precision": one.precision, "recall": one.recall} for one in scores],
     }
 
 
@@ -59,11 +63,18 @@ def lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
-def _page(folder: Path, rounds: Sequence[Round], signs: Sequence[Sign], shown: Sequence[examples.Example]) -> str:
+def _page(
+    folder: Path,
+    rounds: Sequence[Round],
+    signs: Sequence[Sign],
+    shown: Sequence[examples.Example],
+    scores: Sequence[marks.Score],
+) -> str:
     title = f"mgrd report: {folder.resolve().name}"
     stops = lineage.stop_when(folder)
     parts: list[tuple[str, str, Child]] = [
         ("rounds", "Round by round", sections.progress(rounds)),
+        ("hearing", "What hearing gains", sections.hearing(rounds)),
         ("signs", "Warning signs", sections.warnings(signs, stops)),
         ("funnel", "From asked to survived", counted.funnel(rounds)),
         ("objections", "Objections by check", counted.objections(rounds)),
@@ -71,7 +82,7 @@ def _page(folder: Path, rounds: Sequence[Round], signs: Sequence[Sign], shown: S
         ("cues", "Cues named", counted.cues(rounds)),
         ("training", "Training", sections.training(rounds)),
         ("cost", "Time and cost", counted.cost(rounds)),
-        ("marks", "The checks against people\u2019s marks", counted.marked(marks.scores(rounds))),
+        ("marks", "The checks against people\u2019s marks", counted.marked(scores)),
         ("traces", "Traces", gallery(shown)),
         ("lineage", "Settings and lineage", lineage.lineage(folder, rounds)),
     ]

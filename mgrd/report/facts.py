@@ -14,10 +14,13 @@ from typing import Any
 import polars as pl
 
 from mgrd import folders, tables
-from mgrd.errors import InputError
+from mgrd.errors import InputError, MisusedError
 from mgrd.evaluate import intervals
 
 RULES = ("acoustic", "logic", "correctness")
+
+CONTROLS = ("swap", "silence", "noise")
+"""What `mgrd eval --control` replaces the audio by."""
 
 MEASURES = {
     "accuracy": ("right", "gold"),
@@ -92,6 +95,8 @@ class Round:
     own: Judged | None
     """The traces that it sampled to train on."""
     held_out: Judged | None
+    controls: dict[str, Judged]
+    """The same held-out questions without the right audio, by the control that took it away."""
     selection: Selection | None
     metrics: dict[str, Any]
     """Its metrics.json, or nothing."""
@@ -108,9 +113,12 @@ class Round:
 
 
 def read_rounds(folder: Path) -> list[Round]:
-    """The rounds of a run in order, or the one that `folder` is; raises InputError where nothing was judged."""
+    """The rounds of a run in order, or the one that `folder` is.
+
+    Raises InputError where nothing was judged, MisusedError where it is no folder.
+    """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; give a run")
+        raise MisusedError(f"{folder}: is not a folder; give a run, or a folder that mgrd filter wrote")
     numbers = folders.rounds_of(folder)
     found = [_round(folder / f"round-{number:02d}", number) for number in numbers] or [_round(folder, None)]
     if not any(one.own or one.held_out for one in found):
@@ -126,9 +134,15 @@ def _round(here: Path, number: int | None) -> Round:
         folder=here,
         own=own,
         held_out=_judged(here / "eval"),
+        controls=_controls(here if number is None else here / "eval"),
         selection=_selection(chosen, own) if own and chosen.exists() else None,
         metrics=_json(here / "metrics.json"),
     )
+
+
+def _controls(folder: Path) -> dict[str, Judged]:
+    found = {name: _judged(folder / f"control-{name}") for name in CONTROLS}
+    return {name: judged for name, judged in found.items() if judged}
 
 
 def _json(path: Path) -> dict[str, Any]:

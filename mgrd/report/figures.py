@@ -58,7 +58,7 @@ def lines(
         points = [(x(at), y(value)) for at, value in thin(line.points)]
         marks.append(_path("M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points), f"line {line.kind}"))
         if line.marks:
-            marks += [_mark(line.kind, a, b) for a, b in points]
+            marks += [mark(line.kind, a, b) for a, b in points]
     whole = sorted({at for at in xs if at == int(at)})
     stops = whole if len(whole) <= 8 and len(whole) == len(set(xs)) else _ends(low_x, high_x)
     return _svg(title, told, [_grid(ticks, y, shown), _stops(stops, x, across), _under(below), *marks])
@@ -148,6 +148,11 @@ def thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(sum(x for x, _ in group) / len(group), sum(y for _, y in group) / len(group)) for group in groups]
 
 
+def rounded(value: float) -> str:
+    """A number of an axis: thousands with separators, smaller ones in up to four digits."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def nice_ticks(top: float, *, whole: bool = False) -> list[float]:
     """Two to five round numbers from 0 to at least `top`."""
     if top <= 0 or not math.isfinite(top):
@@ -220,9 +225,19 @@ def _under(text: str) -> Html:
     return _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 3, text, "middle") if text else Html("")
 
 
-def _mark(kind: str, x: float, y: float) -> Html:
-    if kind == "own":
-        return _path(f"M{x - 3.5:.1f} {y - 3.5:.1f}h7v7h-7Z", f"mark {kind}")
+_SHAPES = {
+    "own": "m-3.5 -3.5h7v7h-7Z",
+    "swap": "m0 -4l4 7h-8Z",
+    "silence": "m0 -4l4 4l-4 4l-4 -4Z",
+    "noise": "m0 4l4 -7h-8Z",
+}
+"""Marks that are no circle, drawn from their middle: no line is told from another by colour alone."""
+
+
+def mark(kind: str, x: float, y: float) -> Html:
+    """The mark of a point of one kind of line."""
+    if kind in _SHAPES:
+        return _path(f"M{x:.1f} {y:.1f}{_SHAPES[kind]}", f"mark {kind}")
     return tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r="4", class_=f"mark {kind}")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from mgrd.report import figures
 from mgrd.report.examples import PLAYED_S, Example, Sound, spans
 from mgrd.report.html import Child, Html, code, details, number, table, tag
+from mgrd.viewer.clips import UNMEASURED
 
 SIGNS = {"supported": "+", "contradicted": "\u2212", "unverifiable": "?"}
 SHOWN = 6000
@@ -32,7 +33,10 @@ def gallery(examples: Sequence[Example]) -> Html:
 
 def _card(example: Example) -> Html:
     row = example.row
-    choices = [tag("li", choice, class_="gold" if choice == row["answer"] else None) for choice in row["choices"] or ()]
+    choices = [
+        tag("li", choice, dir="auto", class_="gold" if choice == row["answer"] else None)
+        for choice in row["choices"] or ()
+    ]
     right = {True: "right", False: "wrong", None: "not scored"}[row["correct"]]
     facts = [
         ("Answer", [row["predicted"] or "could not be resolved", tag("span", f" {right}", class_=f"word {right}")]),
@@ -41,12 +45,14 @@ def _card(example: Example) -> Html:
     ]
     return tag(
         "article",
-        tag("h4", row["question"]),
+        tag("h4", row["question"], dir="auto"),
         tag("p", tag("code", row["trace_id"]), class_="id"),
         tag("ul", choices, class_="choices") if choices else None,
         [_sound(sound, row["claims"] or (), only=len(example.sounds) == 1) for sound in example.sounds],
-        tag("p", _marked(row["think"] or "", row["claims"] or ()), class_="think") if row["think"] else None,
-        tag("dl", [[tag("dt", name), tag("dd", value)] for name, value in facts], class_="facts"),
+        tag("p", _marked(row["think"] or "", row["claims"] or ()), class_="think", dir="auto")
+        if row["think"]
+        else None,
+        tag("dl", [[tag("dt", name), tag("dd", value, dir="auto")] for name, value in facts], class_="facts"),
         [_objection(one) for one in row["objections"] or ()],
         _claims(row["claims"] or ()),
         class_="trace",
@@ -77,6 +83,8 @@ def _sound(sound: Sound, claims: Sequence[Mapping[str, Any]], *, only: bool) -> 
         ) + f", over {clip.duration_s:.1f} s; below it the level."
         drawn = spans(claims, clip) if only else []
         parts.append(figures.clip(f0_hz, level_db, clip.hop_s, drawn, title="Pitch and level of the clip", told=told))
+    else:
+        parts.append(tag("p", f"No curves: {UNMEASURED}", class_="note"))
     return tag("figure", *parts, tag("figcaption", f"{sound.path}{length}{cut}"), class_="clip")
 
 

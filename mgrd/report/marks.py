@@ -7,7 +7,7 @@ figures are true of what was marked.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,7 +15,7 @@ import polars as pl
 from mgrd import tables
 from mgrd.evaluate.intervals import wilson
 from mgrd.report.facts import Round
-from mgrd.viewer.marks import Kind, read_marks
+from mgrd.viewer.marks import Mark, read_marks
 
 WHOLE = "the filter as a whole"
 
@@ -48,14 +48,17 @@ def scores(rounds: Sequence[Round]) -> list[Score]:
 
     A mark without a check is of the decision as a whole. A trace that passes rightly, or was rejected wrongly, is one
     that no check should object to; one rejected rightly is right of its objection where that is the only one, and with
-    several of none in particular. A mark is read against what the filter says now, so that another setting shows.
+    several of none in particular. What a mark says is due is held against what the filter says now, so that another
+    setting shows: a check that objected rightly and no longer does has missed the trace.
     """
     counts: Counter[tuple[str, str]] = Counter()
     for judged in (one for both in rounds for one in (both.own, both.held_out) if one):
-        held = {(one.trace_id, one.check): one.mark for one in read_marks(judged.folder) if one.mark}
+        held: dict[str, dict[str | None, Mark]] = {}
+        for mark in read_marks(judged.folder):
+            held.setdefault(mark.trace_id, {})[mark.check] = mark
         if not held:
             continue
-        ids = pl.Series(sorted({trace for trace, _ in held})).implode()
+        ids = pl.Series(sorted(held)).implode()
         rows = tables.query(
             judged.folder / "judged",
             tables.JUDGED,
@@ -63,13 +66,12 @@ def scores(rounds: Sequence[Round]) -> list[Score]:
             lambda table, ids=ids: table.filter(pl.col("trace_id").is_in(ids)),  # type: ignore[misc]
         )
         for row in tables.rows_of(rows.sort("trace_id")):
-            mine = {check: kind for (trace, check), kind in held.items() if trace == row["trace_id"]}
-            counts.update(_outcomes(mine, {one["check"] for one in row["objections"] or ()}))
+            counts.update(_outcomes(held[row["trace_id"]], {one["check"] for one in row["objections"] or ()}))
     names = sorted({name for name, _ in counts}, key=lambda name: (name != WHOLE, name))
     return [Score(name, *(counts[name, kind] for kind in ("rightly", "wrongly", "missed"))) for name in names]
 
 
-def _outcomes(marks: dict[str | None, Kind], objected: set[str]) -> Iterable[tuple[str, str]]:
+def _outcomes(marks: Mapping[str | None, Mark], objected: set[str]) -> Iterable[tuple[str, str]]:
     """What the marks of one trace say of the filter and of each check: (name, rightly, wrongly or missed)."""
     wrong = _is_wrong(marks, objected)
     if wrong is not None and (objected or wrong):
@@ -77,9 +79,9 @@ def _outcomes(marks: dict[str | None, Kind], objected: set[str]) -> Iterable[tup
     should: dict[str, bool] = dict.fromkeys(objected, False) if wrong is False else {}
     if wrong and len(objected) == 1:
         should[next(iter(objected))] = True
-    for check, kind in marks.items():
+    for check, one in marks.items():
         if check is not None:
-            should[check] = check in objected if kind == "right" else kind == "kept_wrongly"
+            should[check] = one.mark in ("right", "kept_wrongly")
     for check, is_due in sorted(should.items()):
         if check in objected:
             yield check, "rightly" if is_due else "wrongly"
@@ -87,16 +89,18 @@ def _outcomes(marks: dict[str | None, Kind], objected: set[str]) -> Iterable[tup
             yield check, "missed"
 
 
-def _is_wrong(marks: dict[str | None, Kind], objected: set[str]) -> bool | None:
+def _is_wrong(marks: Mapping[str | None, Mark], objected: set[str]) -> bool | None:
     """Whether a trace should be rejected; None where its marks do not say."""
-    kinds = set(marks.values())
-    if "kept_wrongly" in kinds:
+    if any(one.mark == "kept_wrongly" for one in marks.values()):
         return True
-    if None in marks:
-        return bool(objected) and marks[None] == "right"
-    if "right" in kinds and objected:
+    whole = marks.get(None)
+    if whole is not None:
+        passed = not objected if whole.passed is None else whole.passed  # unsaid in lines that people wrote
+        return whole.mark == "right" and not passed
+    if any(one.mark == "right" for one in marks.values()):  # of a check: its objection
         return True
-    return False if objected and all(marks.get(check) == "rejected_wrongly" for check in objected) else None
+    wrong = {check for check, one in marks.items() if one.mark == "rejected_wrongly"}
+    return False if objected and objected <= wrong else None
 
 
 def _share(hits: int, of: int) -> tuple[float, float, float] | None:

@@ -5,10 +5,11 @@ Takes facts, returns markup; None where there is nothing to show.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mgrd.report import figures
-from mgrd.report.facts import MEASURES, Judged, Measure, Round, rates, training_of
+from mgrd.report.facts import CONTROLS, MEASURES, Judged, Measure, Round, rates, training_of
 from mgrd.report.html import Child, Html, details, number, percent, table, tag
 from mgrd.report.signs import NEEDS, Sign
 
@@ -28,20 +29,25 @@ MEANINGS = {
     "passed": "Traces without an objection, of all.",
     "think_words": "Mean of the traces made.",
 }
-KINDS = {"held-out": "held", "own": "own"}
-"""The two tables of a round, and their class in style.css."""
+KINDS = {
+    "held-out": ("held", "held-out questions"),
+    "own": ("own", "the round\u2019s own samples"),
+    "swap": ("swap", "with another clip"),
+    "silence": ("silence", "with silence"),
+    "noise": ("noise", "with noise"),
+}
+"""The tables of a round, their class in style.css, and their name for people; the last three are controls of eval."""
 
 
 def tables_of(one: Round) -> dict[str, Judged | None]:
-    """A round's two tables of traces."""
-    return {"held-out": one.held_out, "own": one.own}
+    """A round's tables of traces."""
+    return {"held-out": one.held_out, "own": one.own} | {name: one.controls.get(name) for name in CONTROLS}
 
 
 def progress(rounds: Sequence[Round]) -> Html:
     """Six measures by round."""
     present = [kind for kind in KINDS if any(tables_of(one)[kind] for one in rounds)]
-    words = {"held-out": "held-out questions", "own": "the round\u2019s own samples"}
-    keys = [tag("span", _key(KINDS[kind]), tag("span", words[kind]), class_="key") for kind in present]
+    keys = [tag("span", _key(KINDS[kind][0]), tag("span", KINDS[kind][1]), class_="key") for kind in present]
     legend = tag("p", keys, class_="legend")
     note = tag(
         "p",
@@ -52,12 +58,43 @@ def progress(rounds: Sequence[Round]) -> Html:
     cards = [card for name in MEASURES if (card := _measure_card(name, rounds, present))]
     head = ["Measure", "Traces", *(one.name for one in rounds)]
     rows = [
-        [TITLES[name], words[kind], *(_interval(name, _found(one, kind, name)) for one in rounds)]
+        [TITLES[name], KINDS[kind][1], *(_interval(name, _found(one, kind, name)) for one in rounds)]
         for name in MEASURES
         for kind in present
     ]
     numbers = details("The same as a table", table(head, rows, texts=2, caption="Measures by round"))
     return tag("div", legend, tag("div", cards, class_="cards"), note, numbers)
+
+
+def hearing(rounds: Sequence[Round]) -> Html | None:
+    """What each control takes away: the gain that comes from hearing, paired by question, with its interval."""
+    told = [(one.name, (one.metrics.get("eval") or one.metrics).get("controls") or {}) for one in rounds]
+    told = [(name, controls) for name, controls in told if controls]
+    rows: list[list[Child]] = [
+        [KINDS[control][1], TITLES[measure], *(_gain(controls.get(control, {}), measure) for _, controls in told)]
+        for control in CONTROLS
+        for measure in ("accuracy", "fully_grounded", "claims_supported")
+        if any(control in controls for _, controls in told)
+    ]
+    if not rows:
+        return None
+    note = tag(
+        "p",
+        "Points more with the right audio than without it, on the same held-out questions; small: 95\u202f% interval. "
+        "A model that learns to hear gains here; one that learns words gains in accuracy alone.",
+        class_="note",
+    )
+    head = ["Against", "Measure", *(name for name, _ in told)]
+    return tag("div", table(head, rows, texts=2, caption="What hearing gains"), note)
+
+
+def _gain(control: Mapping[str, Any], measure: str) -> Child:
+    found = (control.get("gain") or {}).get(measure) or {}
+    if found.get("difference") is None:
+        return "\u2013"
+    between = found.get("interval")
+    ends = tag("small", f" {100 * between[0]:+.0f} to {100 * between[1]:+.0f}") if between else None
+    return [f"{100 * found['difference']:+.1f}", ends]
 
 
 def warnings(signs: Sequence[Sign], stop_when: Sequence[str]) -> Html:
@@ -190,9 +227,10 @@ def _measure_card(name: str, rounds: Sequence[Round], present: Sequence[str]) ->
         if not found:
             continue
         bounds = [None if one.low is None or one.high is None else (one.low, one.high) for _, one in found]
-        drawn.append(figures.Line(KINDS[kind], [(at, one.value) for at, one in found], bounds))
+        drawn.append(figures.Line(KINDS[kind][0], [(at, one.value) for at, one in found], bounds))
         first, last = _value(name, found[0][1].value), _value(name, found[-1][1].value)
-        said.append(f"{kind} {first} to {last}" if len(found) > 1 else f"{kind} {last}")
+        word = KINDS[kind][1] if kind in CONTROLS else kind
+        said.append(f"{word} {first} to {last}" if len(found) > 1 else f"{word} {last}")
     if not drawn:
         return None
     told = f"{'; '.join(said)}."
@@ -201,7 +239,7 @@ def _measure_card(name: str, rounds: Sequence[Round], present: Sequence[str]) ->
         drawn,
         title=TITLES[name],
         told=told[:1].upper() + told[1:],
-        shown=(lambda value: f"{100 * value:.0f} %") if share else "{:.4g}".format,
+        shown=(lambda value: f"{100 * value:.0f} %") if share else figures.rounded,
         across="{:.0f}".format if len(rounds) > 1 else lambda _: "",
         share=share,
         below="round" if len(rounds) > 1 else "",
@@ -232,15 +270,10 @@ def _interval(name: str, found: Measure | None) -> Child:
 
 
 def _key(kind: str) -> Html:
-    mark = (
-        tag("path", d="M6.5 2.5h7v7h-7Z", class_="mark own")
-        if kind == "own"
-        else tag("circle", cx="10", cy="6", r="4", class_=f"mark {kind}")
-    )
     return tag(
         "svg",
         tag("path", d="M0 6H20", class_=f"line {kind}"),
-        mark,
+        figures.mark(kind, 10, 6),
         viewBox="0 0 20 12",
         width="20",
         height="12",

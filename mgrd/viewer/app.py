@@ -30,7 +30,7 @@ from mgrd.viewer.help import SIGNS_SHOWN, Help
 from mgrd.viewer.listing import TraceList
 from mgrd.viewer.marks import Mark, add_mark
 from mgrd.viewer.rows import VERDICTS, Judged, Row, Wanted
-from mgrd.viewer.texts import marked
+from mgrd.viewer.texts import marked, wrapped
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -106,8 +106,9 @@ class Viewer(App[None]):
         self.partner: int | None = None
         self.asked = self.said = ""
         self.playing: subprocess.Popen[bytes] | None = None
-        self.reading: Measurements | str = ""
+        self.heard: Sequence[Measurements | str] = ()
         self.reading_of = lru_cache(maxsize=64)(self._measured)
+        self.next_clip = 0
 
     def compose(self) -> ComposeResult:
         """Head, the list beside the page, what was said last, and the keys."""
@@ -134,7 +135,7 @@ class Viewer(App[None]):
         self.listed.focus()
         self.choose(self.wanted)
         if self.wanted.trace is not None:
-            self.screen.add_class("-reading")
+            self.action_read()
 
     @property
     def listed(self) -> TraceList:
@@ -196,10 +197,11 @@ class Viewer(App[None]):
     def on_trace_list_moved(self) -> None:
         """The page of the trace under the cursor."""
         self.focused_objection = self.partner = None
+        self.next_clip = 0
         at = self.listed.at
         self.row = next(iter(self._read([] if at is None else [at])), None)
         self.query_one("#page").scroll_home(animate=False)
-        self.draw("reading the measurements ...")
+        self.draw(["reading the measurements ..."] * len(self.row["audio"] or ()) if self.row else ())
         if self.row is not None:
             self.hear(self.row)
 
@@ -213,45 +215,44 @@ class Viewer(App[None]):
 
     @work(thread=True, exclusive=True, group="hear")
     def hear(self, row: Row) -> None:
-        """Fetch how the clip sounds: from the tables, else measured now."""
+        """Fetch how the clips that are drawn sound: from the tables, else measured now."""
         time.sleep(SETTLE_S)
-        if not get_current_worker().is_cancelled:
-            self.call_from_thread(self._heard, row, self._reading(row))
+        heard: list[Measurements | str] = ["" for _ in row["audio"] or ()]
+        for number, (given, sha) in enumerate(sounds.sounds_of(row)[: page.SOUNDS]):
+            if get_current_worker().is_cancelled:
+                return
+            heard[number] = self.reading_of(sha, given)
+        self.call_from_thread(self._draw_if_shown, row, heard)
 
-    def _heard(self, row: Row, reading: Measurements | str) -> None:
+    def _draw_if_shown(self, row: Row, heard: Sequence[Measurements | str]) -> None:
         if row is self.row:
-            self.draw(reading)
-
-    def _reading(self, row: Row) -> Measurements | str:
-        shas = row["audio_sha"] or []
-        if not row["audio"]:
-            return "the trace has no clip"
-        return self.reading_of(shas[0] if shas else None, row["audio"][0])
+            self.draw(heard)
 
     def _measured(self, sha: str | None, given: str) -> Measurements | str:
         if sha is not None and sha in (found := sounds.known(self.clips, {sha})):
             return found[sha]
         return sounds.measured(self.clips, sha, given)
 
-    def draw(self, reading: Measurements | str) -> None:
-        """The page, or the trace beside a sibling."""
-        self.reading = reading
+    def draw(self, heard: Sequence[Measurements | str]) -> None:
+        """The page, or the trace beside a sibling, with what is known of each of its clips."""
+        self.heard = heard
         top, think, rest = (self.query_one(f"#{name}", Static) for name in ("top", "think", "rest"))
         row, at = self.row, self.listed.at
         if row is None or at is None:
             for part in (top, think, rest):
                 part.update("")
             return
+        width = max(self.query_one("#page").scrollable_content_region.width - 2, 20)
         if self.partner is not None:
-            top.update(Group(*(page.side_by_side(row, other) for other in self._read([self.partner]))))
+            pairs = (page.side_by_side(row, other, heard, width) for other in self._read([self.partner]))
+            top.update(Group(*pairs))
             think.update("")
             rest.update("")
             return
         others = self._read(rows.siblings(self.judged, at)[: 2 * page.SIBLINGS])
         marks = self.marks.get(row["trace_id"], [])
-        width = max(self.query_one("#page").scrollable_content_region.width - 2, 20)
         parts = page.parts(
-            row, reading, others, marks, number=self.listed.cursor + 1, objection=self.focused_objection, width=width
+            row, heard, others, marks, number=self.listed.cursor + 1, objection=self.focused_objection, width=width
         )
         for widget, lines in zip((top, think, rest), parts, strict=True):
             widget.update(Group(*lines))
@@ -259,7 +260,7 @@ class Viewer(App[None]):
     def on_resize(self) -> None:
         """What is drawn is as wide as the page."""
         if self.row is not None:
-            self.call_after_refresh(lambda: self.draw(self.reading))
+            self.call_after_refresh(lambda: self.draw(self.heard))
 
     def say(self, words: str) -> None:
         """One line above the keys, on which nothing is markup."""
@@ -276,6 +277,7 @@ class Viewer(App[None]):
         """To the page, which takes the place of the list in a narrow terminal."""
         self.screen.add_class("-reading")
         self.query_one("#page").focus()
+        self.call_after_refresh(lambda: self.draw(self.heard))  # in a narrow terminal the page had no width before
 
     def action_close(self) -> None:
         """From what was opened last: the question, the sibling, the page."""
@@ -283,7 +285,7 @@ class Viewer(App[None]):
             self._close_ask()
         elif self.partner is not None:
             self.partner = None
-            self.draw(self.reading)
+            self.draw(self.heard)
         else:
             self.screen.remove_class("-reading")
             self.listed.focus()
@@ -301,7 +303,7 @@ class Viewer(App[None]):
         count = len(self.row["objections"])
         self.focused_objection = 0 if self.focused_objection is None else (self.focused_objection + 1) % count
         self.partner = None
-        self.draw(self.reading)
+        self.draw(self.heard)
         one = self.row["objections"][self.focused_objection]
         self.say(f"objection {self.focused_objection + 1} of {count}: {one['rule']}.{one['check']}: {one['reason']}")
         if (number := page.claim_meant(self.row, self.focused_objection)) is not None:
@@ -313,7 +315,7 @@ class Viewer(App[None]):
             return
         think, shown = self.query_one("#think", Static), self.query_one("#page", VerticalScroll)
         before = marked(self.row["think"], self.row["claims"], upto=self.row["claims"][number - 1]["start"])
-        lines = len(before.wrap(self.console, max(think.size.width - page.INDENT, 1)))
+        lines = len(wrapped(before, max(think.size.width - page.INDENT, 1)))
         shown.scroll_to(y=max(think.virtual_region.y + lines - shown.size.height // 3, 0), animate=False)
 
     def action_beside(self) -> None:
@@ -326,25 +328,31 @@ class Viewer(App[None]):
             self.say("this question has no other trace")
             return
         following = 0 if self.partner is None else order.index(self.partner) + 1
+        if self.partner is None:  # from one sibling to the next what is compared stays in view
+            self.query_one("#page").scroll_home(animate=False)
         self.partner = order[following] if following < len(order) else None
-        self.draw(self.reading)
+        self.draw(self.heard)
         self.say("" if self.partner is None else f"sibling {following + 1} of {len(order)}; d the next one, Esc back")
         self.action_read()
 
     def action_play(self) -> None:
-        """Play the clip with a program that is there; when it plays, stop it."""
+        """Play the clip, of several the next one, with a program that is there; when it plays, stop it."""
         if self.stop_playing() or self.row is None:
             return None
-        if not self.row["audio"]:
+        given = self.row["audio"]
+        if not given:
             return self.say("the trace has no clip")
-        path, command = sounds.file_of(self.clips, self.row["audio"][0]), sounds.player()
+        number = self.next_clip % len(given)
+        path, command = sounds.file_of(self.clips, given[number]), sounds.player()
         if isinstance(path, str):
             return self.say(path)
         if command is None:
             return self.say(f"no player here ({', '.join(one for one, *_ in sounds.PLAYERS)}); the clip is {path}")
         quiet = subprocess.DEVNULL
         self.playing = subprocess.Popen([*command, str(path)], stdin=quiet, stdout=quiet, stderr=quiet)
-        return self.say(f"playing {path} with {command[0]}; a stops it")
+        self.next_clip = number + 1
+        which = f"clip {number + 1} of {len(given)}, " if len(given) > 1 else ""
+        return self.say(f"playing {which}{path} with {command[0]}; a stops it")
 
     def stop_playing(self) -> bool:
         """Stop what plays; whether something did."""
@@ -382,7 +390,7 @@ class Viewer(App[None]):
         number = self.focused_objection if len(objections) > 1 else 0
         check = objections[number]["check"] if objections and number is not None else None
         kind = "right" if right else "kept_wrongly" if self.row["passed"] else "rejected_wrongly"
-        self._save(Mark(self.row["trace_id"], kind, check))  # type: ignore[arg-type]
+        self._save(Mark(self.row["trace_id"], kind, check, passed=self.row["passed"]))  # type: ignore[arg-type]
 
     def action_unmark(self) -> None:
         """Take every mark of the trace back."""
@@ -400,7 +408,7 @@ class Viewer(App[None]):
         if not held:
             del self.marks[mark.trace_id]
         self.listed.refresh()
-        self.draw(self.reading)
+        self.draw(self.heard)
         about = f" ({mark.check})" if mark.check else ""
         return self.say(f"marked: {page.MARK_WORDS[mark.mark]}{about}; u takes it back" if mark.mark else "taken back")
 

@@ -30,6 +30,8 @@ PLAYERS = (
 )
 """Programs that play a clip, the first that is there; the last two know few formats."""
 
+UNMEASURED = "no measurements.parquet beside these traces has it, or only as another version of mgrd measured it"
+
 
 @dataclass(frozen=True, slots=True)
 class Clips:
@@ -74,14 +76,15 @@ def known(clips: Clips, shas: Collection[str]) -> dict[str, Measurements]:
     return found
 
 
-def reading(row: Mapping[str, Any], readings: Mapping[str, Measurements]) -> Measurements | str:
-    """What is known of a trace's first clip, or why it cannot be drawn."""
-    shas = row["audio_sha"] or []
-    if not row["audio"]:
-        return "the trace has no clip"
-    if not shas or shas[0] not in readings:
-        return "no table of measurements beside these traces has this clip"
-    return readings[shas[0]]
+def sounds_of(row: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """Each clip of a trace as the table has it: its path, and its audio_sha where it was decoded."""
+    paths, shas = row["audio"] or [], row["audio_sha"] or []
+    return [(path, shas[number] if number < len(shas) else None) for number, path in enumerate(paths)]
+
+
+def readings(row: Mapping[str, Any], found: Mapping[str, Measurements]) -> list[Measurements | str]:
+    """What is known of each clip of a trace, or why it cannot be drawn."""
+    return [UNMEASURED if sha is None or sha not in found else found[sha] for _, sha in sounds_of(row)]
 
 
 def measured(clips: Clips, sha: str | None, given: str) -> Measurements | str:

@@ -34,7 +34,7 @@ HELP = (
     )),
     ("Looking closer", (
         ("d", "side by side with a sibling of the other kind; again: the next one"),
-        ("a", "play the clip; again: stop"),
+        ("a", "play the clip, of several the next one; again: stop"),
         ("y", "copy the id"),
     )),
     ("Marking", (

@@ -19,9 +19,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mgrd.terminal import safe
 from mgrd.viewer.page import STATE_SIGNS, STATE_STYLES
 from mgrd.viewer.rows import STATES, Judged
+from mgrd.viewer.texts import one_line
 
 ID_CELLS = 26
 
@@ -109,7 +109,7 @@ class TraceList(ScrollView, can_focus=True):
             (">" if place == self.cursor else " ", ""),
             (mark, "bold"),
             (f"{STATE_SIGNS[state]} ", STATE_STYLES[state]),
-            (_fitted(safe(row["trace_id"]), min(ID_CELLS, max(width * 3 // 5, 1))), ""),
+            (_fitted(one_line(row["trace_id"]), min(ID_CELLS, max(width * 3 // 5, 1))), ""),
             (f" {checks}", "dim" if place != self.cursor else ""),
         ]
         strip = Strip([Segment(text, Style.parse(style) + chosen) for text, style in texts])
@@ -118,7 +118,6 @@ class TraceList(ScrollView, can_focus=True):
 
 def _fitted(name: str, cells: int) -> str:
     """A name in so many cells; of a longer one the beginning and the end, which tells samples apart."""
-    name = name.replace("\n", "␊").replace("\t", "␉")
     if cell_len(name) <= cells:
         return set_cell_size(name, cells)
     tail = ""

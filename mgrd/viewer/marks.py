@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -32,6 +32,8 @@ class Mark:
     check: str | None = None
     """The check whose objection is meant, or that should have objected; None: the decision as a whole."""
     note: str | None = None
+    passed: bool | None = None
+    """Whether the trace passed when it was marked, so that `right` keeps its meaning when other settings judge it."""
     time: str = ""
     """When, UTC, ISO 8601; filled in by `add_mark`."""
 
@@ -63,7 +65,7 @@ def add_mark(folder: Path, mark: Mark) -> Mark:
     Raises MgrdError when it cannot be written (a full disk, a folder of others).
     """
     path = folder / FILE
-    timed = Mark(mark.trace_id, mark.mark, mark.check, mark.note, datetime.now(UTC).isoformat(timespec="seconds"))
+    timed = replace(mark, time=datetime.now(UTC).isoformat(timespec="seconds"))
     line = json.dumps(asdict(timed), ensure_ascii=False, sort_keys=True).encode() + b"\n"
     try:
         _mend(path)
@@ -108,4 +110,7 @@ def _mark(value: Any) -> Mark:
     texts = {name: value.get(name) for name in ("check", "note", "time")}
     if any(text is not None and not isinstance(text, str) for text in texts.values()):
         raise ValueError("check, note or time is not text")
-    return Mark(value["trace_id"], value.get("mark"), texts["check"], texts["note"], texts["time"] or "")
+    passed = value.get("passed")
+    if passed is not None and not isinstance(passed, bool):
+        raise ValueError("passed is not true or false")
+    return Mark(value["trace_id"], value.get("mark"), texts["check"], texts["note"], passed, texts["time"] or "")

@@ -15,9 +15,10 @@ from rich.text import Text
 
 from mgrd.claims.readings import shown
 from mgrd.terminal import safe
+from mgrd.viewer.clips import sounds_of
 from mgrd.viewer.drawing import drawn, in_words
 from mgrd.viewer.marks import Mark
-from mgrd.viewer.texts import claim_lines, marked
+from mgrd.viewer.texts import Wrapped, claim_lines, marked, one_line
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -46,6 +47,8 @@ FIGURES = {
 INDENT = 2
 CLAIMS = 200
 """Claims that are listed; what is left out is counted."""
+SOUNDS = 4
+"""Clips that are drawn; what is left out is counted."""
 SIBLINGS = 12
 """Siblings that are listed; what is left out is counted."""
 
@@ -55,7 +58,7 @@ Pieces = list[RenderableType]
 
 def parts(
     row: Mapping[str, Any],
-    clip: Measurements | str,
+    clips: Sequence[Measurements | str],
     others: Sequence[Mapping[str, Any]],
     marks: Sequence[Mark],
     *,
@@ -65,6 +68,7 @@ def parts(
 ) -> tuple[Pieces, Pieces, Pieces]:
     """The page from top to bottom: what decided, the think text, and what else there is.
 
+    `clips` are the measurements of the trace's clips in their order, or why one has none.
     `objection` is the one in focus, of which the claim is shown in reverse. Pitch and level are drawn when there is a
     `width` to draw in, else told in words.
     """
@@ -74,14 +78,10 @@ def parts(
     if row["error"] is None:  # else an objection says why there is no text
         think = [
             Text("Think", style="bold"),
-            indented(marked(row["think"], row["claims"], claim_meant(row, objection))),
+            indented(Wrapped(marked(row["think"], row["claims"], claim_meant(row, objection)))),
         ]
-        rest = [Text("Response", style="bold"), indented(Text(safe(row["response"]) or "(none)"))]
-    if row["claims"]:
-        rest += [Text("Claims", style="bold"), *(indented(line) for line in claim_lines(row["claims"][:CLAIMS]))]
-        if len(row["claims"]) > CLAIMS:
-            rest.append(Text(f"  and {len(row['claims']) - CLAIMS:,} more; --json has them all"))
-    return top, think, [*rest, *sound(row, clip, width), *sibling_lines(others)]
+        rest = [Text("Response", style="bold"), indented(Wrapped(Text(safe(row["response"]) or "(none)")))]
+    return top, think, [*rest, *evidence(row), *sound(row, clips, width), *sibling_lines(others)]
 
 
 def indented(piece: RenderableType) -> RenderableType:
@@ -93,7 +93,7 @@ def title(row: Mapping[str, Any], number: int) -> Text:
     """Number, id and state."""
     state = row["state"]
     return Text.assemble(
-        (f"{number:,}. {safe(row['trace_id'])}  ", "bold"),
+        (f"{number:,}. {one_line(row['trace_id'])}  ", "bold"),
         (state.upper(), STATE_STYLES[state]),
     )
 
@@ -159,26 +159,52 @@ def claim_meant(row: Mapping[str, Any], objection: int | None) -> int | None:
     return min(quoted)[1] if quoted else None
 
 
-def sound(row: Mapping[str, Any], clip: Measurements | str, width: int | None) -> Iterator[RenderableType]:
-    """How the clip sounds: the figures that the claims are about, and pitch and level over time."""
-    if isinstance(clip, str):
-        yield Text.assemble(("Sound", "bold"), f"  not drawn: {safe(clip)}")
-        return
-    several = f" (the first of {len(row['audio'])} clips)" if len(row["audio"]) > 1 else ""
-    yield Text.assemble(("Sound", "bold"), f"  {clip.duration_s:.2f} s at {clip.sr} Hz{several}")
-    families = dict.fromkeys(claim["cue"].partition(".")[0] for claim in row["claims"] or () if claim["verdict"])
+def evidence(row: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """A line for each claim: what was measured, and why that decides it."""
+    claims = row["claims"] or ()
+    if claims:
+        yield Text("Claims", style="bold")
+    yield from (indented(line) for line in claim_lines(claims[:CLAIMS]))
+    if len(claims) > CLAIMS:
+        yield Text(f"  and {len(claims) - CLAIMS:,} more; --json has them all")
+
+
+def sound(
+    row: Mapping[str, Any], clips: Sequence[Measurements | str], width: int | None, *, curves_only: bool = False
+) -> Iterator[RenderableType]:
+    """How each clip sounds: the figures that the claims are about, unless `curves_only`, and pitch and level over time.
+
+    The stretches of claims are drawn below a single clip only: of several, none of them says which it is about.
+    """
+    if not clips:
+        yield Text.assemble(("Sound", "bold"), "  not drawn: the trace has no clip")
+    claims = row["claims"] or ()
+    for number, clip in enumerate(clips[:SOUNDS], 1):
+        heading = "Sound" if len(clips) == 1 else f"Sound {number} of {len(clips)}"
+        path = "" if len(clips) == 1 else f"  {safe(row['audio'][number - 1])}"
+        if isinstance(clip, str):
+            yield Text.assemble((heading, "bold"), f"{path}  not drawn: {safe(clip)}")
+            continue
+        yield Text.assemble((heading, "bold"), f"{path}  {clip.duration_s:.2f} s at {clip.sr} Hz")
+        if not curves_only and (told := figures(clip, claims)):
+            yield indented(Text(", ".join(told)))
+        if width is None:
+            yield from (indented(Text(line)) for line in in_words(clip))
+        else:
+            yield drawn(clip, claims if len(clips) == 1 else (), width)
+    if len(clips) > SOUNDS:
+        yield Text(f"  and {len(clips) - SOUNDS:,} more clips")
+
+
+def figures(clip: Measurements, claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The figures of a clip that its claims with a verdict are about, each with its unit."""
+    families = dict.fromkeys(claim["cue"].partition(".")[0] for claim in claims if claim["verdict"])
     names = dict.fromkeys(name for family in families for name in FIGURES.get(family, ()))
-    told = [
+    return [
         f"{name} {shown(name, figure.value)}"
         for name in names
         if (figure := clip.figures.get(name)) is not None and figure.value is not None
     ]
-    if told:
-        yield indented(Text(", ".join(told)))
-    if width is None:
-        yield from (indented(Text(line)) for line in in_words(clip))
-    else:
-        yield drawn(clip, row["claims"] or (), width)
 
 
 def sibling_lines(others: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
@@ -190,30 +216,38 @@ def sibling_lines(others: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
         sign = f"  {STATE_SIGNS[one['state']]} {one['state']:<12}"
         ending = f": {names}" if names else ""
         yield Text.assemble(
-            (sign, STATE_STYLES[one["state"]]), f"  {safe(one['trace_id'])}  {answer(one)}{safe(ending)}"
+            (sign, STATE_STYLES[one["state"]]), f"  {one_line(one['trace_id'])}  {answer(one)}{safe(ending)}"
         )
     if len(others) > SIBLINGS:
         yield Text(f"  and {len(others) - SIBLINGS:,} more")
 
 
-def side_by_side(left: Mapping[str, Any], right: Mapping[str, Any]) -> RenderableType:
-    """Two traces of one question in two columns: state, answer, objections, think text and response."""
+def side_by_side(
+    left: Mapping[str, Any], right: Mapping[str, Any], clips: Sequence[Measurements | str], width: int
+) -> RenderableType:
+    """Two traces of one question in two columns, section beside section: objections, think text, claims, the sound.
+
+    `clips` are those of the left one, and of the right one too where it heard the same.
+    """
     table = Table(box=None, show_header=False, pad_edge=False, expand=True, padding=(0, 1))
     for _ in range(2):
         table.add_column(ratio=1, overflow="fold")
-    table.add_row(*(_column(row) for row in (left, right)))
+    same = sounds_of(left) == sounds_of(right)
+    heard = clips if same else ["it heard another clip; n and p lead to it"] * len(right["audio"] or ())
+    each = max((width - 2) // 2, 1)
+    for pair in zip(_sections(left, clips, each), _sections(right, heard, each), strict=True):
+        table.add_row(*(Group(*section) for section in pair))
     return table
 
 
-def _column(row: Mapping[str, Any]) -> RenderableType:
+def _sections(row: Mapping[str, Any], clips: Sequence[Measurements | str], width: int) -> list[Pieces]:
+    """What stands beside the same of another trace: each section begins on one line with the other's."""
     state = row["state"]
-    lines: list[RenderableType] = [
-        Text(safe(row["trace_id"]), style="bold"),
-        Text.assemble((f"{STATE_SIGNS[state]} {state.upper()}", STATE_STYLES[state]), f"  {answer(row)}"),
-        *objections(row),
-        Text(""),
-        marked(row["think"], row["claims"]),
-        Text("Response", style="bold"),
-        Text(safe(row["response"]) or "(none)"),
+    head = Text.assemble((f"{STATE_SIGNS[state]} {state.upper()}", STATE_STYLES[state]), f"  {answer(row)}")
+    return [
+        [Text(one_line(row["trace_id"]), style="bold"), head, *objections(row), Text("")],
+        [Text("Think", style="bold"), indented(Wrapped(marked(row["think"], row["claims"])))],
+        [Text("Response", style="bold"), indented(Wrapped(Text(safe(row["response"]) or "(none)")))],
+        [*evidence(row)],
+        [*sound(row, clips, width, curves_only=True)],
     ]
-    return Group(*lines)

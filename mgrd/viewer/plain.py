@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from mgrd.terminal import json_line, safe
 from mgrd.viewer import clips as sounds
-from mgrd.viewer import page, rows
+from mgrd.viewer import rows
 from mgrd.viewer.marks import Mark, read_marks
 from mgrd.viewer.rows import Judged, Wanted
 from mgrd.viewer.texts import SIGNS, STYLES, console
@@ -26,8 +27,12 @@ _AT_A_TIME = 20
 
 def print_pages(judged: Judged, clips: sounds.Clips, wanted: Wanted) -> None:
     """Print the counts and the pages of the wanted traces on stdout."""
+    out = console()
     for one in pages(judged, clips, wanted):
-        console().print(one)
+        with out.capture() as held:
+            out.print(one)
+        lines = (line.rstrip(" ") for line in held.get().split("\n"))  # rich fills them, for nobody's use in a pipe
+        out.file.write("\n".join(lines))
 
 
 def print_json(judged: Judged, wanted: Wanted) -> None:
@@ -73,22 +78,25 @@ def stats(judged: Judged, here: pl.DataFrame) -> dict[str, Any]:
 
 def pages(judged: Judged, clips: sounds.Clips, wanted: Wanted) -> Iterator[RenderableType]:
     """The counts of objections of the whole table, then one page a wanted trace."""
+    from mgrd.viewer import page  # numpy, which counts alone do not need
+
     places = rows.chosen(judged, wanted)
     yield summary(judged.index)
     most = _most(wanted, len(places))
     more = "" if most == len(places) else " (-n shows more)"
-    yield Text(f"{most:,} of {len(places):,} shown{more}, of {safe(str(judged.folder))}", style="bold")
+    told = f"{most:,} of {len(places):,} shown{more}" if len(places) else "none of them fits these filters"
+    yield Text(f"{told}, of {safe(str(judged.folder))}", style="bold")
     marks = marks_by_trace(judged)
     number = 0
     for start in range(0, most, _AT_A_TIME):
         batch = places[start : min(start + _AT_A_TIME, most)].to_list()
         found = rows.rows_at(judged, batch)
-        readings = sounds.known(clips, {sha for row in found for sha in (row["audio_sha"] or [])[:1] if sha})
+        measured = sounds.known(clips, {sha for row in found for _, sha in sounds.sounds_of(row) if sha})
         for at, row in zip(batch, found, strict=True):
             number += 1
             others = rows.rows_at(judged, rows.siblings(judged, at)[: 2 * page.SIBLINGS])
-            clip = sounds.reading(row, readings)
-            top, think, rest = page.parts(row, clip, others, marks.get(row["trace_id"], ()), number=number)
+            heard = sounds.readings(row, measured)
+            top, think, rest = page.parts(row, heard, others, marks.get(row["trace_id"], ()), number=number)
             yield Group(Rule(style="dim", characters="-"), *top, *think, *rest)
 
 
@@ -132,5 +140,5 @@ def _most(wanted: Wanted, matching: int) -> int:
     return matching if wanted.limit is None else min(wanted.limit, matching)
 
 
-def _as_json(mark: Mark) -> dict[str, str | None]:
-    return {"mark": mark.mark, "check": mark.check, "note": mark.note, "time": mark.time}
+def _as_json(mark: Mark) -> dict[str, str | bool | None]:
+    return {name: value for name, value in asdict(mark).items() if name != "trace_id"}

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 import polars as pl
 
 from mgrd import folders, tables
-from mgrd.errors import InputError
+from mgrd.errors import InputError, MisusedError
 
 STATES = ("rejected", "not selected", "kept")
 """What becomes of a trace, in the order in which pages show them."""
@@ -246,7 +246,17 @@ def state_counts(index: pl.DataFrame) -> dict[str, int]:
 
 
 def check_names(judged: Judged, wanted: Wanted) -> None:
-    """Raise InputError for a rule, check, task, question or trace that is not there; a check may have found nothing."""
+    """Raise InputError for a rule, check, task, question or trace that is not there; a check may have found nothing.
+
+    Raises MisusedError for a cue of no vocabulary: those are the same whatever was judged.
+    """
+    if wanted.cue is not None:
+        from mgrd.claims.layout import CUES
+
+        families = {cue.partition(".")[0] for cue in CUES}
+        if wanted.cue not in CUES | families:
+            whole = _listed(set(CUES))
+            raise MisusedError(f"--cue {wanted.cue}: no such cue; there are {whole}, and by family {_listed(families)}")
     if wanted.check is not None or wanted.rule is not None:
         asked = folders.read_manifest(judged.folder).get("filter", {}).get("identity", {}).get("checks", [])
         known = {*asked, *(name for name, _ in objection_counts(judged.index))}

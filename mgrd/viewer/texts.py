@@ -6,21 +6,28 @@ nothing of tables on disk.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from mgrd.claims import music
 from mgrd.terminal import safe
 
 SIGNS = {"supported": "+", "contradicted": "-", "unverifiable": "?"}
 STYLES = {"supported": "green", "contradicted": "bold red", "unverifiable": "yellow"}
 """Colour never carries a meaning alone: the sign says the same."""
+
+
+def one_line(name: str) -> str:
+    """A name in one line, whatever stands in it."""
+    return safe(name).replace("\n", "␊").replace("\t", "␉")
 
 
 def console() -> Console:
@@ -59,6 +66,51 @@ def marked(
     if upto is not None:
         result = result[: upto + added[bisect_left(places, (upto, 1))]]
     return result
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A text as rich prints it, with its lines broken by `wrapped`."""
+
+    text: Text
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        yield from wrapped(self.text, options.max_width)
+
+
+_WIDE = r"\u2e80-\u9fff\uac00-\ud7af\uff00-\uffef"
+_CLOSING = r"\]、。》」』】！），．：；？”’"
+_UNIT = re.compile(rf"\s*(?:\[[-+?]\d+ ){{0,9}}(?:[{_WIDE}]|[^\s{_WIDE}]{{1,200}})[{_CLOSING}]{{0,9}}")
+"""What no line is broken within: a letter of a language without blanks, or a word (to 200 letters), with its marks."""
+
+
+def wrapped(text: Text, width: int) -> list[Text]:
+    """The lines of a text in so many cells: broken at blanks, and between the letters of languages without blanks.
+
+    rich breaks at blanks alone, and so a Chinese text after the sign of each claim. No line begins with a closing
+    mark, and a sign stays with what follows it.
+    """
+    lines: list[Text] = []
+    for line in text.split("\n", allow_blank=True):
+        breaks: list[int] = []
+        used = 0
+        for unit in _UNIT.finditer(line.plain.rstrip()):
+            words = unit[0].lstrip()
+            start = unit.end() - len(words)
+            cells = cell_len(unit[0])
+            if start and used + cells > width:
+                breaks.append(start)
+                used, cells = 0, cell_len(words)
+            while cells > width:  # longer than a line
+                kept = max(len(set_cell_size(words, width).rstrip()), 1)
+                start, words = start + kept, words[kept:]
+                breaks.append(start)
+                cells = cell_len(words)
+            used += cells
+        lines += line.divide(breaks)
+    for line in lines:
+        line.rstrip()
+    return lines
 
 
 def claims_table(claims: Sequence[Mapping[str, Any]]) -> RenderableType:
@@ -104,8 +156,8 @@ def _measured(claim: Mapping[str, Any]) -> str:
     value = claim["measured"]
     if value is None:
         return "-"
-    if claim["cue"] == "music.key":
-        return music.NAMES[int(value)]
-    if claim["cue"] == "music.mode":
-        return music.MODES[int(value)]
+    if claim["cue"] in ("music.key", "music.mode"):
+        from mgrd.claims import music  # brings the grammar of claims with it, which the viewer opens faster without
+
+        return (music.NAMES if claim["cue"] == "music.key" else music.MODES)[int(value)]
     return f"{value:.4g} {claim['unit'] or ''}".strip()
