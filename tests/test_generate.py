@@ -75,7 +75,9 @@ def write_questions(folder, names, **extra):
         {"id": name, "audio": f"{name}.wav", "question": f"Is {name} loud?", "choices": ["yes", "no"], "answer": "yes"}
         for name in names
     ]
-    (folder / "questions.jsonl").write_text("\n".join(json.dumps(row | extra) for row in rows))
+    path = folder / "questions.jsonl"
+    path.write_text("\n".join(json.dumps(row | extra) for row in rows))
+    return path
 
 
 def content(folder):
@@ -155,8 +157,19 @@ def test_a_known_id_with_other_words_is_refused(job):
     job()
     write_questions(job.folder, "abc", answer="no")
 
-    with pytest.raises(SettingsError, match="question a was sampled with other words"):
+    with pytest.raises(SettingsError, match="question a has another answer 'no', before 'yes'; so have 2 more; its"):
         job()
+
+
+@pytest.mark.parametrize("given", [{"control": "swap"}, {"only_these": True}])
+def test_a_corrected_gold_answer_is_named_where_all_questions_together_are_a_setting(job, given):
+    job(**given)
+    path = write_questions(job.folder, "abc")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[1].replace('"answer": "yes"', '"answer": "no"'), lines[2]]))
+
+    with pytest.raises(SettingsError, match="question b has another answer 'no', before 'yes'; its samples are of the"):
+        job(**given)
 
 
 def test_a_clip_that_changed_stops_the_job_by_name(job):

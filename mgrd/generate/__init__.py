@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from mgrd import folders, locks, tables
-from mgrd.errors import MgrdError, Stopped
+from mgrd.errors import MgrdError, SettingsError, Stopped
 from mgrd.generate import costs, extrapolate, hearing, parallel
 from mgrd.generate.clips import Clips, check_clips, swaps
 from mgrd.generate.job import Job, check_engine, check_shard
@@ -68,9 +68,13 @@ def generate(
         made_with["questions"] = fingerprint(asked)
     mine = job.mine(asked)
     with locks.turn(out) if options.shard else nullcontext():
-        again = folders.open_stage(
-            out, "generate", made_with, overwrite=overwrite, notes=notes, writer=job.writer, story=story
-        )
+        try:
+            again = folders.open_stage(
+                out, "generate", made_with, overwrite=overwrite, notes=notes, writer=job.writer, story=story
+            )
+        except SettingsError:
+            read_ledger(job.folder, mine)  # a hash of all questions does not say which has changed; this does
+            raise
         if again and overwrite and job.folder.exists():
             folders.set_aside(job.folder, story)
         if options.retry_failed:

@@ -220,7 +220,13 @@ def _open_dataset(
     # What datasets 5.2 raises for a folder of other things, an unknown name or config, broken files, no network; an
     # ImportError when clips lie in a form that it can only hand out through a decoder (torchcodec).
     except (datasets.exceptions.DatasetsError, OSError, ValueError, ImportError) as error:
-        reason = first_line(error.__cause__ or error)
+        cause = error.__cause__ or error
+        reason = first_line(cause)
+        if isinstance(cause, ImportError) and (lying := _files_in(Path(path))):
+            raise InputError(
+                f"{name}: a folder with sound files is read as an audiofolder, whose questions are in metadata.jsonl "
+                f"or metadata.csv; give the file of questions itself: {base / lying}"
+            ) from error
         raise InputError(f"{name}: is no data set that can be read ({reason}); {_KNOWN}") from error
     if isinstance(found, datasets.DatasetDict):
         if split is None and len(found) > 1:
@@ -231,6 +237,11 @@ def _open_dataset(
     elif split is not None:
         raise InputError(f"{name}: is a single split, it has no {split}")
     return Source(name, base, "row", _dataset_rows(found, wanted), set(found.column_names))
+
+
+def _files_in(folder: Path) -> str | None:
+    """The name of the first file in a folder that questions could be in."""
+    return min((one.name for one in folder.glob("*") if one.suffix.lower() in _FILES), default=None)
 
 
 _KNOWN = (
