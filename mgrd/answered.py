@@ -1,6 +1,6 @@
 """Where the answers of a model lie that are kept: an index of their names, in twelve bytes each.
 
-A hundred thousand traces that five votes and a blind reader judge are 600,000 answers; by name they were 340 MiB. Knows
+A hundred thousand traces that five votes and a blind reader judge are 600,000 answers, too many to hold by name. Knows
 names and parts, nothing of what is asked or what an answer says.
 """
 
