@@ -60,10 +60,11 @@ def job(tmp_path, monkeypatch):
     def job(engine=None, /, **options):
         engine = engine or FakeEngine()
         monkeypatch.setattr(engines, "open_engine", lambda *_, **__: engine)
-        flags = {key: options.pop(key) for key in ("overwrite", "audio_root", "only_these") if key in options}
+        names = ("overwrite", "audio_root", "only_these", "story")
+        flags = {"story": QUIET} | {key: options.pop(key) for key in names if key in options}
         settings = Generate(**{"samples": 2, "engine": "transformers", "no_canary": True} | options)
         questions = str(tmp_path / "questions.jsonl")
-        return generate(questions, tmp_path / "out", tmp_path / "model", settings, story=QUIET, **flags)
+        return generate(questions, tmp_path / "out", tmp_path / "model", settings, **flags)
 
     job.folder = tmp_path
     job.traces = lambda: tables.read_table(tmp_path / "out" / "traces", tables.TRACES).sort("trace_id")
@@ -301,6 +302,16 @@ def test_a_resumed_swap_job_gives_every_question_the_clip_it_would_have_had(job)
     write_questions(job.folder, "ab")
     with pytest.raises(SettingsError, match="swapped among"):
         job(control="swap")
+
+
+def test_a_swap_with_a_clip_of_another_task_is_counted_and_said(job, capsys):
+    path = write_questions(job.folder, "abc")
+    rows = [json.loads(line) | {"task": task} for line, task in zip(path.read_text().splitlines(), "xxy", strict=True)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    job(control="swap", story=Story())
+
+    told = "--control swap: 1 of 3 questions hear a clip of another task, theirs has no other"
+    assert told in " ".join(capsys.readouterr().err.split())
 
 
 def test_vllms_own_arguments_are_what_samples_are_but_for_how_it_runs(job):
