@@ -329,7 +329,7 @@ def test_folders_that_hold_no_questions_say_what_a_folder_must_be(folder):
 
 def test_a_folder_of_questions_beside_their_clips_says_what_to_give(folder, monkeypatch):
     (folder / "q.jsonl").write_text('{"audio": "sub/b.wav", "question": "Which?"}\n')
-    expected = f"give the file of questions itself: {folder}/q.jsonl"
+    expected = f"or give the file of questions itself: {folder}/q.jsonl"
 
     assert error_of(str(folder)).endswith(expected)
     monkeypatch.chdir(folder)

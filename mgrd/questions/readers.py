@@ -221,13 +221,10 @@ def _open_dataset(
     # ImportError when clips lie in a form that it can only hand out through a decoder (torchcodec).
     except (datasets.exceptions.DatasetsError, OSError, ValueError, ImportError) as error:
         cause = error.__cause__ or error
-        reason = first_line(cause)
-        if isinstance(cause, ImportError) and (lying := _files_in(Path(path))):
-            raise InputError(
-                f"{name}: a folder with sound files is read as an audiofolder, whose questions are in metadata.jsonl "
-                f"or metadata.csv; give the file of questions itself: {base / lying}"
-            ) from error
-        raise InputError(f"{name}: is no data set that can be read ({reason}); {_KNOWN}") from error
+        reason = "its files are taken for clips" if isinstance(cause, ImportError) else first_line(cause)
+        lying = _files_in(Path(path)) if Path(path).is_absolute() else None
+        instead = f"; or give the file of questions itself: {base / lying}" if lying else ""
+        raise InputError(f"{name}: is no data set that can be read ({reason}); {_KNOWN}{instead}") from error
     if isinstance(found, datasets.DatasetDict):
         if split is None and len(found) > 1:
             raise InputError(f"{name}: has the splits {', '.join(found)}; name one, e.g. {name}:{next(iter(found))}")
