@@ -170,8 +170,9 @@ def conclusion(think: str, choices: Sequence[str] | None) -> Resolved | None:
     return None
 
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
-_SENTENCE_ENDS = re.compile(r"[.!?]\s+|[。！？]|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=。)|(?<=[!?])(?=[A-Za-z\u3400-\u9fff])|\n+")
+_SENTENCE_ENDS = re.compile(r"[.!?]\s+|。|[!?](?=[A-Za-z\u3400-\u9fff])|\n+")
+"""Of text in NFKC, where `！` and `？` are `!` and `?` and still no space follows them."""
 _STATING = ("answer", "choice", "option", "choose", "pick", "select", "go", "opt", "选", "答案", "<", "\\boxed", "{")
 """One of them is in every sentence that states an answer: looking for them is cheap."""
 

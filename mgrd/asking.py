@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from mgrd import engines, tables
+from mgrd.answered import Index, index
 from mgrd.engines import Engine, Request, Sampling
 from mgrd.errors import MgrdError, Stopped
 from mgrd.progress import Story, stop
@@ -126,28 +128,34 @@ def votes(sha: str, asking: Asking) -> list[str]:
     return [vote(sha, number) for number in range(asking.votes)]
 
 
-def ask(
-    texts: Callable[[], Iterator[str]], folder: Path, asking: Asking, story: Story, opened: Opened
-) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of putting texts to a model."""
+
+    there: int
+    """How many answers are kept by now, those of earlier calls included."""
+    failed: dict[str, str]
+    """Why there is no answer, by `vote`."""
+
+
+def ask(texts: Callable[[], Iterator[str]], folder: Path, asking: Asking, story: Story, opened: Opened) -> Answered:
     """Put the texts that have no answer in `folder` to the model: each once, or `asking.votes` times.
 
-    `texts` is called twice. Returns why there is no answer to some, by `vote`: such a text is asked again the next
-    time. Raises Stopped with every finished answer kept, and MgrdError when no text was ever answered.
+    `texts` is called twice. A text that is not answered is asked again the next time; what that means for a trace is
+    the caller's, and `check_answers` tells a model that never answers. Raises Stopped with every finished answer kept.
     """
-    known = lie_in(folder, asking).keys()
-    wanted = {name for text in texts() for name in votes(text_sha(text), asking) if name not in known}
-    if not wanted:
-        return {}
+    known = lie_in(folder, asking)
+    wanted = known.lacking(name for text in texts() for name in votes(text_sha(text), asking))
+    if not len(wanted):
+        return Answered(len(known), {})
     story.note(f"{len(wanted):,} texts to put to {asking.model}, {len(known):,} are answered already")
 
     def requests() -> Iterator[Request]:
-        left = set(wanted)
         for text in texts():
             if stop:
                 return
             sha = text_sha(text)
-            mine = [number for number, name in enumerate(votes(sha, asking)) if name in left]
-            left.difference_update(votes(sha, asking))
+            mine = [number for number, name in enumerate(votes(sha, asking)) if wanted.take(name)]
             if mine:
                 seeds = {number: number for number in mine}
                 yield Request(sha, asking.instruction + text, clips=[], clip_ids=[], seeds=seeds)
@@ -167,27 +175,38 @@ def ask(
             done(1)
     if stop:
         raise Stopped(f"stopped by {stop.signal_name}; the answers are saved, the same command goes on")
-    if failed and not known and len(failed) == len(wanted):
-        count = f"none of {len(failed):,} texts was answered"
-        raise MgrdError(f"{asking.model}: {count} ({min(failed.values())}); give another {asking.flag}")
-    return failed
+    return Answered(len(known) + len(wanted) - len(failed), failed)
 
 
-def lie_in(folder: Path, asking: Asking) -> dict[str, Path]:
+def check_answers(flag: str, model: Path | str, made: Sequence[Answered], story: Story) -> None:
+    """Tell how many texts a model did not answer, of all that it was asked, and why; MgrdError when it never has."""
+    reasons = Counter(why for one in made for why in one.failed.values())
+    if not reasons:
+        return
+    named = ", ".join(f"{why}: {n:,}" for why, n in reasons.most_common(3))
+    if not any(one.there for one in made):
+        raise MgrdError(f"{model}: none of {reasons.total():,} texts was answered ({named}); give another {flag}")
+    story.note(f"{flag}: {reasons.total():,} texts were not answered ({named}); --recheck asks for them again")
+
+
+def lie_in(folder: Path, asking: Asking) -> Index:
     """In which part of `folder` each answer lies, by the name that it is kept under."""
-    found: dict[str, Path] = {}
-    for path in tables.parts(folder):
-        found.update(dict.fromkeys(_part(path, asking, ["text_sha"])["text_sha"], path))
-    return found
+    return index((path, _part(path, asking, ["text_sha"])["text_sha"]) for path in tables.parts(folder))
 
 
-def answers(places: Mapping[str, Path], asking: Asking, names: Collection[str]) -> dict[str, str]:
+def answers(places: Index, asking: Asking, names: Collection[str]) -> dict[str, str]:
     """Some answers by name; reads the parts of `places` (lie_in) that hold them, and no others."""
     found: dict[str, str] = {}
-    for path in sorted({places[name] for name in names if name in places}):
+    for path in places.paths_of(names):
         part = _part(path, asking, ["text_sha", "answer"])
         found.update(part.filter(pl.col("text_sha").is_in(list(names))).iter_rows())
     return found
+
+
+def every(folder: Path, asking: Asking) -> Iterator[str]:
+    """Every answer that is kept to what is asked, a part at a time."""
+    for path in tables.parts(folder):
+        yield from _part(path, asking, ["answer"])["answer"]
 
 
 def _part(path: Path, asking: Asking, columns: list[str]) -> pl.DataFrame:

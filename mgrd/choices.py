@@ -245,7 +245,7 @@ def is_denied(text: str, start: int, end: int) -> bool:
     return bool(_NEGATED_BEFORE.search(text[max(start - 60, 0) : start]) or _NEGATED_AFTER.search(text[end : end + 60]))
 
 
-_SENTENCE = re.compile(r"(?<=[.!?])(?<!\d\.)\s+|(?<=[。！？])|\n\s*\n")
+_SENTENCE = re.compile(r"(?<=[.!?])(?<!\d\.)\s+|(?<=。)|(?<=[!?])(?=[A-Za-z\u3400-\u9fff])|\n\s*\n")
 _DOUBT = re.compile(
     r"\b(?:not(?! only\b)|no(?! doubt\b)|never|neither|nor|none|nobody|nothing(?! but\b)|cannot|without|unlike|hardly|"
     r"barely|scarcely|doubt\w*|opposite|contrary|lacks?|lacking|refus\w+|fails?|far from|"

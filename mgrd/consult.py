@@ -16,8 +16,9 @@ from typing import Any, Literal
 import polars as pl
 
 from mgrd import asking, engines, extractor, prompts, tables, verdicts
+from mgrd.answered import Index
 from mgrd.answers import is_correct, resolve
-from mgrd.asking import Asking, Opened, text_sha
+from mgrd.asking import Answered, Asking, Opened, text_sha
 from mgrd.choices import key_of
 from mgrd.engines.models import check_model_files
 from mgrd.errors import InputError, MgrdError, MisusedError
@@ -159,24 +160,29 @@ def _asking(name: str, model: str, options: Filter) -> Asking:
 def consult(frames: Frames, out: Path, panel: Panel, story: Story) -> Callable[[Sequence[pl.DataFrame]], list[Said]]:
     """Have everything answered that the traces of `frames` need; what reads it back, some parts at a time.
 
-    `frames` is called several times. Raises Stopped with every finished answer kept, and MgrdError when a model
-    answers nothing at all, or nothing that can be used.
+    `frames` is called several times. A trace that a model does not answer about, or in no usable form, is left
+    undecided by it: its Verdict, or what stands in the place of its lines, says why. Raises Stopped with every finished
+    answer kept, and MgrdError when a model has never answered at all, or never so that it can be used.
     """
-    failed: dict[str, dict[str, str]] = {}
+    made: dict[str, Answered] = {}
     by_model = sorted(panel.checks.items(), key=lambda item: str(item[1].model))  # each model is loaded once
     with Opened() as opened:
         if panel.extractor:
-            failed["extractor"] = asking.ask(lambda: _thinks(frames()), out / EXTRACTED, panel.extractor, story, opened)
+            made["extractor"] = asking.ask(lambda: _thinks(frames()), out / EXTRACTED, panel.extractor, story, opened)
+            asking.check_answers(panel.extractor.flag, panel.extractor.model, [made["extractor"]], story)
         for name, one in by_model:
             texts = _texts_of(frames, QUESTIONS[name])
-            failed[name] = asking.ask(texts, out / ASKED, one, story, opened)
+            made[name] = asking.ask(texts, out / ASKED, one, story, opened)
+    failed = {name: one.failed for name, one in made.items()}
     places = {name: asking.lie_in(out / ASKED, one) for name, one in panel.checks.items()}
-    if panel.extractor:
-        places["extractor"] = asking.lie_in(out / EXTRACTED, panel.extractor)
-    _check_forms(frames, panel, places, failed, story)
+    for asked in _by_flag(panel):
+        flag, model = next((one.flag, one.model) for one in asked.values())
+        asking.check_answers(flag, model, [made[name] for name in asked], story)
+        _check_forms(frames, out, asked, places, failed, story)
+    thinks = asking.lie_in(out / EXTRACTED, panel.extractor) if panel.extractor else None
 
     def said(some: Sequence[pl.DataFrame]) -> list[Said]:
-        lists = _lists(some, panel.extractor, places.get("extractor", {}), failed.get("extractor", {}))
+        lists = _lists(some, panel.extractor, thinks, failed.get("extractor", {}))
         judged: list[dict[str, dict[str, Verdict]]] = [{} for _ in some]
         for name, one in panel.checks.items():
             for told, found in zip(judged, _verdicts(some, name, one, places[name], failed[name]), strict=True):
@@ -188,41 +194,52 @@ def consult(frames: Frames, out: Path, panel: Panel, story: Story) -> Callable[[
     return said
 
 
+def _by_flag(panel: Panel) -> list[dict[str, Asking]]:
+    """The checks of each model: one that answers for one of them is a model that answers."""
+    flags = dict.fromkeys(one.flag for one in panel.checks.values())
+    return [{name: one for name, one in panel.checks.items() if one.flag == flag} for flag in flags]
+
+
 def _check_forms(
     frames: Frames,
-    panel: Panel,
-    places: Mapping[str, Mapping[str, Path]],
+    out: Path,
+    asked: Mapping[str, Asking],
+    places: Mapping[str, Index],
     failed: Mapping[str, Mapping[str, str]],
     story: Story,
 ) -> None:
-    """Tell how many texts a model answered in no usable form; MgrdError when it never once kept to it.
+    """Tell how many texts a model answered in no usable form; MgrdError when it never once kept to it, ever.
 
     Else every trace would be objected to for what is no fault of the trace.
     """
-    for flag, model in dict.fromkeys((one.flag, one.model) for one in panel.checks.values()):
-        wrong: Counter[str] = Counter()
-        answered = 0
-        for name, one in panel.checks.items():
-            for frame in frames() if one.flag == flag else ():
-                (told,) = _verdicts([frame], name, one, places[name], failed[name])
-                given = [
-                    verdict.why for verdict in told.values() if verdict.why not in {*failed[name].values(), "no answer"}
-                ]
-                answered += len(given)
-                wrong.update(filter(None, given))
-        if not wrong:
-            continue
-        reasons = ", ".join(f"{why} {n:,}" for why, n in wrong.most_common(3)) if len(wrong) > 1 else next(iter(wrong))
-        told_of = f"the model answered {wrong.total():,} of {answered:,} texts in no usable form ({reasons})"
-        if wrong.total() == answered:
-            raise MgrdError(f"{flag} {model}: {told_of}; give a model that follows instructions")
-        story.note(f"{flag}: {told_of}")
+    wrong: Counter[str] = Counter()
+    answered = 0
+    for name, one in asked.items():
+        unanswered = {*failed[name].values(), "no answer"}
+        for frame in frames():
+            (told,) = _verdicts([frame], name, one, places[name], failed[name])
+            given = [verdict.why for verdict in told.values() if verdict.why not in unanswered]
+            answered += len(given)
+            wrong.update(filter(None, given))
+    if not wrong:
+        return
+    reasons = ", ".join(f"{why} {n:,}" for why, n in wrong.most_common(3)) if len(wrong) > 1 else next(iter(wrong))
+    told_of = f"the model answered {wrong.total():,} of {answered:,} texts in no usable form ({reasons})"
+    kept = (
+        isinstance(verdicts.fitting(answer, QUESTIONS[name].schema), dict)
+        for name, one in asked.items()
+        for answer in asking.every(out / ASKED, one)
+    )
+    flag, model = next((one.flag, one.model) for one in asked.values())
+    if wrong.total() == answered and not any(kept):
+        raise MgrdError(f"{flag} {model}: {told_of}; give a model that follows instructions")
+    story.note(f"{flag}: {told_of}")
 
 
 def _lists(
-    some: Sequence[pl.DataFrame], one: Asking | None, places: Mapping[str, Path], failed: Mapping[str, str]
+    some: Sequence[pl.DataFrame], one: Asking | None, places: Index | None, failed: Mapping[str, str]
 ) -> list[dict[str, str | InputError] | None]:
-    if one is None:
+    if one is None or places is None:
         return [None for _ in some]
     shas = [{text_sha(think) for think in _thinks(iter([frame]))} for frame in some]
     found: dict[str, str | InputError] = dict(asking.answers(places, one, set().union(*shas)))
@@ -231,7 +248,7 @@ def _lists(
 
 
 def _verdicts(
-    some: Sequence[pl.DataFrame], name: str, one: Asking, places: Mapping[str, Path], failed: Mapping[str, str]
+    some: Sequence[pl.DataFrame], name: str, one: Asking, places: Index, failed: Mapping[str, str]
 ) -> list[dict[str, Verdict]]:
     texts = [dict(_texts(frame, QUESTIONS[name])) for frame in some]
     shas = [{trace_id: text_sha(text) for trace_id, text in told.items()} for told in texts]
@@ -275,6 +292,15 @@ def keep(said: Said, out: Path, name: str) -> None:
             for check, verdict in told.items()
         ]
         tables.write_table(rows, out / VERDICTS / name, tables.VERDICTS)
+
+
+def undecided(out: Path) -> set[str]:
+    """The parts with a trace that a model gave no verdict of: `--recheck` asks for what was not answered."""
+    return {
+        path.name
+        for path in tables.parts(out / VERDICTS)
+        if tables.read_table(path, tables.VERDICTS, ["why"]).drop_nulls().height
+    }
 
 
 def counts(judged: Path, out: Path) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import asdict
 from itertools import islice
@@ -95,7 +95,7 @@ def filter_traces(
     if found is not None:
         _keep(found, out / FILE, story)
     folder = out / "judged"
-    todo, needed = _todo(folder, source, story)
+    todo, needed = _todo(folder, source, story, consult.undecided(out) if options.recheck and panel.checks else set())
     processes, workers = chosen_pool(options.ray, options.workers)
     sounds = measured(source, needed, table, workers, story, processes)
     _warn_never_right(source, todo, options.matcher, story)
@@ -258,8 +258,8 @@ def measured(
     return {name: found[path] for name, path in paths.items()}
 
 
-def _todo(folder: Path, source: Source, story: Story) -> tuple[dict[str, int], list[str]]:
-    """The parts that are not judged yet with their numbers of rows, and the clips that they are about.
+def _todo(folder: Path, source: Source, story: Story, again: Set[str]) -> tuple[dict[str, int], list[str]]:
+    """The parts that are not judged yet, or to be judged `again`, with their numbers of rows, and their clips.
 
     A judged part counts only with the traces that the source holds now: retried samples change a part.
     """
@@ -269,7 +269,11 @@ def _todo(folder: Path, source: Source, story: Story) -> tuple[dict[str, int], l
     for name, frame in source.frames():
         names.add(name)
         path = folder / name
-        if path.exists() and tables.read_table(path, tables.JUDGED, _SAME).equals(frame.select(_SAME)):
+        if (
+            name not in again
+            and path.exists()
+            and tables.read_table(path, tables.JUDGED, _SAME).equals(frame.select(_SAME))
+        ):
             continue
         todo[name] = frame.height
         clips.update(_clips(frame))

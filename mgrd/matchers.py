@@ -88,21 +88,41 @@ def _letter(response: str, choices: Sequence[str] | None, _answer: str | None) -
     """MMSU and AIR-Bench: a response that begins with A to D, or has one of them last but one ("The answer is A.").
 
     mmsu_evaluation.py, dingdongwang/MMSU @217d1d3; score_foundation.py, OFA-Sys/AIR-Bench @d5c1bdf. Case is kept, so
-    "Dogs" is the letter D and "b" is none. A response that is none of these is wrong here; AIR-Bench leaves it out of
-    its denominator, and has a model align free text first (align_in_foundation.py): rows without `predicted`.
+    "Dogs" is the letter D and "b" is none. A response that is none of these is wrong here, where both scripts leave it
+    out (`is_counted`); AIR-Bench has a model align free text first (align_in_foundation.py).
     """
     if not choices:
         raise InputError("the matchers mmsu and airbench read a letter and need choices; use --matcher ours")
-    text = response.strip().replace("\n", "")
-    if not text or text == "None":
+    letter = _read_letter(response)
+    if letter == "":
         return Resolved(None, "there is no response")
-    letter = text[0] if text[0] in "ABCD" else text[-2:-1]
-    if not letter or letter not in "ABCD":
+    if letter is None:
         return Resolved(None, "neither begins with A, B, C or D nor has one of them last but one")
     place = ord(letter) - ord("A")
     if place >= len(choices):
         return Resolved(None, f"says {letter}, and there are {len(choices)} choices")
     return Resolved(choices[place], f"the letter {letter}")
+
+
+def _read_letter(response: str) -> str | None:
+    """The letter of a response; empty where there is none to read it from, None where it has no letter."""
+    text = response.strip().replace("\n", "")
+    if not text or text == "None":
+        return ""
+    letter = text[0] if text[0] in "ABCD" else text[-2:-1]
+    return letter if letter and letter in "ABCD" else None
+
+
+def is_counted(response: str, matcher: Matcher) -> bool:
+    """Whether the script of a benchmark counts a response in its accuracy at all.
+
+    Those of MMSU and AIR-Bench leave out what has no letter, and AIR-Bench's also an empty response, which is wrong by
+    MMSU's; a letter that no choice has is wrong by both.
+    """
+    if matcher not in ("mmsu", "airbench"):
+        return True
+    letter = _read_letter(response)
+    return letter is not None and (letter != "" or matcher == "mmsu")
 
 
 _ANSWER_IS = re.compile(r"The answer is:|The answer is|the answer is|####")

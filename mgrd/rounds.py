@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from mgrd import evaluate, folders, tables, yields
 from mgrd.children import Children, mgrd_command
 from mgrd.claims import calibration
 from mgrd.config import STAGES, Config, check_flags, flags, read_config
+from mgrd.errors import SettingsError
 from mgrd.progress import Story
-from mgrd.questions import audio_base, fingerprint, read_questions
+from mgrd.questions import WORDS, audio_base, changed, fingerprint, read_questions
 from mgrd.report import facts, signs
 from mgrd.settings import mapping
 
@@ -69,14 +70,18 @@ def run(
     with Children(out, story, max(made.generate.grace, made.eval.grace)) as children:
         names = mapping(made.generate.map)
         asked = read_questions(made.run.questions, audio_root=root, mapping=names, audio_out=out / "audio")
-        identity = made.identity | {"run.questions": fingerprint(asked)}
+        identity, held_out = made.identity | {"run.questions": fingerprint(asked)}, None
         if made.eval.questions:
             names = mapping(made.eval.map)
             held_out = read_questions(made.eval.questions, audio_root=root, mapping=names, audio_out=out / "audio")
             identity["eval.questions"] = fingerprint(held_out)
         if (found := calibration.find(made.filter.calibration, [out])) is not None:
             identity["filter.calibration"] = calibration.read(found).sha
-        _open(out, identity, overwrite, story)
+        try:
+            _open(out, identity, overwrite, story)
+        except SettingsError as error:
+            told = "; ".join(_changed(out, asked, held_out))  # a hash of all questions does not say which it is
+            raise SettingsError(f"{error}; {told}" if told else str(error)) from error
         with tables.atomic(out / "config.toml") as partial:
             partial.write_bytes(config.read_bytes())
         talk = [*(["--quiet"] if story.quiet else []), *(["--verbose"] if verbose else [])]
@@ -304,6 +309,24 @@ def _open(out: Path, identity: Mapping[str, Any], overwrite: bool, story: Story)
         if before is not None:  # last: until then the same command finds the same work to set aside
             folders.set_aside(out / folders.MANIFEST, story)
     folders.open_stage(out, "run", identity, overwrite=overwrite, story=story)
+
+
+def _changed(out: Path, asked: pl.DataFrame, held_out: pl.DataFrame | None) -> Iterator[str]:
+    """Which question of the run, and which held-out one, has other words than when it was first asked."""
+    for number in folders.rounds_of(out):
+        path = out / _round_name(number) / "questions.parquet"
+        if path.exists() and (told := changed(asked, tables.read_table(path, tables.QUESTIONS, ["id", *WORDS]))):
+            yield f"run.questions: {told}"
+            break
+    if held_out is not None:
+        asked_of = tables.query(
+            out / _round_name(0) / "eval" / "traces",
+            tables.TRACES,
+            ["question_id", *WORDS],
+            lambda rows: rows.rename({"question_id": "id"}).unique("id", keep="any"),
+        )
+        if told := changed(held_out, asked_of):
+            yield f"eval.questions: {told}"
 
 
 def _lay_out(asked: pl.DataFrame, out: Path, number: int, config: Config) -> None:

@@ -52,6 +52,8 @@ MOODS = ["calm", "excited"]
         "正确选项：B",
         "第二个选项",
         "应该是excited，不是calm。",
+        "选B！A是错的。",
+        "答案是excited的那一个！calm的人不会这样喊。",
     ],
 )
 def test_one_endorsed_choice_is_resolved_to_its_text(response):

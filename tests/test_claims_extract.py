@@ -239,6 +239,7 @@ def test_what_is_no_observation_says_so(think, modality):
         "The major premise says that rates are high; the minor premise is a key point.",
         "On the other hand, the argument sounds good, so the conclusion is sound.",
         "The interest rate is high and prices rise quickly.",
+        "The answer is rising.",
         "The voice is low, so the speaker must be calm."[25:],
         "",
     ],
@@ -279,6 +280,12 @@ def test_what_is_compared_thought_weighed_or_read_is_no_observation(think, modal
 )
 def test_a_denial_in_other_words_is_a_negation(think):
     assert said(think) == [("pitch.contour", "whole", "-rising")]
+
+
+def test_what_a_question_asks_for_is_no_pace_that_grows():
+    found = extract("The pace is slow. The tempo is steady, so it is rising. So the pace is falling.")
+
+    assert [(one.cue, one.asserts) for one in found if one.kind == "trend"] == [("rate.level", "falling")]
 
 
 def test_what_follows_too_is_what_it_is_not():

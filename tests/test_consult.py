@@ -302,10 +302,48 @@ def test_what_gives_no_verdict_is_an_objection_by_name_and_can_be_let_pass(folde
 def test_a_model_that_answers_nothing_is_an_error_and_nothing_is_judged(folder, model, engine):
     opened = engine(lambda *_: None)
 
-    with pytest.raises(MgrdError, match=r"none of 18 texts was answered .*; give another --judge"):
+    with pytest.raises(MgrdError, match=r"none of 20 texts was answered .*; give another --judge"):
         judge(folder, judge=model)
     assert opened[0].closed
     assert not (folder / "judged").exists()
+
+
+def test_a_question_that_a_model_never_answers_leaves_its_traces_undecided_when_it_answers_another(
+    folder, model, engine, capsys
+):
+    opened = engine(lambda kind, text, seed: None if kind == "right" else sensible(kind, text, seed))
+    options = Filter(workers=1, judge=model, judge_votes=3)
+    result = filter_traces(folder, folder, options, story=Story())
+
+    too_long = "a prompt of 9 tokens; lower --judge-tokens"
+    assert result["asked"]["judged_right"] == {"verdicts": 0, "none": {too_long: 2}}
+    assert result["asked"]["judged_coherent"] == {"verdicts": 6, "none": {}}
+    told = f"--judge: 2 texts were not answered ({too_long}: 2); --recheck asks for them again"
+    assert told in " ".join(capsys.readouterr().err.split())
+
+    engine(sensible)
+    filter_traces(folder, folder, Filter(workers=1, judge=model, judge_votes=3, recheck=True), story=QUIET)
+    assert [len(one.asked) for one in opened] == [20, 2]
+    assert objections(folder, "judged_right")["q5.0"] == {
+        "judged_right": "judged another answer than 'a dog barking': a cat is no dog"
+    }
+
+
+def test_a_model_that_kept_to_the_form_before_goes_on_when_it_does_not_for_the_traces_that_are_left(
+    folder, model, engine
+):
+    last = folder / "traces" / "part-000001.parquet"
+    aside = last.rename(folder / "later.parquet")
+    engine(sensible)
+    judge(folder, judge=model)
+    aside.rename(last)
+    opened = engine(lambda *_: "I would rather not say.")
+    result = judge(folder, judge=model)
+
+    assert len(opened) == 2
+    assert result["asked"]["judged_coherent"] == {"verdicts": 2, "none": {"0 of 3 votes fit the schema": 4}}
+    why = "the judge gave no verdict: 0 of 3 votes fit the schema"
+    assert objections(folder, "judged_coherent")["q7.0"] == {"judged_coherent": why}
 
 
 def test_what_was_answered_before_a_stop_is_not_asked_again(folder, model, engine, monkeypatch):

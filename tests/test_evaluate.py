@@ -193,6 +193,39 @@ def test_a_paired_difference_is_surer_than_two_intervals(tmp_path):
     assert high - low > 0.1
 
 
+def test_a_paired_interval_is_that_of_the_mean_difference_in_closed_form():
+    """With as many samples a question in both, the difference is a mean over questions: 1.96 sd / sqrt(n) a side."""
+    rng = np.random.default_rng(3)
+    rights = rng.binomial(8, 0.6, size=400), rng.binomial(8, 0.5, size=400)
+    ids = [f"q{i:03d}" for i in range(400)]
+    found = paired(
+        *(pl.DataFrame({"question_id": ids, "hits": right, "of": [8] * 400}) for right in rights), "hits", "of"
+    )
+    each = (rights[0] - rights[1]) / 8
+    half = 1.96 * each.std(ddof=1) / 20
+    assert (found["n_questions"], found["difference"]) == (400, pytest.approx(each.mean()))
+    assert found["interval"] == pytest.approx([each.mean() - half, each.mean() + half], rel=0.1)
+
+
+def test_the_interval_of_few_questions_holds_the_share_that_it_is_of():
+    """The samples of a question count, also where one has many more: 3 of 102, and not the mean of 1 and .02."""
+    rows = pl.DataFrame({"question_id": ["a", "b"], "supported": [1, 2], "verified": [1, 101]})
+    low, high = interval(rows, "supported", "verified")
+    assert [low, high] == wilson(2 * 3 / 102, 2)
+    assert low < 3 / 102 < high
+
+
+@pytest.mark.parametrize("questions", [9, 10])
+def test_a_mean_that_is_no_share_is_resampled_or_has_no_interval(questions):
+    rows = pl.DataFrame({"question_id": [f"q{i}" for i in range(questions)], "words": range(questions), "made": 1})
+    found = interval(rows, "words", "made")
+    if questions < 10:
+        assert found is None
+    else:
+        low, high = found
+        assert 2 < low < 4.5 < high < 7
+
+
 def round_row(number, survivors=None, **held_out):
     return {
         "round": number,

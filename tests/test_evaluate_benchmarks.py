@@ -68,6 +68,48 @@ def test_mmar_counts_the_cues_of_its_human_rationales(tmp_path):
     assert list(found["by_category"]) == ["modality", "category", "sub-category"]
 
 
+LETTERS = ["A", "it is a cow", "B", "", "None", "D.", "I say B."]
+"""To a dog, a man: right, unread, wrong, none, none, no such choice, wrong."""
+
+
+def lettered(folder, name, **given):
+    """Seven questions in the form of MMSU or AIR-Bench, and what LETTERS answer to them."""
+    row = {"question": "Who?", "choice_a": "a dog", "choice_b": "a man", "answer_gt": "a dog", "task_name": "t"}
+    rows = [row | {name: f"q{i}"} | {key: value(i) for key, value in given.items()} for i in range(len(LETTERS))]
+    (folder / "t_d").mkdir()
+    (folder / "t_e").mkdir()
+    for place in ("t_d", "t_e"):
+        (folder / place / "a.wav").write_bytes(b"RIFF")
+    said = {f"q{i}": [(letter, False)] for i, letter in enumerate(LETTERS)}
+    judged, published = judged_of(folder, as_json(folder, rows), said)
+    found = evaluation(judged, {}, published)
+    theirs = {
+        column: {value: one["benchmark_accuracy"] for value, one in values.items()}
+        for column, values in found["by_category"].items()
+    }
+    return found["benchmark"], theirs
+
+
+def test_mmsu_is_told_by_its_crossed_categories_and_counts_an_empty_response_as_its_script_does(tmp_path):
+    told, theirs = lettered(
+        tmp_path, "id", audio_path=lambda _: "a.wav", category=lambda i: "PR"[i > 3], **{"sub-category": lambda _: "s"}
+    )  # fmt: skip
+
+    assert (told["n_traces"], told["accuracy"]) == (6, 1 / 6)
+    assert theirs == {
+        "category": {"P": 1 / 3, "R": 0.0},
+        "category / sub-category": {"P / s": 1 / 3, "R / s": 0.0},
+        "task_name": {"t": 1 / 6},
+    }
+
+
+def test_airbench_is_told_by_its_tasks_crossed_with_its_data_sets_and_counts_no_empty_response(tmp_path):
+    told, theirs = lettered(tmp_path, "uniq_id", path=lambda _: "a.wav", dataset_name=lambda i: "de"[i > 1])
+
+    assert (told["n_traces"], told["accuracy"]) == (4, 1 / 4)
+    assert theirs == {"task_name": {"t": 1 / 4}, "task_name / dataset_name": {"t / d": 1.0, "t / e": 0.0}}
+
+
 def test_airbench_leaves_out_what_its_matcher_cannot_read(tmp_path):
     row = {
         "path": "a.wav", "question": "Who?", "choice_a": "a dog", "choice_b": "a man", "choice_c": "a cat",

@@ -80,7 +80,7 @@ def test_controls_are_added_to_an_evaluation_that_is_there_and_the_same_traces_g
     assert json.loads((home / "e" / "metrics.json").read_text())["controls"] == {}
     shown = run(*EVAL, "--control", "silence")[1]
     assert "   accuracy, silence  0.250  (95 %: 0.081 to 0.558)" in shown
-    assert "  gain over silence  +0.750  (95 %: 0.750 to 0.750)  of accuracy" in shown
+    assert "  gain over silence  +0.750  (95 %: 0.750 to 0.750)  of accuracy, 10 questions" in shown
     assert (home / "e" / "traces" / "part-000000.parquet").stat().st_mtime_ns == made
     first = (home / "e" / "metrics.json").read_bytes()
     assert run(*EVAL, "--control", "silence")[0] == 0
@@ -123,9 +123,21 @@ def test_compare_pairs_by_question(tmp_path):
     assert found["differences"]["claims_supported"] is None
     assert found["questions"] == {"better": 5, "worse": 5, "alike": 10}
     assert list(compare_lines(found))[2:4] == [
-        "                            A        B    A - B",
-        f"            accuracy    0.562    0.500   +0.062  (95 %: {low:.3f} to {high:.3f})",
+        "                           n        A        B    A - B",
+        f"            accuracy      20    0.562    0.500   +0.062  (95 %: {low:.3f} to {high:.3f})",
     ]
+
+
+def test_a_row_says_on_how_many_questions_it_rests(tmp_path):
+    """Claims count only where both sides have some, tasks have fewer questions than all."""
+    both = [
+        [trace(f"q{i}", task="t" if i < 4 else "u", claims=["supported"] if i < with_claims else []) for i in range(12)]
+        for with_claims in (7, 5)
+    ]
+    a, b = (write(tmp_path / name, rows).parent for name, rows in zip("ab", both, strict=True))
+    shown = {line[:20].strip(): line[20:28].strip() for line in compare_lines(compare(a, b))}
+    counts = {"accuracy": "12", "claims_supported": "5", "accuracy, t": "4", "accuracy, u": "8"}
+    assert {name: shown[name] for name in counts} == counts
 
 
 def test_compare_refuses_other_questions_by_name(tmp_path):

@@ -60,10 +60,11 @@ def job(tmp_path, monkeypatch):
     def job(engine=None, /, **options):
         engine = engine or FakeEngine()
         monkeypatch.setattr(engines, "open_engine", lambda *_, **__: engine)
-        flags = {key: options.pop(key) for key in ("overwrite", "audio_root", "only_these") if key in options}
+        names = ("overwrite", "audio_root", "only_these", "story")
+        flags = {"story": QUIET} | {key: options.pop(key) for key in names if key in options}
         settings = Generate(**{"samples": 2, "engine": "transformers", "no_canary": True} | options)
         questions = str(tmp_path / "questions.jsonl")
-        return generate(questions, tmp_path / "out", tmp_path / "model", settings, story=QUIET, **flags)
+        return generate(questions, tmp_path / "out", tmp_path / "model", settings, **flags)
 
     job.folder = tmp_path
     job.traces = lambda: tables.read_table(tmp_path / "out" / "traces", tables.TRACES).sort("trace_id")
@@ -75,7 +76,9 @@ def write_questions(folder, names, **extra):
         {"id": name, "audio": f"{name}.wav", "question": f"Is {name} loud?", "choices": ["yes", "no"], "answer": "yes"}
         for name in names
     ]
-    (folder / "questions.jsonl").write_text("\n".join(json.dumps(row | extra) for row in rows))
+    path = folder / "questions.jsonl"
+    path.write_text("\n".join(json.dumps(row | extra) for row in rows))
+    return path
 
 
 def content(folder):
@@ -155,8 +158,19 @@ def test_a_known_id_with_other_words_is_refused(job):
     job()
     write_questions(job.folder, "abc", answer="no")
 
-    with pytest.raises(SettingsError, match="question a was sampled with other words"):
+    with pytest.raises(SettingsError, match="question a has another answer 'no', before 'yes'; so have 2 more; its"):
         job()
+
+
+@pytest.mark.parametrize("given", [{"control": "swap"}, {"only_these": True}])
+def test_a_corrected_gold_answer_is_named_where_all_questions_together_are_a_setting(job, given):
+    job(**given)
+    path = write_questions(job.folder, "abc")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[1].replace('"answer": "yes"', '"answer": "no"'), lines[2]]))
+
+    with pytest.raises(SettingsError, match="question b has another answer 'no', before 'yes'; its samples are of the"):
+        job(**given)
 
 
 def test_a_clip_that_changed_stops_the_job_by_name(job):
@@ -288,6 +302,16 @@ def test_a_resumed_swap_job_gives_every_question_the_clip_it_would_have_had(job)
     write_questions(job.folder, "ab")
     with pytest.raises(SettingsError, match="swapped among"):
         job(control="swap")
+
+
+def test_a_swap_with_a_clip_of_another_task_is_counted_and_said(job, capsys):
+    path = write_questions(job.folder, "abc")
+    rows = [json.loads(line) | {"task": task} for line, task in zip(path.read_text().splitlines(), "xxy", strict=True)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    job(control="swap", story=Story())
+
+    told = "--control swap: 1 of 3 questions hear a clip of another task, theirs has no other"
+    assert told in " ".join(capsys.readouterr().err.split())
 
 
 def test_vllms_own_arguments_are_what_samples_are_but_for_how_it_runs(job):

@@ -73,6 +73,17 @@ def test_mmar(folder):
     ]
 
 
+def test_an_empty_choice_of_mmar_is_none(folder):
+    """As in the questions of lines 396, 596, 615 and 886 of its file."""
+    row = {
+        "id": "r1", "audio_path": "r1.wav", "question": "Did he enter?", "choices": ["Entered", "Did not enter", ""],
+        "answer": "Entered", "modality": "speech", "category": "Semantic Layer", "sub-category": "x", "language": "en",
+    }  # fmt: skip
+    clip(folder, "r1.wav")
+
+    assert read(as_jsonl(folder, row))[0][3] == ["Entered", "Did not enter"]
+
+
 def test_mmsu(folder):
     row = {
         "id": "s1", "task_name": "stress", "question": "Which word?", "choice_a": "one", "choice_b": "two",

@@ -48,12 +48,23 @@ def test_a_question_is_kept_when_it_is_neither_easy_nor_hard_and_needs_its_audio
         *("--pass-rate", "3/8", "6/8", "--necessity", "0.25"),
     )
     assert (code, err) == (0, "")
-    assert json.loads(out) == {
+    found = json.loads(out)
+    kept = {"n": 1, "mean": 0.75, "least": 0.75, "most": 0.75}
+    assert found.pop("figures") == {
+        "pass_rate": {"kept": kept, "all": {"n": 5, "mean": 0.625, "least": 0.125, "most": 1.0}},
+        "necessity": {
+            "kept": kept | {"mean": 0.375, "least": 0.375, "most": 0.375},
+            "all": {"n": 4, "mean": 0.3125, "least": 0.0, "most": 0.875},
+        },
+    }
+    assert found == {
         "out": "chosen.jsonl",
         "questions": 6,
         "kept": 1,
         "left_out": {"no_traces": 1, "few_samples": 1, "too_hard": 1, "too_easy": 1, "not_needed": 1},
         "controls": {"silence": 16, "swap": 32},
+        "unjudged": 0,
+        "bounds": {"pass_rate": [0.375, 0.75], "necessity": 0.25, "min_samples": 4},
     }
     measured = {"control": "silence", "control_rate": 0.375, "control_samples": 8}
     assert [json.loads(line) for line in (home / "chosen.jsonl").read_text().splitlines()] == [
@@ -108,6 +119,58 @@ def test_traces_that_were_not_judged_are_matched_here(home):
     tables.write_table(rows, home / "g" / "traces" / "part-000000.parquet", tables.TRACES)
     select_questions("q.jsonl", [home / "g"], home / "c.parquet", Questions())
     assert pl.read_parquet(home / "c.parquet")["pass_rate"].to_list() == [None, None, None, 0.625, None, None]
+
+
+def test_the_bounds_and_the_figures_are_told(home, run):
+    code, out, err = run(
+        *("questions", "q.jsonl", "--traces", "e", "-o", "chosen.jsonl"),
+        *("--pass-rate", "3/8", "6/8", "--necessity", "0.25"),
+    )
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "       1  left out: no traces with the audio",
+        "       1  left out: too few samples with the audio (fewer than 4)",
+        "       1  left out: too hard (pass rate below 0.375)",
+        "       1  left out: too easy (pass rate above 0.75)",
+        "       1  left out: solved without the audio (necessity below 0.25)",
+        " pass rate of kept  mean 0.750, 0.750 to 0.750, over 1 questions",
+        " pass rate of all   mean 0.625, 0.125 to 1.000, over 5 questions",
+        " necessity of kept  mean 0.375, 0.375 to 0.375, over 1 questions",
+        " necessity of all   mean 0.312, 0.000 to 0.875, over 4 questions",
+        "1 of 6 questions kept: chosen.jsonl",
+    ]
+
+
+def test_a_folder_whose_judging_was_stopped_counts_all_its_traces_once_and_says_so(home, capsys):
+    parts = [samples("heard", 5, 8), samples("few", 2, 8)]
+    for number, rows in enumerate(parts):
+        tables.write_table(rows, home / "g" / "traces" / f"part-{number:06d}.parquet", tables.TRACES)
+    (home / "g" / "judged").mkdir()
+    found = select_questions("q.jsonl", [home / "g"], home / "c.parquet", Questions())
+    assert found["unjudged"] == 16
+    judged = [row | {"correct": True} for row in parts[0]]
+    tables.write_table(judged, home / "g" / "judged" / "part-000000.parquet", tables.JUDGED)
+    found = select_questions("q.jsonl", [home / "g"], home / "c.parquet", Questions())
+    assert found["unjudged"] == 8
+    assert "8 traces are not judged: they are matched here, by our matcher and no judge" in capsys.readouterr().err
+    assert pl.read_parquet(home / "c.parquet")["pass_rate"].to_list() == [None, None, None, 1.0, 0.25, None]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([trace("another", i) for i in range(8)], "6 no traces with the audio; these traces are of other questions"),
+        ([trace("heard", i) for i in range(8)], "5 no traces with the audio, 1 too easy; sample these questions too"),
+        (
+            [trace(name, 0) for name in ("easy", "hard", "read", "heard", "few")],
+            "sample more of each question, or lower",
+        ),
+    ],
+)
+def test_what_to_do_when_nothing_is_kept_depends_on_why(home, given, said):
+    write(home / "x", given)
+    with pytest.raises(MgrdError, match=said):
+        select_questions("q.jsonl", [home / "x"], home / "c.jsonl", Questions(pass_rate=(0.1, 0.9)))
 
 
 def test_questions_without_gold_cannot_be_measured(home):

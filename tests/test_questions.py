@@ -327,6 +327,16 @@ def test_folders_that_hold_no_questions_say_what_a_folder_must_be(folder):
     assert error_of("../no/where") == "../no/where: no such file or folder"
 
 
+def test_a_folder_of_questions_beside_their_clips_says_what_to_give(folder, monkeypatch):
+    (folder / "q.jsonl").write_text('{"audio": "sub/b.wav", "question": "Which?"}\n')
+    expected = f"or give the file of questions itself: {folder}/q.jsonl"
+
+    assert error_of(str(folder)).endswith(expected)
+    monkeypatch.chdir(folder)
+    assert error_of(".").endswith("give the file of questions itself: q.jsonl")
+    assert read_questions(str(folder / "q.jsonl")).height == 1
+
+
 # What is wrong is told, with its row
 
 

@@ -421,7 +421,7 @@ def test_other_words_in_the_questions_file_are_another_run(home):
     run(home, 1)
     path = home / "train.jsonl"
     path.write_text(path.read_text().replace("What is 0?", "What is zero?"))
-    with pytest.raises(SettingsError, match=r"run.questions"):
+    with pytest.raises(SettingsError, match=r"run.questions: question \S+ has another question 'What is zero\?'"):
         run(home, 1)
 
 

@@ -185,6 +185,37 @@ def test_models_that_judge_and_extract_may_be_served(run, asked, tmp_path):
     assert len(served.bodies) == count  # nothing is asked twice
 
 
+def test_a_served_judge_that_fails_refuses_or_talks_leaves_those_traces_undecided_and_one_that_is_gone_is_resumed(
+    run, asked, tmp_path
+):
+    def judge(body, number):
+        if number == 0:
+            return error(400, "This request was flagged by our safety policy.")
+        if number == 1:
+            return completion([None], refusal="I cannot help with that.")
+        return completion(["I think it is coherent." if number == 2 else json.dumps({"why": "so", "score": 4})])
+
+    out = tmp_path / "out"
+    with Served() as served:
+        run("generate", asked, "-m", "m", "-o", out, "-k", 1, "--engine", "server", "--url", served.url)
+    words = ("filter", out, "-o", out, "--workers", 1, "--json", "--judge", "big", "--judge-votes", 1)
+    code, _, err = run(*words, "--judge-engine", "server", "--judge-url", served.url)
+    assert (code, "no OpenAI-compatible server is there" in err, (out / "judged").exists()) == (1, True, False)
+    with Served(judge) as served:
+        code, shown, err = run(*words, "--judge-engine", "server", "--judge-url", served.url)
+
+    assert code in (0, 3), err
+    assert json.loads(shown)["asked"]["judged_coherent"] == {
+        "verdicts": 3,
+        "none": {
+            "0 of 1 votes fit the schema": 1,
+            "400: This request was flagged by our safety policy.": 1,
+            "the server ended it: stop": 1,
+        },
+    }
+    assert "--judge: 2 texts were not answered (" in err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

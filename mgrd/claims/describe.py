@@ -199,15 +199,27 @@ def _bind(scene: Scene, term: Term, here: list[Head], before: list[Head]) -> tup
     chinese = scene.word(term.i) >= "\u3400"
     if head is None and (not _ends(scene, term) or (chinese and not _is_beside(scene, begin, term.i))):
         return None  # a word that may describe what stands by it carries no head over
+    mark = "marks.answer" if head is not None else "marks.consequence"
     if head is None:
         head = _subject(scene, [h for h in here if h.i < begin and term.i - 2 * _REACH <= h.j], says)
     if head is not None:
-        return head, *says[head.name][0]
+        return None if _is_answered(scene, term, says[head.name][0], mark) else (head, *says[head.name][0])
     if not here or any(scene.listed("pronouns", k) for k in range(begin, term.i)):
         carried = [h for h in before if h.name in says]
         if carried and all(h.i > term.i for h in here):
-            return None, *says[carried[-1].name][0]
+            said = says[carried[-1].name][0]
+            return None if _is_answered(scene, term, said, mark) else (None, *said)
     return None
+
+
+def _is_answered(scene: Scene, term: Term, said: tuple[str, str], mark: str) -> bool:
+    """`the answer is rising`, `the pace is slow, so it is rising`: what is asked for rises, and no pace."""
+    begin, _ = scene.clause(term.i)
+    answered = any(begin <= t.i < term.i and mark in t.entry.marks for t in scene.frame)
+    return answered and said[0] in _PACES and said[1] in ("rising", "falling")
+
+
+_PACES = ("rate.level", "tempo.level")
 
 
 def _is_beside(scene: Scene, i: int, j: int) -> bool:

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 _SATURATED_HZ = 7.0
 """Above about 7 syllables/s the count of envelope peaks falls behind the true rate."""
 
-_OCTAVES = (12.0, 24.0, 19.0)
-"""Semitones between a pitch and its octaves and twelfth, which trackers and ears confuse."""
+_OCTAVE = 12.0
+"""Semitones that trackers and ears may be wrong by; who is two octaves off has not heard the pitch."""
 
 _EXTREMES = ("highest", "lowest", "reached")
 _EXTREME_ST = 5.0
@@ -232,7 +232,7 @@ def _extreme(claim: Claim, clip: Measurements) -> tuple[float, float] | str:
 
 
 def _related(claim: Claim, apart: float, scale: str) -> str | None:
-    if claim.cue == "pitch.value" and any(abs(abs(apart) - octave) <= 1.0 for octave in _OCTAVES):
+    if claim.cue == "pitch.value" and abs(abs(apart) - _OCTAVE) <= 1.0:
         return "octave related"
     if claim.cue == "tempo.value" and scale == "ratio":
         factor = math.exp(abs(apart) / 100)

@@ -19,7 +19,7 @@ import polars as pl
 from mgrd import tables
 from mgrd.evaluate.intervals import interval
 from mgrd.evaluate.telling import bounds, number
-from mgrd.matchers import decide
+from mgrd.matchers import decide, is_counted
 from mgrd.options import Matcher
 from mgrd.questions.published import columns, layout_of
 from mgrd.questions.readers import open_source
@@ -31,13 +31,13 @@ class Benchmark:
     """How a benchmark tells of its results."""
 
     categories: tuple[str, ...]
-    """Columns that it tells its accuracy by."""
+    """Columns that it tells its accuracy by; two with JOINT between them where it crosses them."""
     matcher: Matcher | None = None
     note: str | None = None
     """What its own protocol does that is not done here."""
-    of_resolved: bool = False
-    """Its accuracy leaves out what its matcher cannot read."""
 
+
+JOINT = " / "
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "MMAU": Benchmark(("task", "difficulty", "category", "sub-category"), "mmau"),
@@ -46,11 +46,12 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         "mmar",
         "its rubrics are for a judge (--judge)",
     ),
-    "MMSU": Benchmark(("category", "sub-category", "task_name"), "mmsu"),
+    # its sub-categories have the same names under both of its categories
+    "MMSU": Benchmark(("category", f"category{JOINT}sub-category", "task_name"), "mmsu"),
     "MMAU-Pro": Benchmark(
         ("category",), None, "its own script matches by an embedding model and judges open answers by a large one"
     ),
-    "AIR-Bench": Benchmark(("task_name", "dataset_name"), "airbench", of_resolved=True),
+    "AIR-Bench": Benchmark(("task_name", f"task_name{JOINT}dataset_name"), "airbench"),
     "AIR-Bench chat": Benchmark(("task_name",), None, "open answers, for a judge (--judge)"),
     "AVQA": Benchmark(("question_relation", "question_type"), None, "it has no script of its own"),
     "Big Bench Audio": Benchmark(("category",), "big-bench-audio", "its authors have a large model score it"),
@@ -91,7 +92,8 @@ class Published:
 
 def read_published(source: str, ids: Sequence[str]) -> Published:
     """Read the categories of a source whose first questions have these ids, in the order of read_questions."""
-    wanted = {name for one in (*BENCHMARKS.values(), OTHER) for name in one.categories} | columns()
+    told_by = (name for one in (*BENCHMARKS.values(), OTHER) for name in one.categories)
+    wanted = {column for name in told_by for column in name.split(JOINT)} | columns()
     wanted |= {"cue", "rubric", "user_query", "checklist"}
     opened = open_source(source, wanted - {"audio", "context"})  # clips may be embedded
     name, rows, points = None, [], {}
@@ -99,7 +101,7 @@ def read_published(source: str, ids: Sequence[str]) -> Published:
         cells = row if isinstance(row, dict) else {}
         layout = layout_of({*cells, *opened.columns})
         name = layout.name if layout else None
-        named = {column: _label(column, cells.get(column)) for column in _known(name).categories}
+        named = {column: _label(column, cells) for column in _known(name).categories}
         rows.append({"question_id": question_id, **named, "cues": _cues(cells.get("cue")) if name == "MMAR" else None})
         if layout and (found := _points(layout.name, cells)):
             points[question_id] = found
@@ -175,8 +177,12 @@ def _known(name: str | None) -> Benchmark:
     return BENCHMARKS[name] if name else OTHER
 
 
-def _label(column: str, value: Any) -> str | None:
-    """A category as text: MMAU's lists joined, its difficulties in lower case (both occur)."""
+def _label(column: str, cells: Mapping[str, Any]) -> str | None:
+    """A category as text: MMAU's lists joined, its difficulties in lower case (both occur), JOINT columns together."""
+    if JOINT in column:
+        parts = [_label(part, cells) for part in column.split(JOINT)]
+        return JOINT.join(part for part in parts if part) if all(parts) else None
+    value = cells.get(column)
     if isinstance(value, list | tuple):
         value = ", ".join(map(str, value))
     if value is None or value == "":
@@ -229,9 +235,10 @@ def _theirs(judged: Path, chosen: Benchmark) -> pl.DataFrame:
         for question_id, response, choices, answer, error in part.iter_rows():
             if answer is None:
                 continue
-            decided = decide("" if error else response or "", choices, answer, chosen.matcher)
-            counts = decided.predicted is not None or not chosen.of_resolved
-            rows.append((question_id, counts and bool(decided.correct), counts))
+            said = "" if error else response or ""
+            counts = is_counted(said, chosen.matcher)
+            correct = counts and decide(said, choices, answer, chosen.matcher).correct
+            rows.append((question_id, bool(correct), counts))
     return pl.DataFrame(rows, schema={"question_id": pl.String, "right": pl.Boolean, "of": pl.Boolean}, orient="row")
 
 

@@ -28,14 +28,16 @@ def interval(rows: pl.DataFrame, hits: str, of: str) -> list[float] | None:
     """The 95 % interval of sum(hits) / sum(of) over questions; columns: question_id and two that count.
 
     A bootstrap over questions (Efron 1979, percentiles, a fixed seed), or Wilson's score interval (1927) with a
-    question as a draw (`is_wilson`). None where nothing counts.
+    question as a draw (`is_wilson`). A mean that is no share (words a trace) has no other than the bootstrap. None
+    where nothing counts, and for such a mean of fewer than FEW questions.
     """
     counts = by_question(rows, hits, of)
     if not len(counts):
         return None
     if is_wilson(counts):
-        return wilson(float((counts[:, 0] / counts[:, 1]).sum()), len(counts))
-    return bootstrap(counts, lambda sums: sums[:, 0] / sums[:, 1])
+        hit, of_all = counts.sum(axis=0)
+        return wilson(float(hit / of_all) * len(counts), len(counts))
+    return bootstrap(counts, _ratio) if len(counts) >= FEW else None
 
 
 def by_question(rows: pl.DataFrame, hits: str, of: str) -> Counts:
@@ -49,9 +51,12 @@ def is_wilson(counts: Counts) -> bool:
     """Whether Wilson's interval is meant: every question is one draw, or a bootstrap has nothing to tell from.
 
     That is with fewer than FEW questions, and where all have the same share. Of questions with several samples it is
-    wider than need be: no spread of shares with this mean is larger than that of draws.
+    wider than need be: no spread of shares with this mean is larger than that of draws. Never where a ratio is above
+    one, and so no share.
     """
     shares = counts[:, 0] / counts[:, 1]
+    if (shares > 1).any():
+        return False
     single = (counts[:, 1] == 1).all() and np.isin(counts[:, 0], (0, 1)).all()
     return bool(single or len(counts) < FEW or (shares == shares[0]).all())
 
@@ -105,6 +110,10 @@ def paired(a: pl.DataFrame, b: pl.DataFrame, hits: str, of: str) -> dict[str, An
         "difference": one - two,
         "interval": bootstrap(counts, _difference) if both.height >= FEW else None,
     }
+
+
+def _ratio(sums: Counts) -> Counts:
+    return sums[:, 0] / sums[:, 1]
 
 
 def _difference(sums: Counts) -> Counts:

@@ -81,16 +81,19 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
 
 
 def compare_lines(result: Mapping[str, Any]) -> Iterator[str]:
-    """The comparison for people; a difference whose interval holds 0 is no difference that was shown."""
+    """The comparison for people: n is how many questions a row rests on, those that count for it in both.
+
+    A difference whose interval holds 0 is no difference that was shown.
+    """
     yield f"A {safe(result['a'])}"
     yield f"B {safe(result['b'])}"
     yield from (f"  {safe(name)}: A {safe(str(x))}, B {safe(str(y))}" for name, (x, y) in result["settings"].items())
-    yield f"{'':>20}  {'A':>7}  {'B':>7}  {'A - B':>7}"
+    yield f"{'':>20}  {'n':>6}  {'A':>7}  {'B':>7}  {'A - B':>7}"
     named = result["differences"] | {f"accuracy, {task}": one for task, one in result["by_task"].items()}
     for name, one in named.items():
         if one is not None:
             shares = f"{one['a']:7.3f}  {one['b']:7.3f}  {one['difference']:+7.3f}"
-            yield f"{safe(name):>20}  {shares}{bounds(one['interval'])}"
+            yield f"{safe(name):>20}  {one['n_questions']:>6,}  {shares}{bounds(one['interval'])}"
     counts = result["questions"]
     yield f"A is better on {counts['better']:,} questions, worse on {counts['worse']:,}, alike on {counts['alike']:,}"
 
@@ -101,7 +104,8 @@ def control_lines(controls: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         yield f"{'accuracy, ' + name:>20}  {number(found['accuracy'])}{bounds(found['interval'])}"
         for what, one in found["gain"].items():
             if one is not None:
-                yield f"{'gain over ' + name:>20}  {one['difference']:+.3f}{bounds(one['interval'])}  of {what}"
+                n = f"{one['n_questions']:,} questions"
+                yield f"{'gain over ' + name:>20}  {one['difference']:+.3f}{bounds(one['interval'])}  of {what}, {n}"
 
 
 def _by_task(a: pl.DataFrame, b: pl.DataFrame) -> dict[str, Any]:

@@ -42,9 +42,8 @@ def scored(out: Path, published: Published, judging: Filter, story: Story) -> pl
             yield from filter(None, (_text(row, published.points[row["question_id"]]) for row in part))
 
     with asking.Opened() as opened:
-        failed = asking.ask(texts, folder, judge, story, opened)
-    if failed:
-        story.note(f"--judge: {len(failed):,} texts were not answered ({min(failed.values())})")
+        made = asking.ask(texts, folder, judge, story, opened)
+    asking.check_answers(judge.flag, judge.model, [made], story)
     places = asking.lie_in(folder, judge)
     rows = []
     for part in parts():

@@ -16,9 +16,9 @@ from typing import Any
 import polars as pl
 
 from mgrd import folders, locks, tables
-from mgrd.errors import MgrdError, Stopped
+from mgrd.errors import MgrdError, SettingsError, Stopped
 from mgrd.generate import costs, extrapolate, hearing, parallel
-from mgrd.generate.clips import Clips, check_clips, swaps
+from mgrd.generate.clips import Clips, across_tasks, check_clips, swaps
 from mgrd.generate.job import Job, check_engine, check_shard
 from mgrd.generate.ledger import forget_failed, read_ledger
 from mgrd.generate.rows import questions_of, trace_rows
@@ -68,9 +68,13 @@ def generate(
         made_with["questions"] = fingerprint(asked)
     mine = job.mine(asked)
     with locks.turn(out) if options.shard else nullcontext():
-        again = folders.open_stage(
-            out, "generate", made_with, overwrite=overwrite, notes=notes, writer=job.writer, story=story
-        )
+        try:
+            again = folders.open_stage(
+                out, "generate", made_with, overwrite=overwrite, notes=notes, writer=job.writer, story=story
+            )
+        except SettingsError:
+            read_ledger(job.folder, mine)  # a hash of all questions does not say which has changed; this does
+            raise
         if again and overwrite and job.folder.exists():
             folders.set_aside(job.folder, story)
         if options.retry_failed:
@@ -87,7 +91,7 @@ def generate(
         locks.share(out)
         parallel.sample(job, questions, audio_root, only_these=only_these, story=story)
     elif total:
-        swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
+        swapped = _swapped(list(tables.rows_of(asked)), story) if options.control == "swap" else {}
         loading = time.monotonic()
         with _rows(job, wanted, ledger.shas, swapped, story) as (rows, made_by):
             meter = costs.Meter(total, made_by)
@@ -97,6 +101,16 @@ def generate(
     if options.limit is not None:
         result["whole"] = extrapolate.whole(job, asked, count_questions(questions, names))
     return result
+
+
+def _swapped(rows: list[dict[str, Any]], story: Story) -> dict[str, list[str]]:
+    found = swaps(rows)
+    if count := across_tasks(rows, found):
+        story.note(
+            f"--control swap: {count:,} of {len(rows):,} questions hear a clip of another task, theirs has no other: "
+            "what they answer does not say what such clips are like"
+        )
+    return found
 
 
 @contextmanager

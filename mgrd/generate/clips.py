@@ -154,6 +154,14 @@ def swaps(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
     return found
 
 
+def across_tasks(rows: list[dict[str, Any]], swapped: dict[str, list[str]]) -> int:
+    """How many questions hear a clip that no other question of their task is about."""
+    of_task: dict[str | None, set[tuple[str, ...]]] = {}
+    for row in rows:
+        of_task.setdefault(row["task"], set()).add(tuple(row["audio"]))
+    return sum(tuple(swapped[row["id"]]) not in of_task[row["task"]] for row in rows)
+
+
 def control_clip(control: str, clip: NDArray[np.float32], question_id: str) -> NDArray[np.float32]:
     """Silence, or white noise at the clip's own level, of the clip's length; the same for the same question."""
     if control == "silence":

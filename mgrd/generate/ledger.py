@@ -13,9 +13,7 @@ import polars as pl
 
 from mgrd import tables
 from mgrd.errors import SettingsError
-
-_WORDS = ("question", "choices", "answer", "audio")
-"""What may not change of a question between two calls."""
+from mgrd.questions import WORDS, changed
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,12 @@ def read_ledger(folder: Path, asked: pl.DataFrame, *, without_failed: bool = Fal
             lambda rows: ask(rows.rename({"question_id": "id"}).join(ids, on="id", how="semi")),
         )
 
-    before = of_asked([*_WORDS], lambda rows: rows.unique("id", keep="any"))
-    _check_unchanged(asked, before)
+    before = of_asked([*WORDS], lambda rows: rows.unique("id", keep="any"))
+    if (told := changed(asked, before)) is not None:
+        raise SettingsError(
+            f"{told}; its samples are of the other one: give it another id, another -o, or --overwrite to set the old "
+            "work aside"
+        )
     counts = pl.col("error").is_null() if without_failed else pl.lit(value=True)
     samples = of_asked(["sample", "error"], lambda rows: rows.filter(counts).group_by("id").agg(samples="sample"))
     clips = of_asked(
@@ -67,19 +69,3 @@ def forget_failed(folder: Path, asked: pl.DataFrame) -> None:
         if few.select(failed.any()).item():
             rows = tables.read_table(path, tables.TRACES)
             tables.write_table(rows.filter(~failed), path, tables.TRACES)
-
-
-def _check_unchanged(asked: pl.DataFrame, before: pl.DataFrame) -> None:
-    def of(name: str) -> pl.Expr:  # a question without choices has null or an empty list of them
-        return pl.col(name).fill_null([]) if name.startswith("choices") else pl.col(name)
-
-    changed = (
-        asked.select("id", *_WORDS)
-        .join(before, on="id", suffix="_before", maintain_order="left")
-        .filter(pl.any_horizontal(of(name).ne_missing(of(f"{name}_before")) for name in _WORDS))
-    )
-    if changed.height:
-        raise SettingsError(
-            f"question {changed.item(0, 'id')} was sampled with other words, choices, answer or audio; "
-            "give it another id, another -o, or --overwrite to set the old work aside"
-        )

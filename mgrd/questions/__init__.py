@@ -22,7 +22,7 @@ from mgrd.questions.readers import Source, base_of, open_source
 from mgrd.questions.rows import Wrong, no_choice, question_of, short
 from mgrd.tables import QUESTIONS, rows_of
 
-__all__ = ["audio_base", "fingerprint", "read_questions", "resolve_audio"]
+__all__ = ["WORDS", "audio_base", "changed", "fingerprint", "read_questions", "resolve_audio"]
 
 _TOLD = 3  # problems that an error lists; the others are counted
 
@@ -102,6 +102,36 @@ def fingerprint(questions: pl.DataFrame) -> str:
     for row in rows_of(questions.select(QUESTIONS.keys())):
         digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
     return digest.hexdigest()
+
+
+WORDS = ("question", "choices", "answer", "audio")
+"""What may not change of a question while it keeps its id."""
+
+
+def changed(asked: pl.DataFrame, before: pl.DataFrame) -> str | None:
+    """The first question, in the order of `asked`, that has other WORDS than under the same id `before`, and which.
+
+    `before` has the columns id and WORDS; None when none has changed. How many others have is counted.
+    """
+    both = asked.select("id", *WORDS).join(before, on="id", suffix="_before", maintain_order="left")
+    differs = {
+        # a question without choices has null or an empty list of them
+        name: pl.col(name).fill_null([]).ne_missing(pl.col(f"{name}_before").fill_null([]))
+        if name == "choices"
+        else pl.col(name).ne_missing(pl.col(f"{name}_before"))
+        for name in WORDS
+    }
+    others = both.filter(pl.any_horizontal(differs.values()))
+    if not others.height:
+        return None
+    row, told = others.row(0, named=True), others.head(1).select(**differs).row(0, named=True)
+    words = [f"{name} {_shown(row[name])}, before {_shown(row[f'{name}_before'])}" for name in WORDS if told[name]]
+    more = f"; so have {others.height - 1:,} more" if others.height > 1 else ""
+    return f"question {row['id']} has another {', another '.join(words)}{more}"
+
+
+def _shown(value: Any) -> str:
+    return short(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), 60)
 
 
 def _resolve_indices(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[tuple[int, str]]:

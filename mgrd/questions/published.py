@@ -55,12 +55,15 @@ def _mmau(row: Cells) -> dict[str, Any]:
 
 
 def _mmar(row: Cells) -> dict[str, Any]:
-    """MMAR (ddlBoJack/MMAR @3bce090, MMAR-meta.jsonl): `./audio/ID.wav` beside it; its task is the modality."""
+    """MMAR (ddlBoJack/MMAR @3bce090, MMAR-meta.jsonl): `./audio/ID.wav` beside it; its task is the modality.
+
+    Four questions have an empty choice, which no answer is.
+    """
     return _cells(
         row,
         audio=row["audio_path"],
         question=row["question"],
-        choices=row["choices"],
+        choices=[one for one in given if one != ""] if isinstance(given := row["choices"], list) else given,
         answer=row["answer"],
         task=row["modality"],
         language=row.get("language"),

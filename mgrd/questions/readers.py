@@ -220,8 +220,11 @@ def _open_dataset(
     # What datasets 5.2 raises for a folder of other things, an unknown name or config, broken files, no network; an
     # ImportError when clips lie in a form that it can only hand out through a decoder (torchcodec).
     except (datasets.exceptions.DatasetsError, OSError, ValueError, ImportError) as error:
-        reason = first_line(error.__cause__ or error)
-        raise InputError(f"{name}: is no data set that can be read ({reason}); {_KNOWN}") from error
+        cause = error.__cause__ or error
+        reason = "its files are taken for clips" if isinstance(cause, ImportError) else first_line(cause)
+        lying = _files_in(Path(path)) if Path(path).is_absolute() else None
+        instead = f"; or give the file of questions itself: {base / lying}" if lying else ""
+        raise InputError(f"{name}: is no data set that can be read ({reason}); {_KNOWN}{instead}") from error
     if isinstance(found, datasets.DatasetDict):
         if split is None and len(found) > 1:
             raise InputError(f"{name}: has the splits {', '.join(found)}; name one, e.g. {name}:{next(iter(found))}")
@@ -231,6 +234,11 @@ def _open_dataset(
     elif split is not None:
         raise InputError(f"{name}: is a single split, it has no {split}")
     return Source(name, base, "row", _dataset_rows(found, wanted), set(found.column_names))
+
+
+def _files_in(folder: Path) -> str | None:
+    """The name of the first file in a folder that questions could be in."""
+    return min((one.name for one in folder.glob("*") if one.suffix.lower() in _FILES), default=None)
 
 
 _KNOWN = (

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import polars as pl
@@ -69,7 +70,9 @@ def select_questions(
     pass_rate: share of right answers among the samples that were made with the audio. necessity: pass_rate less the
     share under the control that answers most (of those with `min_samples`). Those left out go to FILE.left-out.jsonl
     with why. A folder of eval brings its controls along; traces that were not judged are matched here, by our matcher.
-    Returns out, questions, kept, left_out (counts by name), controls (samples by name). Raises MisusedError for another
+    Returns out, questions, kept, left_out (counts by name), controls (samples by name), unjudged (traces that were
+    matched here), bounds (what was asked for) and figures: of pass_rate and necessity, over the kept and over all
+    questions, on how many it rests (n), their mean, least and most. Raises MisusedError for another
     ending than .jsonl and .parquet, InputError when traces are of another question of the same id or lack a control
     that `necessity` needs, MgrdError when nothing is kept.
     """
@@ -83,7 +86,9 @@ def select_questions(
         audio_out=out.parent / "audio",
         limit=options.limit,
     )
-    tallies = _tallied(traces)
+    tallies, unjudged = _tallied(traces)
+    if unjudged:
+        story.note(f"{unjudged:,} traces are not judged: they are matched here, by our matcher and no judge")
     controls = sum((tally.samples for tally in tallies.values()), Counter[str | None]())
     if options.necessity is not None and not controls.keys() - {None}:
         raise InputError(
@@ -105,7 +110,7 @@ def select_questions(
     named = {name: counts[name] for name in WHY if counts[name]}
     if not kept:
         told = ", ".join(f"{count:,} {WHY[name]}" for name, count in named.items())
-        raise MgrdError(f"none of {asked.height:,} questions is kept: {told}; widen --pass-rate or lower --necessity")
+        raise MgrdError(f"none of {asked.height:,} questions is kept: {told}; {_way_out(named, tallies, asked)}")
     aside = out.with_name(f"{out.stem}.left-out.jsonl")
     _write(kept, out)
     _write_lines(left_out, aside)
@@ -118,26 +123,73 @@ def select_questions(
         "kept": len(kept),
         "left_out": named,
         "controls": {name: controls[name] for name in sorted(one for one in controls if one is not None)},
+        "unjudged": unjudged,
+        "bounds": {
+            "pass_rate": list(options.pass_rate) if options.pass_rate else None,
+            "necessity": options.necessity,
+            "min_samples": options.min_samples,
+        },
+        "figures": {
+            name: {"kept": _spread(kept, name), "all": _spread([*kept, *left_out], name)}
+            for name in ("pass_rate", "necessity")
+        },
     }
 
 
 def lines(result: Mapping[str, Any]) -> Iterator[str]:
-    """The counts for people."""
+    """The counts for people, with the bound that each rests on, and the figures of what was kept beside all."""
+    least = result["bounds"]["min_samples"]
+    low, high = result["bounds"]["pass_rate"] or (None, None)
+    beside = {
+        "few_samples": f"fewer than {least}",
+        "few_control_samples": f"fewer than {least}",
+        "too_hard": f"pass rate below {low:.3g}" if low is not None else "",
+        "too_easy": f"pass rate above {high:.3g}" if high is not None else "",
+        "not_needed": f"necessity below {result['bounds']['necessity']}",
+    }
     for name, count in result["left_out"].items():
-        yield f"{count:>8,}  left out: {WHY[name]}"
+        yield f"{count:>8,}  left out: {WHY[name]}" + (f" ({beside[name]})" if name in beside else "")
+    for name, found in result["figures"].items():
+        for of, one in found.items():
+            if one["n"]:
+                spread = f"mean {one['mean']:.3f}, {one['least']:.3f} to {one['most']:.3f}"
+                yield f"{name.replace('_', ' '):>10} of {of:<4}  {spread}, over {one['n']:,} questions"
     yield f"{result['kept']:,} of {result['questions']:,} questions kept: {result['out']}"
 
 
-def _tallied(traces: Sequence[Path]) -> dict[str, _Tally]:
+def _spread(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    values = [row[name] for row in rows if row[name] is not None]
+    if not values:
+        return {"n": 0, "mean": None, "least": None, "most": None}
+    return {"n": len(values), "mean": round(fmean(values), 9), "least": min(values), "most": max(values)}
+
+
+def _way_out(named: Mapping[str, int], tallies: Mapping[str, _Tally], asked: pl.DataFrame) -> str:
+    """What to do when nothing was kept, by why most of it was not."""
+    most = max(named, key=lambda name: named[name])
+    if most == "no_traces":
+        ids = asked.get_column("id")
+        is_other = ids.is_in(list(tallies)).sum() == 0
+        return "these traces are of other questions" if is_other else "sample these questions too"
+    if most == "no_gold":
+        return "give the questions their answers, or leave out --pass-rate and --necessity"
+    if most in ("few_samples", "few_control_samples"):
+        return "sample more of each question, or lower --min-samples"
+    return "widen --pass-rate or lower --necessity"
+
+
+def _tallied(traces: Sequence[Path]) -> tuple[dict[str, _Tally], int]:
+    """What was answered to each question, and how many of the traces were not judged."""
     tallies: dict[str, _Tally] = {}
+    unjudged = 0
     for table in _tables(traces):
         columns = ["question_id", "question", "choices", "answer", "response", "control", "error"]
-        if _is_judged(table):
-            columns.append("correct")
-        for part in tables.iter_parts(table, tables.JUDGED, columns):
+        is_judged = _is_judged(table)
+        for part in tables.iter_parts(table, tables.JUDGED, [*columns, *(["correct"] if is_judged else [])]):
+            unjudged += 0 if is_judged else part.height
             for row in tables.rows_of(part):
                 _count(tallies, row, table)
-    return tallies
+    return tallies, unjudged
 
 
 def _tables(traces: Sequence[Path]) -> list[Path]:
@@ -145,18 +197,26 @@ def _tables(traces: Sequence[Path]) -> list[Path]:
     found: dict[Path, Path] = {}
     for path in traces:
         for folder in (path, *sorted(path.glob("control-*"))):
-            judged = folder.is_dir() and ((folder / "judged").is_dir() or folder.name == "judged")
             try:
-                table = folders.find(folder, "judged" if judged else "traces")
+                for part in _parts(folder):
+                    found.setdefault(part.resolve(), part)
             except InputError:
                 if folder is path:
-                    raise
-                continue  # a control that was not sampled yet
-            for part in tables.parts(table):
-                found.setdefault(part.resolve(), part)
+                    raise  # a control may not be sampled yet
     if not found:
         raise InputError(f"{', '.join(map(str, traces))}: holds no traces; sample some with mgrd generate or mgrd eval")
     return list(found.values())
+
+
+def _parts(folder: Path) -> list[Path]:
+    """The parts of a folder or file: each judged one, and those of the traces that are not judged yet."""
+    if folder.is_file() or folder.name == "judged":
+        return tables.parts(folder)
+    if (folder / "judged").is_dir() and not (folder / "traces").is_dir():
+        return tables.parts(folder / "judged")
+    traces = folders.find(folder, "traces")
+    judged = tables.parts(traces.parent / "judged")
+    return list(({part.name: part for part in tables.parts(traces)} | {part.name: part for part in judged}).values())
 
 
 def _is_judged(table: Path) -> bool:

@@ -35,6 +35,7 @@ DROP = [
     example("The voice is low.", clip={"f0_median_hz": 280.0}),
     example("His voice is low.", clip={"f0_median_hz": 214.0}),
     example("I hear a voice at about 110 Hz.", clip={"f0_median_hz": 190.0}),
+    example("The pitch is around 440 Hz.", clip={"f0_median_hz": 110.0}),  # two octaves apart
     example("The pitch is not low; the speaker talks fast.", clip={"syllable_rate_hz": 2.6, "f0_median_hz": 210.0}),
     example("I hear three beeps.", clip={"event_count": 2.0}),
     example("The pitch rises.", clip={"f0_change_st": -7.0, "f0_final_slope_st_s": -12.0}),
