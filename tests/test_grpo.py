@@ -10,7 +10,7 @@ from test_distill_processes import start
 from test_dpo import filtered, row  # noqa: F401  (a fixture)
 
 from mgrd import progress, rewards, tables
-from mgrd.distill import questions, rollouts
+from mgrd.distill import questions, rollouts, tracking
 from mgrd.errors import MgrdError, Stopped
 from mgrd.options import Distill
 from mgrd.report import facts, sections
@@ -225,6 +225,44 @@ def test_two_processes_make_the_steps_of_one_with_the_whole_batch(four, policy, 
     )
     assert moved > 0
     assert apart < 0.1 * moved
+
+
+def test_every_step_is_told_to_tensorboard_or_to_the_service_that_is_named(
+    four, model, tmp_path, by_letters, monkeypatch
+):
+    pytest.importorskip("tensorboard")
+    from accelerate import tracking as services
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run(four, model, tmp_path / "out", replace(GRPO, epochs=2, report_to=None))
+    written = tables.read_json(tmp_path / "out" / "distill.json")
+    read = EventAccumulator(str(tmp_path / "out" / "tensorboard")).Reload()
+    told = [(event.step, event.value) for event in read.Scalars("train/reward")]
+    assert told == [(step, pytest.approx(reward)) for step, reward in enumerate(written["rewards"], 1)]
+
+    heard = []
+
+    class Service:
+        def __init__(self, project):
+            heard.append(project)
+
+        def start(self):
+            heard.append("started")
+
+        def log(self, values, step):
+            heard.append((step, values["train/reward"]))
+
+        def finish(self):
+            heard.append("finished")
+
+    monkeypatch.setitem(services.LOGGER_TYPE_TO_CLASS, "trackio", Service)
+    monkeypatch.setattr(tracking, "check", lambda report_to: None)
+    run(four, model, tmp_path / "other", replace(GRPO, epochs=2, report_to="trackio"))
+    assert heard == ["mgrd", "started", *enumerate(written["rewards"], 1), "finished"]
+    assert not (tmp_path / "other" / "tensorboard").exists()
+
+    run(four, model, tmp_path / "none", replace(GRPO, epochs=1, report_to="none"))
+    assert not (tmp_path / "none" / "tensorboard").exists()
 
 
 def test_the_report_draws_the_curve_of_a_training_by_reward(four, model, tmp_path, by_letters):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import rewards
-from mgrd.distill import checks, processes, rollouts, saving, state
+from mgrd.distill import checks, processes, rollouts, saving, state, tracking
 from mgrd.distill import examples as ex
 from mgrd.distill.batches import IGNORED, collate, epoch_order
 from mgrd.distill.examples import Ears
@@ -84,7 +84,11 @@ def train(
     done, log = state.load(folder, model, optimizer)
     if done:
         story.note(f"going on from step {done}")
-    with story.steps("Training", len(batches), "steps") as told, stop.interruptible():
+    with (
+        story.steps("Training", len(batches), "steps") as told,
+        tracking.curves(options.report_to, out) as tell,
+        stop.interruptible(),
+    ):
         told(done)
         for step in range(done, len(batches)):
             those = [asked[number] for number in batches[step][processes.rank() :: processes.count()]]
@@ -107,6 +111,7 @@ def train(
                 figures |= _update(model, made, ears, optimizer, learned, options)
             log.append(figures)
             told()
+            tell(step + 1, figures)
             if (step + 1) % options.save_steps == 0:
                 _save(folder, step + 1, model, optimizer, log)
             if _stopped(device) and step + 1 < len(batches):
