@@ -39,20 +39,34 @@ SFT = ["--epochs", 4, "--lr", 5e-4, "--batch-size", 16]
 DPO = ["--objective", "dpo", "--rejected-for", "denial", "--epochs", 3, "--lr", 1e-4, "--batch-size", 16]
 GRPO = ["--objective", "grpo", "--epochs", 3, "--lr", 2e-4, "--batch-size", 16, "--max-tokens", 96, "--save-steps", 5]
 ARMS = {
-    "dpo": ("planted", "planted, then sft", "planted, then dpo"),
-    "grpo": ("cold start", "sft", "sft, then sft", "sft, then grpo, published reward", "sft, then grpo"),
+    "dpo": ("planted", "planted, then sft", "planted, then dpo", "planted, then sft, then dpo"),
+    "grpo": ("cold start", "grpo alone", "sft", "sft, then sft", "sft, then grpo, published reward", "sft, then grpo"),
 }
-"""The models of each arm; the last one is what it is about."""
+"""The models of each arm."""
 COLUMNS = {
     "dpo": ("denies", "planted_words", "accuracy", "grounded", "claims_true", "words"),
     "grpo": ("accuracy", "grounded", "cited", "claims_true", "words"),
+}
+COMPARED = {
+    "dpo": [("planted, then dpo", "planted"), ("planted, then sft, then dpo", "planted, then sft")],
+    "grpo": [
+        ("sft, then grpo", "sft"),
+        ("sft, then grpo", "sft, then sft"),
+        ("sft, then grpo", "sft, then grpo, published reward"),
+        ("grpo alone", "cold start"),
+        ("grpo alone", "sft"),
+    ],
 }
 DIFFERENCES = {"dpo": ("denies", "accuracy", "grounded"), "grpo": ("accuracy", "grounded")}
 PLANTED_WORDS = re.compile("cannot hear|text model|no audio|no access|could listen", re.IGNORECASE)
 """What only the planted denials say: so small a model also mixes them with other sentences, as no rule expects."""
 TRAINED = {
-    "dpo": {"planted, then dpo": "dpo"},
-    "grpo": {"sft, then grpo, published reward": "grpo-published", "sft, then grpo": "grpo"},
+    "dpo": {"planted, then dpo": "dpo", "planted, then sft, then dpo": "sft-dpo"},
+    "grpo": {
+        "grpo alone": "grpo-alone",
+        "sft, then grpo, published reward": "grpo-published",
+        "sft, then grpo": "grpo",
+    },
 }
 """Folders whose figures are told."""
 TOLD = {
@@ -104,10 +118,12 @@ def dpo_models(here: Path, seed: int) -> dict[str, Path]:
     mgrd("distill", "-m", QUICKSTART / "model", "-o", here / "cold", "--report-to", "none", *how)
     planted = here / "cold" / "model"
     pool = judged(planted, here / "pool-planted", seed)
+    sft = trained(pool, planted, here / "sft", seed, *SFT)
     return {
         "planted": planted,
-        "planted, then sft": trained(pool, planted, here / "sft", seed, *SFT),
+        "planted, then sft": sft,
         "planted, then dpo": trained(pool, planted, here / "dpo", seed, *DPO),
+        "planted, then sft, then dpo": trained(pool, sft, here / "sft-dpo", seed, *DPO),
     }
 
 
@@ -121,6 +137,7 @@ def grpo_models(here: Path, seed: int) -> dict[str, Path]:
     sft = trained(pool, cold, here / "sft", seed, *SFT)
     return {
         "cold start": cold,
+        "grpo alone": trained(pool, cold, here / "grpo-alone", seed, *GRPO, "--reward", "grounded"),
         "sft": sft,
         "sft, then sft": trained(judged(sft, here / "pool-sft", seed + 1), sft, here / "sft-sft", seed, *SFT),
         "sft, then grpo, published reward": trained(pool, sft, here / "grpo-published", seed, *GRPO),
@@ -171,13 +188,12 @@ def report(rows: pl.DataFrame, jobs: Sequence[tuple[str, int]], out: Path, about
         ]
         parts.append(f"## {TITLES[arm]}\n\n{ABOUT[arm]}")
         parts.append(table(["", *(names[one] for one in COLUMNS[arm])], body))
-        last = ARMS[arm][-1]
         differences = []
-        for other in ARMS[arm][:-1]:
-            for one in DIFFERENCES[arm]:
-                change, low, high = difference(rows, one, last, other)
-                differences.append([f"{last}, over {other}", names[one], f"{change:+.3f} ({low:+.3f} to {high:+.3f})"])
-        parts.append(table(["", "figure", "difference (95 % interval)"], differences))
+        for model, other in COMPARED[arm]:
+            changes = [difference(rows, one, model, other) for one in DIFFERENCES[arm]]
+            texts = [f"{change:+.3f} ({low:+.3f} to {high:+.3f})" for change, low, high in changes]
+            differences.append([f"{model}, against {other}", *texts])
+        parts.append(table(["difference", *(names[one] for one in DIFFERENCES[arm])], differences))
         parts.append(VERDICTS[arm](rows))
         body = []
         for name, folder in TRAINED[arm].items():
@@ -206,30 +222,32 @@ def counted(rows: pl.DataFrame, figure: str) -> str:
 
 def dpo_verdict(rows: pl.DataFrame) -> str:
     """Whether the targets are reached, in words."""
-    before, after = (rows.filter(pl.col("model") == ARMS["dpo"][at]) for at in (0, -1))
-    gained, low, high = difference(rows, "accuracy", ARMS["dpo"][-1], ARMS["dpo"][0])
-    left = max(mean(after, figure) for figure in ("denies", "planted_words"))
-    reached = mean(before, "denies") >= 0.05 and left < 0.005 and gained >= 0
-    counts = [
-        f"{name}: from {counted(before, figure)} to {counted(after, figure)}"
-        for figure, name in (("denies", "Denies hearing"), ("planted_words", "words of a denial"))
-    ]
-    return (
-        f"Target: from at least 5 % to under 0.5 %, with no accuracy lost. {'Reached' if reached else 'Not reached'}. "
-        f"{'; '.join(counts)} (intervals here are Wilson's, which say something of none, too). Accuracy {gained:+.3f} "
-        f"({low:+.3f} to {high:+.3f})."
-    )
+    said = []
+    for model, other in COMPARED["dpo"]:
+        before, after = (rows.filter(pl.col("model") == name) for name in (other, model))
+        counts = [
+            f"{name} from {counted(before, figure)} to {counted(after, figure)}"
+            for figure, name in (("denies", "denies hearing"), ("planted_words", "words of a denial"))
+        ]
+        gained, low, high = difference(rows, "accuracy", model, other)
+        counts.append(f"accuracy {gained:+.3f} ({low:+.3f} to {high:+.3f})")
+        left = max(mean(after, figure) for figure in ("denies", "planted_words"))
+        word = "reached" if left < 0.005 and high >= 0 else "not reached"
+        said.append(f"- *{model}*, from *{other}*: {', '.join(counts)}: {word}")
+    target = "Target: denials from at least 5 % to under 0.5 %, no accuracy lost (of denials, Wilson's intervals)."
+    return "\n".join([target, "", *said])
 
 
 def grpo_verdict(rows: pl.DataFrame) -> str:
     """Whether rewards add anything to fine-tuning, in words."""
     said = []
-    for other in ARMS["grpo"][1:-1]:
+    for model, other in COMPARED["grpo"]:
         for name in DIFFERENCES["grpo"]:
-            _, low, high = difference(rows, name, ARMS["grpo"][-1], other)
-            word = "adds" if low > 0 else "takes" if high < 0 else "no clear difference"
-            said.append(f"{FIGURES[name]} over {other!r}: {word}")
-    return "Target: grpo with the grounded reward adds accuracy and grounding to fine-tuning. " + "; ".join(said) + "."
+            _, low, high = difference(rows, name, model, other)
+            word = "more" if low > 0 else "less" if high < 0 else "no clear difference"
+            said.append(f"- *{model}*, against *{other}*, {FIGURES[name]}: {word}")
+    target = "Target: with the grounded reward, grpo adds accuracy and grounding to what *sft* alone gives."
+    return "\n".join([target, "", *said])
 
 
 TITLES = {"dpo": "Preferences against denial", "grpo": "Rewards after fine-tuning"}
