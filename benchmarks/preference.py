@@ -232,7 +232,7 @@ def dpo_verdict(rows: pl.DataFrame) -> str:
         gained, low, high = difference(rows, "accuracy", model, other)
         counts.append(f"accuracy {gained:+.3f} ({low:+.3f} to {high:+.3f})")
         left = max(mean(after, figure) for figure in ("denies", "planted_words"))
-        word = "reached" if left < 0.005 and high >= 0 else "not reached"
+        word = "not reached" if left >= 0.005 or high < 0 else "reached" if gained >= 0 else "reached, no loss is clear"
         said.append(f"- *{model}*, from *{other}*: {', '.join(counts)}: {word}")
     target = "Target: denials from at least 5 % to under 0.5 %, no accuracy lost (of denials, Wilson's intervals)."
     return "\n".join([target, "", *said])
