@@ -57,7 +57,7 @@ def push(folder: Path, repo: str, story: Story) -> str:
 
 
 def _said(error: Exception) -> str:
-    """What an error says, in one line and without the token; of a card that is not taken, also what is wrong with it."""
+    """What an error says, in one line, without the token; of a card that is not taken, also what is wrong with it."""
     from huggingface_hub import get_token
 
     lines = str(error).replace(get_token() or "\0", "***").strip().splitlines()
