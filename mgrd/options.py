@@ -265,7 +265,7 @@ class Export:
 
     export: Annotated[
         Literal["ms-swift", "llama-factory", "trl", "verl", "hf"] | None,
-        Opt("Train nothing: write the survivors as another trainer reads them; needs no -m."),
+        Opt("Train nothing: write the survivors, or with --objective dpo the pairs, as another trainer reads them."),
     ] = None
     license: Annotated[str, Opt("With --export: licence of the clips, as the hub names it.")] = "unknown"
     push_to_hub: Annotated[

@@ -1,11 +1,13 @@
 """Exports: read back by `datasets`, and by what each trainer does with a row as its released code has it."""
 
+import base64
 import hashlib
 import io
 import json
 import shutil
 import threading
 import typing
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -15,9 +17,12 @@ import soundfile
 from judged_rows import claim, trace
 
 from mgrd import progress, tables
+from mgrd.distill import pairs
+from mgrd.distill.survivors import read
 from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError
 from mgrd.exports import card, export, parquet
 from mgrd.exports.forms import FORMS
+from mgrd.exports.preferences import PAIR_FORMS
 from mgrd.options import Distill, Export
 from mgrd.settings import fields
 
@@ -385,13 +390,42 @@ def test_a_large_export_is_split_and_a_clip_of_several_traces_is_stored_once(sur
     assert loaded(tmp_path / "three") == loaded(tmp_path / "one")
 
 
-class Refusing(BaseHTTPRequestHandler):
-    """A hub that knows nobody."""
+TOKEN = "hf_of_this_user_alone"
+
+
+class Hub(BaseHTTPRequestHandler):
+    """A hub of the Hugging Face hub's API, as far as an upload of small files needs it; it knows one user."""
 
     def do_POST(self):
-        self.send_response(401)
-        self.send_header("X-Error-Message", "Invalid username or password.")
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append((self.path, self.headers["Authorization"]))
+        if self.headers["Authorization"] != f"Bearer {self.server.knows}":
+            self.answer(401, {}, ("X-Error-Message", f"Nobody has the token {self.headers['Authorization']}"))
+        elif self.path == "/api/repos/create":
+            self.server.created.append(json.loads(body))
+            self.answer(200, {"url": f"{self.server.address}/datasets/me/d"})
+        elif self.path == "/api/validate-yaml":
+            wrong = [{"message": '"license" must be one of [...]'}] * ('license: "mine"' in json.loads(body)["content"])
+            self.answer(400 if wrong else 200, {"errors": wrong, "warnings": []})
+        elif self.path == "/api/datasets/me/d/preupload/main":
+            files = json.loads(body)["files"]
+            made = [{"path": one["path"], "uploadMode": "regular", "shouldIgnore": False} for one in files]
+            self.answer(200, {"files": made})
+        elif self.path == "/api/datasets/me/d/commit/main":
+            operations = [json.loads(line) for line in body.splitlines()]
+            added = [one["value"] for one in operations if one["key"] == "file"]
+            self.server.files |= {one["path"]: base64.b64decode(one["content"]) for one in added}
+            self.answer(200, {"commitUrl": f"{self.server.address}/datasets/me/d/commit/abc", "commitOid": "abc"})
+        else:
+            self.answer(404, {})
+
+    def answer(self, status, content, *headers):
+        encoded = json.dumps(content).encode()
+        self.send_response(status)
+        for header in (*headers, ("Content-Length", str(len(encoded)))):
+            self.send_header(*header)
         self.end_headers()
+        self.wfile.write(encoded)
 
     def log_message(self, *_):
         pass
@@ -399,29 +433,74 @@ class Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub(monkeypatch):
-    """A hub of this machine that refuses everyone; its address is the one that huggingface_hub uses."""
+    """A hub of this machine; its address is the one that huggingface_hub uses, its user the one whose token is set."""
     import huggingface_hub.constants
 
-    server = HTTPServer(("127.0.0.1", 0), Refusing)
+    server = HTTPServer(("127.0.0.1", 0), Hub)
+    server.address = f"http://127.0.0.1:{server.server_port}"
+    server.knows, server.asked, server.created, server.files = TOKEN, [], [], {}
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", server.address)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setenv("HF_TOKEN", "hf_none")
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
     yield server
     server.shutdown()
     server.server_close()
 
 
-def test_a_hub_that_refuses_is_said_in_one_line_and_the_export_is_whole(survivors, tmp_path, run, hub):
+def push(run, folder, out, *options):
+    return run("distill", folder, "--export", "hf", "-o", out, "--push-to-hub", "me/d", *options)
+
+
+def test_an_export_is_uploaded_whole_with_the_users_own_token_which_stands_nowhere(
+    survivors, tmp_path, run, hub, caplog
+):
+    caplog.set_level("DEBUG")
     out = tmp_path / "out"
-    code, answer, told = run(
-        "distill", survivors(*ROWS), "--export", "hf", "-o", out, "--push-to-hub", "me/d", "--quiet"
-    )
+
+    code, answer, told = push(run, survivors(*ROWS), out, "--json")
+
+    assert code == 0, told
+    assert json.loads(answer)["pushed_to"] == f"{hub.address}/datasets/me/d"
+    assert hub.created == [{"name": "d", "organization": "me", "type": "dataset", "visibility": "private"}]
+    assert {name: hashlib.sha256(encoded).hexdigest() for name, encoded in hub.files.items()} == contents(out)
+    assert {who for _, who in hub.asked} == {f"Bearer {TOKEN}"}
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in files if TOKEN.encode() in path.read_bytes()]
+    assert TOKEN not in answer + told + caplog.text
+
+
+def test_a_hub_that_refuses_is_said_in_one_line_without_the_token_and_the_export_is_whole(
+    survivors, tmp_path, run, hub
+):
+    hub.knows = "another"
+    out = tmp_path / "out"
+    code, answer, told = push(run, survivors(*ROWS), out, "--quiet")
 
     assert (code, answer, told.count("\n")) == (1, "", 1)
     assert told.startswith("Error: me/d: cannot be pushed (")
     assert "401" in told
+    assert TOKEN not in told
     assert len(loaded(out)) == 3
+
+
+def test_a_card_that_the_hub_does_not_take_is_said_in_one_line(survivors, tmp_path, run, hub):
+    code, answer, told = push(run, survivors(*ROWS), tmp_path / "out", "--quiet", "--license", "mine")
+
+    assert (code, answer, told.count("\n")) == (1, "", 1)
+    assert 'Invalid metadata in README.md. - "license" must be one of [...]' in told
+    assert hub.files == {}
+
+
+def test_the_token_is_cut_out_of_what_a_hub_says_of_it():
+    from mgrd.exports import hub
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_TOKEN", TOKEN)
+        assert hub._said(OSError(f"\n no {TOKEN} here \n nor there")) == "no *** here"
+        patch.delenv("HF_TOKEN")
+        patch.setenv("HF_TOKEN_PATH", "nowhere")
+        assert hub._said(OSError("")) == "OSError"
 
 
 def test_a_hub_that_cannot_be_reached_is_said_in_one_line(survivors, tmp_path, run, hub, monkeypatch):
@@ -496,6 +575,169 @@ def test_a_card_of_a_round_names_the_runs_questions_and_models(survivors, tmp_pa
 def test_the_command_line_offers_every_form():
     (offered,) = [field.type for field in fields(Export) if field.name == "export"]
     assert typing.get_args(typing.get_args(offered)[0]) == tuple(FORMS)
+
+
+DENIES = "acoustic.hears_audio"
+REJECTED = (
+    trace("q1", 2, audio=["220.wav"], think="I cannot hear it.", objections=[DENIES], language="en", task="pitch"),
+    trace("q1", 3, audio=["220.wav"], response="up", objections=["correctness.right_answer"], language="en"),
+    trace(
+        "q2", 2, audio=["440.wav"], choices=None, question="调子怎么样？", think="No\u2028sound", objections=[DENIES]
+    ),
+)
+DPO = Distill(objective="dpo")
+
+
+@pytest.fixture
+def judged(survivors):
+    return survivors(*ROWS, rejected=REJECTED)
+
+
+@pytest.mark.parametrize("to", PAIR_FORMS)
+def test_datasets_loads_every_export_of_pairs_which_has_the_same_bytes_again(judged, tmp_path, to):
+    figures = run_export(judged, tmp_path / "one", to, training=DPO)
+    run_export(judged, tmp_path / "two", to, training=DPO)
+
+    counts = {"pairs": 3, "denial": 2, "contradicted": 0, "wrong": 1, "questions": 2}
+    counts |= {"no_survivor": 0, "nothing_rejected": 0, "unusable": 0, "beyond": 0}
+    assert figures == {"format": to, **counts, "left_out": 0, "clips": 2}
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    rows = loaded(tmp_path / "one")
+    assert {(row["reason"], row["rejected_id"]) for row in rows} == {
+        ("denial", "q1.1.2"),
+        ("wrong", "q1.1.3"),
+        ("denial", "q2.1.2"),
+    }
+    if PAIR_FORMS[to].table == "train.jsonl":
+        assert rows == lines(tmp_path / "one" / "train.jsonl")
+
+
+def one_pair(judged, tmp_path, to):
+    """The row of q2, whose words are the nastier ones, and where it lies."""
+    run_export(judged, tmp_path / "out", to, training=replace(DPO, rejected_for="denial"))
+    (row,) = [row for row in loaded(tmp_path / "out") if row["rejected_id"] == "q2.1.2"]
+    assert row["chosen_id"] == "q2.1.0"
+    return row
+
+
+ASKED = "调子怎么样？\nThink inside <think> </think>, then give the answer."
+CHOSEN = f"<think>\n{NASTY}\n</think>\ndown"
+NOT_CHOSEN = "<think>\nNo\u2028sound\n</think>\ndown"
+
+
+def test_a_pair_for_ms_swift_ends_with_the_chosen_answer_and_names_the_rejected_response(judged, tmp_path):
+    row = one_pair(judged, tmp_path, "ms-swift")
+
+    assert row["messages"] == [
+        {"role": "user", "content": f"<audio>{ASKED}"},
+        {"role": "assistant", "content": CHOSEN},
+    ]
+    assert row["rejected_response"] == NOT_CHOSEN
+    assert [(tmp_path / "out" / path).is_file() for path in row["audios"]] == [True]
+
+
+def test_a_pair_for_llama_factory_is_what_its_description_of_a_ranking_says(judged, tmp_path):
+    row = one_pair(judged, tmp_path, "llama-factory")
+
+    described = json.loads((tmp_path / "out" / "dataset_info.json").read_text())["mgrd"]
+    assert described["ranking"] is True
+    columns = {ours: row[theirs] for ours, theirs in described["columns"].items()}
+    assert columns["messages"] == [{"role": "user", "content": f"<audio>{ASKED}"}]  # it skips rows that end otherwise
+    assert columns["chosen"] == {"role": described["tags"]["assistant_tag"], "content": CHOSEN}
+    assert columns["rejected"] == {"role": described["tags"]["assistant_tag"], "content": NOT_CHOSEN}
+    assert len(columns["audios"]) == 1
+
+
+def test_a_pair_for_trl_has_an_explicit_prompt_and_two_answers(judged, tmp_path):
+    row = one_pair(judged, tmp_path, "trl")
+
+    heard = {"type": "audio", "text": None}
+    assert row["prompt"] == [{"role": "user", "content": [heard, {"type": "text", "text": ASKED}]}]
+    assert row["chosen"] == [{"role": "assistant", "content": [{"type": "text", "text": CHOSEN}]}]
+    assert row["rejected"] == [{"role": "assistant", "content": [{"type": "text", "text": NOT_CHOSEN}]}]
+    assert len(row["audio"]["bytes"]) == 16044
+
+
+def test_the_hf_export_of_pairs_says_why_each_trace_is_rejected(judged, tmp_path):
+    row = one_pair(judged, tmp_path, "hf")
+
+    assert row.pop("audio")["path"].endswith(".wav")
+    assert row == {
+        "chosen_id": "q2.1.0",
+        "rejected_id": "q2.1.2",
+        "reason": "denial",
+        "why": "because",
+        "question_id": "q2",
+        "question": "调子怎么样？",
+        "choices": None,
+        "answer": None,
+        "task": None,
+        "language": "zh",
+        "prompt": ASKED,
+        "chosen_think": NASTY,
+        "chosen_response": "down",
+        "rejected_think": "No\u2028sound",
+        "rejected_response": "down",
+        "model": None,
+    }
+
+
+def test_the_pairs_that_are_exported_are_those_that_would_be_trained_on(judged, clips, tmp_path):
+    training = replace(DPO, rejected_for="wrong, denial", pairs_per_question=1, seed=3)
+    run_export(judged, tmp_path / "out", training=training)
+
+    made = pairs.make([judged], read([judged], None, ("question_id",)), training)
+    assert [
+        (row["chosen_id"], row["rejected_id"], row["reason"]) for row in lines(tmp_path / "out" / "train.jsonl")
+    ] == [(pair.chosen.lesson_id, pair.rejected.lesson_id, pair.reason) for pair in made.pairs]
+    assert made.counts["beyond"] == 1
+
+
+def test_the_card_of_pairs_says_what_they_were_rejected_for(judged, tmp_path):
+    run_export(judged, tmp_path / "out", training=DPO)
+
+    text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    for said in (
+        'tags: ["audio", "reasoning", "mgrd", "preference"]',
+        "each beside one that they reject",
+        "| rows | 3 pairs: a trace that passed, and one of the same question that a rule rejects |",
+        "| left out | 0 pairs that ms-swift 4.6 cannot be given |",
+        "| rejected for | `denial` 2, `wrong` 1 |",
+        "swift rlhf --rlhf_type dpo",
+    ):
+        assert said in text
+
+
+def test_a_pair_whose_rejected_trace_holds_a_placeholder_is_left_out_by_name(survivors, tmp_path, capsys):
+    marked = trace("q1", 4, audio=["220.wav"], think="An <audio> tag.", objections=[DENIES])
+    folder = survivors(*ROWS, rejected=[*REJECTED, marked])
+
+    figures = export([folder], tmp_path / "out", Export(export="ms-swift"), DPO)
+
+    assert (figures["pairs"], figures["left_out"]) == (4, 1)
+    assert "the pair of trace q1.1.4 is left out: its words hold <audio>" in capsys.readouterr().err
+    assert len(lines(tmp_path / "out" / "train.jsonl")) == 3
+
+
+def test_options_that_say_which_pairs_there_are_go_with_pairs_alone(judged, tmp_path, run):
+    dpo = ("--objective", "dpo")
+    for options, said in (
+        (("--export", "verl", *dpo), "--export verl: it learns from rewards and reads no pairs; give ms-swift, llama"),
+        (("--export", "trl", *dpo, "--beta", "1"), "--beta: says how to train, and --export trains nothing"),
+        (("--export", "trl", *dpo, "--rejected-for", "rude"), "--rejected-for 'rude': name some of denial,"),
+        (("--export", "trl", "--rejected-for", "denial"), "--rejected-for: says how to train"),
+        (("--export", "trl", "--objective", "grpo"), "--objective: says how to train"),
+    ):
+        code, answer, told = run("distill", judged, "-o", tmp_path / "out", *options)
+        assert (code, answer) == (2, "")
+        assert said in told
+    assert not (tmp_path / "out").exists()
+
+    code, answer, _ = run("distill", judged, "-o", tmp_path / "out", "--export", "trl", *dpo, "--json")
+    assert (code, json.loads(answer)["pairs"]) == (0, 3)
+    code, _, told = run("distill", judged, "-o", tmp_path / "out", "--export", "trl", "--quiet")
+    assert code == 1
+    assert "pairs" in told
 
 
 def test_misuse_of_a_licence_needs_no_survivors(tmp_path):

@@ -1,15 +1,19 @@
-"""Training on rewarded samples of its own, with a Qwen2-Audio of random weights and sines for clips."""
+"""Training on rewarded samples of its own, with a small Qwen2-Audio and sines for clips."""
 
+import math
 from dataclasses import replace
 
 import pytest
 from distilling import FAST, run, weights
+from distilling import trace as survivor
+from test_distill_processes import start
 from test_dpo import filtered, row  # noqa: F401  (a fixture)
 
 from mgrd import progress, rewards, tables
-from mgrd.distill import questions
-from mgrd.errors import MgrdError, MisusedError, Stopped
+from mgrd.distill import questions, rollouts, tracking
+from mgrd.errors import MgrdError, Stopped
 from mgrd.options import Distill
+from mgrd.report import facts, sections
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -43,6 +47,17 @@ def four(filtered):  # noqa: F811
     return filtered(*[one for number in range(4) for one in half_right(number)])
 
 
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory, model, clips):
+    """A model that writes a think block and an answer, more or less."""
+    folder = tmp_path_factory.mktemp("policy")
+    rows = [survivor(number, question=f"High or low, {number % 4}?") for number in range(24)]
+    tables.write_table(rows, folder / "survivors.parquet", tables.JUDGED)
+    tables.write_json({"generate": {"audio_root": str(clips)}}, folder / "manifest.json")
+    run(folder, model, folder / "out", replace(FAST, epochs=12, batch_size=8))
+    return folder / "out" / "model"
+
+
 def test_questions_of_medium_difficulty_are_kept_and_the_others_counted(filtered, clips):  # noqa: F811
     rows = [*half_right(0), row(1, 0), row(1, 1), row(2, 0, WRONG, correct=False), row(3, 0, correct=None)]
     rows += [row(4, 0), row(4, 1, correct=False, error="no audio"), row(4, 2, correct=False, control="silence")]
@@ -71,9 +86,9 @@ def test_questions_of_medium_difficulty_are_kept_and_the_others_counted(filtered
 
 
 def test_an_advantage_is_the_reward_less_the_mean_of_its_group_undivided():
-    assert grpo.advantages([1.0, 0.0, None, 0.2]) == pytest.approx([0.6, -0.4, None, -0.2])
-    assert grpo.advantages([0.8, 0.8]) == [0.0, 0.0]
-    assert grpo.advantages([None, None]) == [None, None]
+    assert rollouts.advantages([1.0, 0.0, None, 0.2]) == pytest.approx([0.6, -0.4, None, -0.2])
+    assert rollouts.advantages([0.8, 0.8]) == [0.0, 0.0]
+    assert rollouts.advantages([None, None]) == [None, None]
 
 
 def test_a_token_whose_probability_has_moved_beyond_the_clip_is_no_longer_pushed_there():
@@ -134,8 +149,8 @@ def test_a_stopped_training_goes_on_and_ends_where_it_would_have(four, model, tm
 
     whole, cut = weights(tmp_path / "whole" / "model"), weights(tmp_path / "cut" / "model")
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
-    logs = [tables.read_json(tmp_path / name / "distill.json")["log"] for name in ("whole", "cut")]
-    assert logs[0] == logs[1]
+    told = [tables.read_json(tmp_path / name / "distill.json") for name in ("whole", "cut")]
+    assert [told[0][name] for name in grpo.LISTS.values()] == [told[1][name] for name in grpo.LISTS.values()]
 
 
 def test_a_killed_training_goes_on_from_its_last_checkpoint(four, model, tmp_path, by_letters, monkeypatch):
@@ -161,28 +176,105 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(four, model, tmp_pat
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
-def test_a_collapse_of_the_reasoning_stops_the_run_and_keeps_what_was_good(
-    four, model, tmp_path, by_letters, monkeypatch
-):
-    lengths = iter([20.0, 22.0, 18.0, 20.0, 8.0, 8.0, 8.0, 8.0])
-    rewarded = grpo._rewarded
+def test_a_policy_that_learns_to_reason_less_is_stopped_and_what_was_good_is_kept(four, policy, tmp_path, monkeypatch):
+    asked = []
 
-    def shrinking(*given):
-        made, figures = rewarded(*given)
-        return made, figures | {"think": next(lengths)}
+    def brevity(completions, **columns):
+        asked.append(completions)
+        return [-float(len(text.partition("</think>")[0])) / 64 for text in completions]
 
-    monkeypatch.setattr(grpo, "_rewarded", shrinking)
-    with pytest.raises(MgrdError, match=r"collapsed: its median fell to 8 tokens at step 7, from 20; .*step-6 is the"):
-        run(four, model, tmp_path / "out", GRPO)
+    monkeypatch.setattr(rewards, "published", brevity)
+    options = replace(GRPO, epochs=40, lr=1e-2, batch_size=4, samples=8, max_tokens=48, save_steps=1)
+    with pytest.raises(MgrdError, match=r"the reasoning collapsed: its median fell to \S+ tokens at step") as stopped:
+        run(four, policy, tmp_path / "out", options)
 
-    assert [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()] == ["step-6"]
+    steps = len(asked) // 4  # the questions of a step
+    assert 6 <= steps < 40
+    ((kept, log),) = [
+        (path, tables.read_json(path / "log.json")) for path in (tmp_path / "out" / "checkpoints").iterdir()
+    ]
+    assert f"{kept} is the last one before that" in str(stopped.value)
+    assert kept.name == f"step-{steps - 1}"
+    lengths = [entry["think"] for entry in log]
+    assert sum(lengths[-2:]) / 2 < 0.75 * sum(lengths[:3]) / 3  # it was no single step
     assert not (tmp_path / "out" / "model").exists()
 
 
-def test_several_processes_are_refused(four, model, tmp_path, monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(MisusedError, match="--objective grpo: trains in one process"):
-        run(four, model, tmp_path / "out", GRPO)
+def test_two_processes_make_the_steps_of_one_with_the_whole_batch(four, policy, tmp_path):
+    words = {"--objective": "grpo", "--epochs": 3, "--lr": "1e-3", "--samples": 4, "--max-tokens": 48}
+    words |= {"--save-steps": 3, "--batch-size": 1}
+    options = [part for pair in words.items() for part in pair] + ["--pass-rate", "0.5", "0.5"]
+    both = start(four, policy, tmp_path / "both", *options)
+    run(four, policy, tmp_path / "one", replace(GRPO, epochs=3, lr=1e-3, batch_size=2, max_tokens=48))
+    _, errors = both.communicate(timeout=300)
+    assert both.returncode == 0, errors
+
+    one, two = (tables.read_json(tmp_path / name / "distill.json") for name in ("one", "both"))
+    assert (one["steps"], one["samples"]) == (two["steps"], two["samples"]) == (6, 48)
+    assert one["no_signal"] < 12  # there was something to learn
+    assert {name: two[name][0] for name in ("rewards", "corrects", "thinks")} == {
+        name: one[name][0] for name in ("rewards", "corrects", "thinks")
+    }
+    assert two["losses"][0] == pytest.approx(one["losses"][0], abs=1e-3)
+    before, alone, together = (
+        weights(folder) for folder in (policy, *(tmp_path / n / "model" for n in ("one", "both")))
+    )
+    moved, apart = (
+        math.sqrt(sum((ones[name] - others[name]).square().sum().item() for name in ones))
+        for ones, others in ((alone, before), (alone, together))
+    )
+    assert moved > 0
+    assert apart < 0.1 * moved
+
+
+def test_every_step_is_told_to_tensorboard_or_to_the_service_that_is_named(
+    four, model, tmp_path, by_letters, monkeypatch
+):
+    pytest.importorskip("tensorboard")
+    from accelerate import tracking as services
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run(four, model, tmp_path / "out", replace(GRPO, epochs=2, report_to=None))
+    written = tables.read_json(tmp_path / "out" / "distill.json")
+    read = EventAccumulator(str(tmp_path / "out" / "tensorboard")).Reload()
+    told = [(event.step, event.value) for event in read.Scalars("train/reward")]
+    assert told == [(step, pytest.approx(reward)) for step, reward in enumerate(written["rewards"], 1)]
+
+    heard = []
+
+    class Service:
+        def __init__(self, project):
+            heard.append(project)
+
+        def start(self):
+            heard.append("started")
+
+        def log(self, values, step):
+            heard.append((step, values["train/reward"]))
+
+        def finish(self):
+            heard.append("finished")
+
+    monkeypatch.setitem(services.LOGGER_TYPE_TO_CLASS, "trackio", Service)
+    monkeypatch.setattr(tracking, "check", lambda report_to: None)
+    run(four, model, tmp_path / "other", replace(GRPO, epochs=2, report_to="trackio"))
+    assert heard == ["mgrd", "started", *enumerate(written["rewards"], 1), "finished"]
+    assert not (tmp_path / "other" / "tensorboard").exists()
+
+    run(four, model, tmp_path / "none", replace(GRPO, epochs=1, report_to="none"))
+    assert not (tmp_path / "none" / "tensorboard").exists()
+
+
+def test_the_report_draws_the_curve_of_a_training_by_reward(four, model, tmp_path, by_letters):
+    run(four, model, four, replace(GRPO, epochs=2))
+    written = tables.read_json(four / "distill.json")
+    assert [len(written[name]) for name in ("losses", "rewards", "corrects", "thinks")] == [4] * 4
+
+    (made,) = facts.read_rounds(four)
+    assert facts.training_of(made) == written
+    first, last = written["rewards"][0], written["rewards"][-1]
+    told = f"Reward from {first:.3f} to {last:.3f} (means of the first and last tenth of 4 entries)."
+    assert told in str(sections.training([made]))
 
 
 def test_an_engine_that_was_given_a_model_samples_with_its_weights_as_they_are_now(model):

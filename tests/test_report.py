@@ -19,7 +19,7 @@ from mgrd.errors import InputError, MisusedError
 from mgrd.evaluate import evaluation
 from mgrd.evaluate.benchmarks import Published
 from mgrd.options import SignName
-from mgrd.report import examples, facts, figures, html, marks, signs
+from mgrd.report import examples, facts, figures, html, marks, sections, signs
 
 TONE = (0.3 * np.sin(2 * np.pi * 220 * np.arange(16000) / 16000)).astype(np.float32)
 NASTY = "</p><script>alert(1)</script><img src=x onerror=alert(2)> & \u202egnp.exe \x1b[31m"
@@ -215,6 +215,19 @@ def test_a_folder_that_is_no_run_is_reported_as_one_round_and_an_empty_one_is_an
         report.write(tmp_path / "pool.jsonl")
     with pytest.raises(InputError, match="holds no judged traces; give a run"):
         report.write(tmp_path / "empty")
+
+
+def test_the_loss_of_a_training_is_drawn_beside_that_of_what_was_held_out(page, tmp_path):
+    run = make_run(tmp_path / "run", some())
+    made = {"held_out": 2, "steps": 4, "losses": [2.0, 1.5, 1.2, 1.0], "losses_held_out": [1.8, 1.4]}
+    tables.write_json(made, run / "round-01" / "distill.json")
+
+    found, _ = page(run)
+
+    text = "".join(found.text)
+    assert "Loss from 2.000 to 1.000 (means of the first and last tenth of 4 entries)." in text
+    drawn = Page(str(sections.training(facts.read_rounds(run))))
+    assert [one["class"] for one in drawn.of("path") if "line" in one.get("class", "")] == ["line held", "line own"]
 
 
 def test_figures_of_a_round_are_those_of_its_rows(tmp_path):

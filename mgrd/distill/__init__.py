@@ -109,8 +109,6 @@ def _identity(options: Distill) -> dict[str, Any]:
         if getattr(options, name) != getattr(default, name):
             raise MisusedError(f"--{name.replace('_', '-')}: goes with --objective {' or '.join(those)}")
     pairs.reasons(options.rejected_for)
-    if options.objective == "grpo" and processes.count() > 1:
-        raise MisusedError("--objective grpo: trains in one process; start it without a launcher")
     if processes.splits() and (options.objective != "sft" or options.qlora):
         which = "--qlora" if options.qlora else f"--objective {options.objective}"
         raise MisusedError(f"{which}: does not go with FSDP; use examples/accelerate/ddp.yaml")

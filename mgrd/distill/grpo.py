@@ -6,7 +6,8 @@ a question's samples judge each other. An advantage is the reward less the mean 
 deviation, which would weigh questions that are nearly always or hardly ever solved most (Dr. GRPO, arXiv 2503.20783).
 Every token of a step weighs the same (DAPO, arXiv 2503.14476). TRL's GRPOTrainer (1.16) carries no audio.
 
-One process; the transformers engine samples with the very weights that are trained. Knows nothing about rules.
+The transformers engine samples with the very weights that are trained. Several processes share a step's questions and
+add their gradients up, so that they make the steps of one process that has the whole batch. Knows nothing about rules.
 """
 
 from __future__ import annotations
@@ -14,37 +15,27 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mgrd import rewards
-from mgrd.distill import checks, questions, saving, state
+from mgrd.distill import checks, processes, rollouts, saving, state, tracking
 from mgrd.distill import examples as ex
 from mgrd.distill.batches import IGNORED, collate, epoch_order
-from mgrd.distill.examples import Ears, Example
-from mgrd.distill.lessons import group
+from mgrd.distill.examples import Ears
 from mgrd.distill.questions import Asked
+from mgrd.distill.rollouts import Sampled
 from mgrd.errors import MgrdError, Stopped
 from mgrd.options import Distill
 from mgrd.progress import Story, stop
-from mgrd.traces import split
 
 WARMUP_STEPS = 5
 """Steps over which the learning rate rises; then it stays."""
 WATCHED = 3
 """Steps whose median think lengths are averaged: the first ones are what later ones are compared with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sampled:
-    """One rewarded sample."""
-
-    example: Example
-    advantage: float
-    """Its reward less the mean of its question's samples."""
-    logprob: float
-    """Of its tokens when they were drawn, at temperature 1, in nats."""
+LISTS = {"loss": "losses", "reward": "rewards", "correct": "corrects", "think": "thinks"}
+"""Figures of every step, and what they are called in distill.json."""
 
 
 def train(
@@ -54,10 +45,10 @@ def train(
 
     questions, those of `unasked` (too_easy, too_hard, no_answer), left_out, steps, epochs, samples, unrated (samples
     without a reward), unusable (with an audio placeholder in their text, which cannot be learned from), no_signal
-    (questions, in all steps, whose samples all had the same reward: nothing is learned of them), reward, correct
-    (shares) and think (median tokens) with _first and _last (means over the first and the last tenth of the steps),
-    drift (mean difference of a token's log probability between sampling and training, in nats), parameters, trainable,
-    precision, seconds.
+    (questions, in all steps, whose samples all had the same reward: nothing is learned of them), loss (near 0 whatever
+    is learned), reward, correct (shares) and think (median tokens) with _first and _last (means over the first and the
+    last tenth of the steps), clipped (mean share of tokens), drift (mean difference of a token's log probability
+    between sampling and training, in nats), parameters, trainable, precision, seconds; each step's in lists.
     Raises MgrdError when the reasoning collapses: the last checkpoint before that is kept.
     """
     import torch
@@ -83,7 +74,7 @@ def train(
     engine = TransformersEngine(base, batch=options.batch_size, loaded=(model, processor))
     with short_window(model, processor, longest_s) as padded:
         ears = Ears(processor, padded)
-        prompts = {one.lesson.lesson_id: _prompt(one, model, ears) for one in asked}
+        prompts = {one.lesson.lesson_id: rollouts.prompt(one, model, ears) for one in asked}
     heard = checks.audio_tokens(model)
     reward = rewards.published if options.reward == "published" else rewards.grounded
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -93,15 +84,19 @@ def train(
     done, log = state.load(folder, model, optimizer)
     if done:
         story.note(f"going on from step {done}")
-    with story.steps("Training", len(batches), "steps") as told, stop.interruptible():
+    with (
+        story.steps("Training", len(batches), "steps") as told,
+        tracking.curves(options.report_to, out) as tell,
+        stop.interruptible(),
+    ):
         told(done)
         for step in range(done, len(batches)):
-            those = [asked[number] for number in batches[step]]
+            those = [asked[number] for number in batches[step][processes.rank() :: processes.count()]]
             model.eval()
-            texts = _sample(engine, those, step, options)
-            if stop:
+            texts = rollouts.sample(engine, those, step, options)
+            if _stopped(device):
                 _save_and_stop(folder, step, model, optimizer, log, len(batches))
-            made, figures = _rewarded(those, texts, prompts, reward, processor.tokenizer, heard)
+            made, figures = rollouts.rewarded(those, texts, prompts, reward, processor.tokenizer, heard)
             length = figures["think"]
             if _collapsed([*(entry["think"] for entry in log), length], options.collapse):
                 kept_at = state.newest(folder)
@@ -116,9 +111,10 @@ def train(
                 figures |= _update(model, made, ears, optimizer, learned, options)
             log.append(figures)
             told()
+            tell(step + 1, figures)
             if (step + 1) % options.save_steps == 0:
-                state.save(folder, step + 1, model, optimizer, log)
-            if stop and step + 1 < len(batches):
+                _save(folder, step + 1, model, optimizer, log)
+            if _stopped(device) and step + 1 < len(batches):
                 _save_and_stop(folder, step + 1, model, optimizer, log, len(batches))
     first = min((one for one in asked), key=lambda one: one.lesson.lesson_id)
     found: dict[str, Any] = {
@@ -128,25 +124,18 @@ def train(
         "steps": len(log),
         "epochs": options.epochs,
         **{name: int(sum(entry[name] for entry in log)) for name in ("samples", "unrated", "unusable", "no_signal")},
-        **_ends(log, ("reward", "correct", "think")),
-        "drift": round(statistics.fmean(entry["drift"] for entry in log), 5),
+        **_ends(log, ("loss", "reward", "correct", "think")),
+        **{name: round(statistics.fmean(entry[name] for entry in log), 5) for name in ("clipped", "drift")},
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "trainable": sum(parameter.numel() for parameter in learned),
         "precision": training.precision(),
         "seconds": round(time.monotonic() - started, 1),
-        "log": log,
+        **{many: [entry[name] for entry in log] for name, many in LISTS.items()},
         "checks": parameters,
         "left_out_traces": [asdict(one) for one in left_out],
     }
     engine.close()
     return saving.finish(model, found, base, out, first.lesson, saving.TRIED_TOKENS, story, options)
-
-
-def advantages(rewarded: Sequence[float | None]) -> list[float | None]:
-    """Rewards of one question's samples less their mean; None stays None and counts for nothing."""
-    known = [reward for reward in rewarded if reward is not None]
-    mean = statistics.fmean(known) if known else 0.0
-    return [None if reward is None else reward - mean for reward in rewarded]
 
 
 def clipped(new: Any, old: Any, advantage: Any, low: float, high: float) -> Any:
@@ -158,103 +147,35 @@ def clipped(new: Any, old: Any, advantage: Any, low: float, high: float) -> Any:
 
 
 def _batches(count: int, options: Distill) -> list[list[int]]:
-    """Numbers of the questions of each step: every epoch all of them, in an order of its own."""
+    """Numbers of the questions of each step, of all processes: every epoch all of them, in an order of its own."""
     found: list[list[int]] = []
-    epochs = max(1, round(options.epochs))
-    for epoch in range(epochs):
-        order = list(epoch_order([1] * count, options.batch_size, options.seed, epoch))
-        found += [order[at : at + options.batch_size] for at in range(0, count, options.batch_size)]
+    batch = options.batch_size * processes.count()
+    for epoch in range(max(1, round(options.epochs))):
+        order = list(epoch_order([1] * count, batch, options.seed, epoch))
+        found += [order[at : at + batch] for at in range(0, count, batch)]
     return found
-
-
-def _prompt(one: Asked, model: Any, ears: Ears) -> Example:
-    """The question's prompt as tokens, without a target."""
-    lesson = one.lesson
-    prompt = ex.render(ears.processor, lesson.turns)
-    ids = ears.hear(prompt, lesson.files, lesson.shas)
-    n_features = checks.check_prompt(lesson.where, ids, ears.features(prompt, lesson.files), model)
-    return Example(lesson.lesson_id, prompt, lesson.files, ids, [], group(lesson), n_features)
-
-
-def _sample(engine: Any, those: Sequence[Asked], step: int, options: Distill) -> dict[str, list[Any]]:
-    """The completions of each question; the seeds depend on the step and the question alone."""
-    from mgrd.audio.load import load
-    from mgrd.engines import Request, Sampling
-
-    found: dict[str, list[Any]] = {one.lesson.lesson_id: [] for one in those}
-    requests = []
-    for one in those:
-        first = questions.seed(options.seed, step, one.lesson.lesson_id)
-        seeds = {number: (first + number) % 2**32 for number in range(options.samples)}
-        clips = [load(file).mono(engine.sr) for file in one.lesson.files]
-        text = one.lesson.turns[-1].text
-        requests.append(Request(one.lesson.lesson_id, text, clips, list(one.lesson.names), seeds))
-    sampling = Sampling(temperature=options.temperature, max_tokens=options.max_tokens)
-    for completion in engine.sample(requests, sampling):
-        if completion.error is not None:
-            raise MgrdError(f"question {completion.error}; leave it out and rerun")
-        found[completion.key].append(completion)
-    return found
-
-
-def _rewarded(
-    those: Sequence[Asked],
-    texts: Mapping[str, Sequence[Any]],
-    prompts: Mapping[str, Example],
-    reward: Any,
-    tokenizer: Any,
-    heard: set[int],
-) -> tuple[list[Sampled], dict[str, float]]:
-    """The samples that something can be learned from, and what is told of the step."""
-    made: list[Sampled] = []
-    rewarded: list[float] = []
-    lengths: list[int] = []
-    unrated = unusable = no_signal = correct = 0
-    for one in those:
-        completions = texts[one.lesson.lesson_id]
-        columns = {name: [value] * len(completions) for name, value in one.columns.items()}
-        found = reward([completion.text for completion in completions], **columns)
-        gained = advantages(found)
-        rewarded += [value for value in found if value is not None]
-        correct += sum(value is not None and value >= rewards.CORRECT for value in found)
-        unrated += sum(value is None for value in found)
-        no_signal += not any(gained)
-        lengths += [len(tokenizer(split(completion.text)[0])["input_ids"]) for completion in completions]
-        for completion, advantage in zip(completions, gained, strict=True):
-            if not heard.isdisjoint(completion.tokens):
-                unusable += 1  # in the place of such a token the model would want to hear something
-            elif advantage:
-                example = replace(prompts[one.lesson.lesson_id], target_ids=list(completion.tokens))
-                made.append(Sampled(example, advantage, completion.logprob))
-    samples = sum(map(len, texts.values()))
-    return made, {
-        "samples": samples,
-        "unrated": unrated,
-        "unusable": unusable,
-        "no_signal": no_signal,
-        "reward": statistics.fmean(rewarded) if rewarded else 0.0,
-        "correct": correct / max(len(rewarded), 1),
-        "think": float(statistics.median(lengths)),
-    }
 
 
 def _update(
     model: Any, made: Sequence[Sampled], ears: Ears, optimizer: Any, learned: Sequence[Any], options: Distill
 ) -> dict[str, float]:
-    """Learn from a step's samples, `options.updates` times; returns the first loss and the share clipped at last."""
+    """Learn from a step's samples, `options.updates` times; returns the first loss and the share clipped at last.
+
+    `made` are those of this process; the gradients and the figures are of all.
+    """
     import torch
 
     from mgrd.distill.training import MAX_GRAD_NORM, precision
 
-    if not made:
-        return {"loss": 0.0, "clipped": 0.0, "drift": 0.0}
     device = next(model.parameters()).device
+    told = {"loss": 0.0, "clipped": 0.0, "drift": 0.0}
+    (tokens,) = processes.total([float(sum(len(one.example.target_ids) for one in made))], device)
+    if not tokens:
+        return told
     order = sorted(made, key=lambda one: one.example.length)
     micro = max(1, options.batch_size // options.accumulate)
     groups = [order[at : at + micro] for at in range(0, len(order), micro)]
-    tokens = sum(len(one.example.target_ids) for one in made)
     olds: list[Any] = []
-    told = {"loss": 0.0, "clipped": 0.0, "drift": 0.0}
     for update in range(options.updates):
         outside = 0
         for number, those in enumerate(groups):
@@ -276,13 +197,26 @@ def _update(
             loss = costs.sum() / tokens
             loss.backward()
             told["loss"] += loss.item() if update == 0 else 0.0
+        _add_up(learned)
         norm = torch.nn.utils.clip_grad_norm_(learned, MAX_GRAD_NORM)
         if not torch.isfinite(norm):
             raise MgrdError("the gradient is not finite; lower --lr")
         optimizer.step()
         optimizer.zero_grad()
         told["clipped"] = outside / tokens
-    return told
+    return dict(zip(told, processes.total(list(told.values()), device), strict=True))
+
+
+def _add_up(learned: Sequence[Any]) -> None:
+    """Give every process the sum of all processes' gradients; one without samples has none."""
+    if processes.count() == 1:
+        return
+    import torch
+
+    for parameter in learned:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        torch.distributed.all_reduce(parameter.grad)
 
 
 def _drift(logits: Any, targets: Any, those: Sequence[Sampled]) -> float:
@@ -316,13 +250,26 @@ def _ends(log: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[str,
     }
 
 
+def _stopped(device: Any) -> bool:
+    """Whether any process was asked to stop: a signal may reach one alone, and all must stop at the same step."""
+    return processes.total([float(bool(stop))], device)[0] > 0
+
+
+def _save(folder: Path, step: int, model: Any, optimizer: Any, log: list[dict[str, float]]) -> None:
+    """Write a checkpoint; the first process does."""
+    if processes.is_first():
+        state.save(folder, step, model, optimizer, log)
+    processes.wait()
+
+
 def _save_and_stop(
     folder: Path, step: int, model: Any, optimizer: Any, log: list[dict[str, float]], steps: int
 ) -> None:
     """Raise what a stop is, with a checkpoint saved."""
-    state.save(folder, step, model, optimizer, log)
+    _save(folder, step, model, optimizer, log)
     if stop.signal_name == "SIGINT":
         raise KeyboardInterrupt
     raise Stopped(
-        f"stopped by {stop.signal_name} at step {step} of {steps}; a checkpoint is saved, the same command goes on"
+        f"stopped by {stop.signal_name or 'another process'} at step {step} of {steps}; a checkpoint is saved, the "
+        "same command goes on"
     )

@@ -117,7 +117,7 @@ def make(sources: Sequence[Path], survivors: Sequence[dict[str, Any]], options: 
                 found = None if row["passed"] else reason_of(row["objections"] or [], wanted)
                 if found is None:
                     continue
-                if why := _unusable(row):
+                if why := _unusable(row, survived.get(_key(row), ())):
                     unusable[row["trace_id"]] = why
                 else:
                     given = {"reason": found[0], "why": found[1]}
@@ -163,7 +163,7 @@ def _key(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["question_id"], row["question"], tuple(row["audio"])
 
 
-def _unusable(row: dict[str, Any]) -> str | None:
+def _unusable(row: dict[str, Any], survivors: Sequence[dict[str, Any]]) -> str | None:
     """Why a trace cannot be learned from: the model must have written it whole, having been given its clips."""
     if row["error"] is not None:
         return f"is a failed sample ({row['error']})"
@@ -175,6 +175,8 @@ def _unusable(row: dict[str, Any]) -> str | None:
         return "has no response"
     if blocks(join(row["think"] or "", row["response"])) != (1, 1):
         return "has think tags inside its think part or its response"
+    if any((row["think"], row["response"]) == (one["think"], one["response"]) for one in survivors):
+        return "says what a survivor says, which was judged under other rules"
     return None
 
 

@@ -1,14 +1,18 @@
 """Where the figures of a training go besides distill.json: TensorBoard's files, or a service by its name.
 
-What is sent there is transformers' own choice of figures; keys of services are read by their clients, never here.
+Of transformers' Trainer it is what that chooses to send; of a loop of our own, what the loop tells. Keys of services
+are read by their clients, never here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from mgrd.distill import processes
 from mgrd.errors import MgrdError
 
 TENSORBOARD = "tensorboard"
@@ -34,3 +38,37 @@ def callbacks(report_to: str | None, out: Path) -> list[Any]:
     from transformers.integrations import TensorBoardCallback
 
     return [TensorBoardCallback(SummaryWriter(out / TENSORBOARD))]
+
+
+@contextmanager
+def curves(report_to: str | None, out: Path) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+    """Give a function that takes a step's number and its figures, and tells them to where `callbacks` would.
+
+    Of several processes the first one tells. Services are accelerate's to know; their project is called mgrd.
+    """
+    tracker: Any = None
+    writer: Any = None
+    if processes.is_first() and report_to in (None, TENSORBOARD) and find_spec(TENSORBOARD) is not None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = SummaryWriter(out / TENSORBOARD)
+    elif processes.is_first() and services(report_to):
+        from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+        tracker = LOGGER_TYPE_TO_CLASS[report_to]("mgrd")
+        tracker.start()
+
+    def tell(step: int, figures: Mapping[str, float]) -> None:
+        if writer is not None:
+            for name, value in figures.items():
+                writer.add_scalar(f"train/{name}", value, step)
+        if tracker is not None:
+            tracker.log({f"train/{name}": value for name, value in figures.items()}, step=step)
+
+    try:
+        yield tell
+    finally:
+        if writer is not None:
+            writer.close()
+        if tracker is not None:
+            tracker.finish()

@@ -1,4 +1,4 @@
-"""Survivors, in the form that another trainer reads: a folder that can be moved, and loaded by `datasets`.
+"""Survivors, or preference pairs, in the form that another trainer reads: a folder that `datasets` loads.
 
 Clips are copied, still encoded and named by their content, never linked: a folder that is moved, uploaded or kept needs
 nothing outside it, and a clip that several traces are about is there once. The README.md, a dataset card, is written
@@ -17,10 +17,13 @@ from typing import Any
 
 from mgrd import folders, locks, tables
 from mgrd.audio.load import survey
+from mgrd.distill import pairs
+from mgrd.distill.pairs import Made
 from mgrd.distill.survivors import content_hash, read, user_turn
 from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError, Stopped
 from mgrd.exports import card, hub
 from mgrd.exports.forms import FORMS, Form, stands_in
+from mgrd.exports.preferences import PAIR_FORMS
 from mgrd.options import Distill, Export
 from mgrd.progress import Story, stop
 from mgrd.questions.clips import is_clip, write_embedded
@@ -30,7 +33,15 @@ from mgrd.terminal import json_line
 TOLD = 5
 """Traces that are named on stderr when they are left out."""
 
+OF_PAIRS = ("objective", "rejected_for", "pairs_per_question", "seed")
+"""Options that say which pairs there are."""
+
 _ALSO = ("question_id", "answer", "task", "language", "model", "predicted", "claims")
+_OF_PAIR = (
+    "reason",
+    "why",
+    *(f"{side}_{name}" for side in ("chosen", "rejected") for name in ("id", "think", "response")),
+)
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
@@ -46,15 +57,16 @@ def export(
 ) -> dict[str, Any]:
     """Write the survivors in each of `survivors` (a filtered folder or its table) to `out`; upload it if asked to.
 
-    Of `training` only `train_prompt` says what is exported; another one that is not at its default is misused. Returns
-    figures: format, traces (or questions, where rows are questions), left_out, clips, and pushed_to where it was
-    uploaded. The same survivors give the same bytes. Raises MgrdError when there is nothing to export or the upload
-    fails, InputError for a trace or a clip that is not as it should be, SettingsError where `out` holds something else,
-    and Stopped after SIGTERM: the same command goes on.
+    With `training.objective` dpo, the pairs that would be trained on. Of `training` what says which rows there are
+    counts (OF_PAIRS, `train_prompt`); another option that is not at its default is misused. Returns figures: format,
+    traces (or questions, where rows are questions; or those of mgrd.distill.pairs.Made), left_out, clips, and pushed_to
+    where it was uploaded. The same judged traces give the same bytes. Raises MgrdError when there is nothing to export
+    or the upload fails, InputError for a trace or a clip that is not as it should be, SettingsError where `out` holds
+    something else, and Stopped after SIGTERM: the same command goes on.
     """
     story = story or Story()
     _check_options(options, training)
-    figures = _export(survivors, out, options, training.train_prompt, audio_root, overwrite, story)
+    figures = _export(survivors, out, options, training, audio_root, overwrite, story)
     if options.push_to_hub is not None:
         figures["pushed_to"] = hub.push(out, options.push_to_hub, story)
     return figures
@@ -64,30 +76,35 @@ def _export(
     survivors: Sequence[Path],
     out: Path,
     options: Export,
-    train_prompt: str,
+    training: Distill,
     audio_root: Path | None,
     overwrite: bool,
     story: Story,
 ) -> dict[str, Any]:
     assert options.export is not None
-    form = FORMS[options.export]
     rows = read(survivors, audio_root, _ALSO)
+    made = pairs.make(survivors, rows, training) if training.objective == "dpo" else None
+    form = (PAIR_FORMS if made else FORMS)[options.export]
     for row in rows:
-        row["turn"] = user_turn(row, train_prompt)
+        row["turn"] = user_turn(row, training.train_prompt)
         row["model"] = row["model"] and card.model_name(row["model"])
+    if made:
+        rows = _paired(rows, made)
     kept, left_out = _exported(rows, form)
-    for trace_id, why in left_out[:TOLD]:
-        story.note(f"trace {trace_id} is left out: {why}")
+    for name, why in left_out[:TOLD]:
+        story.note(f"{'the pair of ' if made else ''}trace {name} is left out: {why}")
     if not kept:
-        raise MgrdError(f"no survivors to export: all {len(rows)} are left out, e.g. {left_out[0][1]}")
+        what = "pairs" if made else "survivors"
+        raise MgrdError(f"no {what} to export: all {len(rows)} are left out, e.g. {left_out[0][1]}")
     clips = _clips(kept)
-    figures = {"format": options.export, "questions" if form.asks else "traces": len(kept), "left_out": len(left_out)}
-    figures["clips"] = len(set(clips.values()))
+    figures: dict[str, Any] = {"format": options.export, **(made.counts if made else {form.holds: len(kept)})}
+    figures |= {"left_out": len(left_out), "clips": len(set(clips.values()))}
     facts = [card.facts(folders.find(source, "survivors.parquet").parent) for source in survivors]
     identity = {
         "export": options.export,
         "survivors": content_hash(kept),
-        "train_prompt": train_prompt,
+        **({"pairs": pairs.content_hash(made.pairs)} if made else {}),
+        "train_prompt": training.train_prompt,
         "license": options.license,
         "card": hashlib.sha256(json_line([facts, figures]).encode()).hexdigest()[:16],
     }
@@ -108,9 +125,16 @@ def _export(
 
 def _check_options(options: Export, training: Distill) -> None:
     default = Distill()
+    allowed = {"train_prompt", *(OF_PAIRS if training.objective == "dpo" else ())}
     for field in fields(Distill):
-        if field.name != "train_prompt" and getattr(training, field.name) != getattr(default, field.name):
+        if field.name not in allowed and getattr(training, field.name) != getattr(default, field.name):
             raise MisusedError(f"--{field.name.replace('_', '-')}: says how to train, and --export trains nothing")
+    if training.objective == "dpo":
+        pairs.reasons(training.rejected_for)
+        if options.export not in PAIR_FORMS:
+            raise MisusedError(
+                f"--export {options.export}: it learns from rewards and reads no pairs; give {', '.join(PAIR_FORMS)}"
+            )
     if options.push_to_hub is not None:
         hub.check_name(options.push_to_hub)
     if not _LICENCE.fullmatch(options.license):
@@ -119,17 +143,31 @@ def _check_options(options: Export, training: Distill) -> None:
         )
 
 
+def _paired(rows: Sequence[dict[str, Any]], made: Made) -> list[dict[str, Any]]:
+    """A row a pair: its survivor's, with what the pair says of the rejected trace."""
+    by_id = {row["trace_id"]: row for row in rows}
+    return [
+        by_id[pair.chosen.lesson_id] | {name: pair.row[name] for name in _OF_PAIR} | {"rejected": pair.rejected.target}
+        for pair in made.pairs
+    ]
+
+
 def _exported(rows: list[dict[str, Any]], form: Form) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
-    """The rows that the form can hold, and the others with the reason; of a question that is asked, the first row."""
+    """The rows that the form can hold, and the others with the reason; of a question that is asked, the first row.
+
+    A pair is named by its rejected trace, which is of no other.
+    """
+    asks = form.holds == "questions"
     kept, left_out, asked = [], [], set()
     for row in rows:
         mark = stands_in(row, form)
+        name = row["rejected_id"] if form.holds == "pairs" else row["trace_id"]
         question = json.dumps([row["question_id"], row["turn"], row["audio"]])
         if mark is not None:
-            left_out.append((row["trace_id"], f"its words hold {mark}, which {form.reads} takes for a placeholder"))
-        elif form.asks and row["answer"] is None:
-            left_out.append((row["trace_id"], f"its question has no answer, without which {form.reads} has no reward"))
-        elif not form.asks or question not in asked:
+            left_out.append((name, f"its words hold {mark}, which {form.reads} takes for a placeholder"))
+        elif asks and row["answer"] is None:
+            left_out.append((name, f"its question has no answer, without which {form.reads} has no reward"))
+        elif not asks or question not in asked:
             kept.append(row)
         asked.add(question)
     return kept, left_out

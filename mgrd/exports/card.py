@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,13 @@ from mgrd.terminal import safe
 
 NAME = "README.md"
 
+_ROWS_ARE = {
+    "traces": "traces, each with one think block",
+    "questions": "questions to sample from again, each once",
+    "pairs": "pairs: a trace that passed, and one of the same question that a rule rejects",
+}
+_BESIDE = {"traces": "", "questions": "", "pairs": ", each beside one that they reject"}
+_LEFT_OUT = {"traces": "survivors", "questions": "survivors", "pairs": "pairs"}
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _FILES = (".jsonl", ".json", ".csv", ".parquet")
 _SAMPLING = ("engine", "temperature", "top_p", "max_tokens", "seed", "prompt", "control")
@@ -99,8 +107,8 @@ def page(
     parts = [
         _front(form, rows, licence),
         "# Audio reasoning that the sound bears out\n",
-        f"Traces of an audio language model that passed rules which check them against the waveform, exported by mgrd "
-        f"{mgrd.__version__} for {form.reads}.\n",
+        "Traces of an audio language model that passed rules which check them against the waveform"
+        f"{_BESIDE[form.holds]}, exported by mgrd {mgrd.__version__} for {form.reads}.\n",
         f"```\n{form.use}\n```\n",
         _what(form, figures, rows, seconds),
         f"Model that wrote them: {', '.join(map(_code, models)) or 'not recorded'}.\n",
@@ -118,7 +126,7 @@ def _front(form: Form, rows: Sequence[Mapping[str, Any]], licence: str) -> str:
         "license": licence,
         **({"language": languages} if languages else {}),
         "task_categories": ["audio-text-to-text"],
-        "tags": ["audio", "reasoning", "mgrd"],
+        "tags": ["audio", "reasoning", "mgrd", *(["preference"] if form.holds == "pairs" else [])],
         "size_categories": [next((name for limit, name in _SIZES if len(rows) < limit), "n>1M")],
         "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": form.table}]}],
     }
@@ -128,13 +136,15 @@ def _front(form: Form, rows: Sequence[Mapping[str, Any]], licence: str) -> str:
 
 def _what(form: Form, figures: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], seconds: float) -> str:
     questions = len({(row["question_id"], row["question"]) for row in rows})
-    rows_are = "questions to sample from again, each once" if form.asks else "traces, each with one think block"
     lines = [
-        ("rows", f"{len(rows):,} {rows_are}"),
+        ("rows", f"{len(rows):,} {_ROWS_ARE[form.holds]}"),
         ("questions", f"{questions:,}"),
         ("clips", f"{figures['clips']:,}, {seconds / 3600:.2f} h, as they were sampled from"),
-        ("left out", f"{figures['left_out']:,} survivors that {form.reads} cannot be given"),
+        ("left out", f"{figures['left_out']:,} {_LEFT_OUT[form.holds]} that {form.reads} cannot be given"),
     ]
+    if form.holds == "pairs":
+        counts = Counter(row["reason"] for row in rows)
+        lines.append(("rejected for", ", ".join(f"{_code(reason)} {count:,}" for reason, count in counts.items())))
     tasks = sorted({row["task"] for row in rows if row["task"]})
     if tasks:
         lines.append(

@@ -23,21 +23,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from mgrd.traces import join
 
 AUDIO = "<audio>"
-_MEDIA = (AUDIO, "<image>", "<video>")
-_SWIFT = ("<bbox>", "<ref-object>", "<cot-process>", "<start-image>")  # `special_tokens` in template/base.py
+MEDIA = (AUDIO, "<image>", "<video>")
+SWIFT = ("<bbox>", "<ref-object>", "<cot-process>", "<start-image>")  # `special_tokens` in template/base.py
 
 Row = Mapping[str, Any]
-"""A survivor, with `turn` (what the user says), `clips` (as the form carries them) and `model` (a name, no path)."""
+"""A survivor, with `turn` (what the user says), `clips` (as the form carries them) and `model` (a name, no path).
+
+Of a pair (mgrd.exports.preferences) also `rejected`, what the rejected trace says, and the pair's other columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How survivors are written for one trainer."""
+    """How survivors, or pairs of one and a rejected trace, are written for one trainer."""
 
     reads: str
     """The trainer, and the version that was read."""
@@ -50,43 +52,55 @@ class Form:
     """Whether the table holds the clips; else they lie beside it, and rows hold relative paths."""
     placeholders: tuple[str, ...] = ()
     """Words that the trainer takes for a clip, a picture or a box wherever they stand in a row."""
-    asks: bool = False
-    """Whether a row is a question with a gold answer, not a trace."""
+    holds: Literal["traces", "questions", "pairs"] = "traces"
+    """What a row is; a question has a gold answer."""
     beside: Mapping[str, Any] | None = None
     """Content of `dataset_info.json`."""
     use: str = ""
     """How the folder is given to the trainer; DIR is the folder."""
 
 
-def _said(row: Row) -> str:
+def said(row: Row) -> str:
+    """What the survivor says: one think block, then the response."""
     return join(row["think"] or "", row["response"])
 
 
 def _swift(row: Row) -> dict[str, Any]:
-    return {"id": row["trace_id"], "messages": _turns(row, _said(row)), "audios": row["clips"]}
+    return {"id": row["trace_id"], "messages": turns(row, said(row)), "audios": row["clips"]}
 
 
-def _turns(row: Row, *answer: str) -> list[dict[str, str]]:
+def turns(row: Row, *answer: str) -> list[dict[str, str]]:
+    """The user's turn, with a placeholder for each clip, and the assistant's where there is one."""
     user = {"role": "user", "content": AUDIO * len(row["clips"]) + row["turn"]}
     return [user, *({"role": "assistant", "content": text} for text in answer)]
 
 
 def _trl(row: Row) -> dict[str, Any]:
-    heard = [{"type": "audio", "text": None} for _ in row["clips"]]
     return {
         "trace_id": row["trace_id"],
-        "prompt": [{"role": "user", "content": [*heard, {"type": "text", "text": row["turn"]}]}],
-        "completion": [{"role": "assistant", "content": [{"type": "text", "text": _said(row)}]}],
+        "prompt": heard(row),
+        "completion": answered(said(row)),
         "audio": row["clips"],
-        **{name: row[name] for name in ("question", "choices", "answer", "task", "language")},
+        **{name: row[name] for name in ASKED},
     }
+
+
+def heard(row: Row) -> list[dict[str, Any]]:
+    """The user's turn in parts, one of them for each clip."""
+    clips = [{"type": "audio", "text": None} for _ in row["clips"]]
+    return [{"role": "user", "content": [*clips, {"type": "text", "text": row["turn"]}]}]
+
+
+def answered(text: str) -> list[dict[str, Any]]:
+    """The assistant's turn in parts."""
+    return [{"role": "assistant", "content": [{"type": "text", "text": text}]}]
 
 
 def _verl(row: Row) -> dict[str, Any]:
     asked = {name: row[name] for name in ("question", "choices", "task", "language")}
     return {
         "data_source": row["task"] or "audio",
-        "prompt": _turns(row),
+        "prompt": turns(row),
         "audios": row["clips"],
         "ability": "audio",
         "reward_model": {"style": "rule", "ground_truth": row["answer"]},
@@ -103,8 +117,13 @@ def _hf(row: Row) -> dict[str, Any]:
 
 
 _TEXT, _TEXTS = "string", ["string"]
-_MESSAGES = [{"role": _TEXT, "content": [{"type": _TEXT, "text": _TEXT}]}]
-_ASKED = {"question": _TEXT, "choices": _TEXTS, "answer": _TEXT, "task": _TEXT, "language": _TEXT}
+MESSAGES = [{"role": _TEXT, "content": [{"type": _TEXT, "text": _TEXT}]}]
+ASKED = {"question": _TEXT, "choices": _TEXTS, "answer": _TEXT, "task": _TEXT, "language": _TEXT}
+TAGS = {
+    **{"role_tag": "role", "content_tag": "content"},
+    **{"user_tag": "user", "assistant_tag": "assistant", "system_tag": "system"},
+}
+"""What dataset_info.json says of messages as OpenAI has them."""
 _CLAIM = {
     **{"start": "int32", "end": "int32", "text": _TEXT, "cue": _TEXT, "claimed": _TEXT, "measured": "float64"},
     **{"unit": _TEXT, "z": "float32", "verdict": _TEXT, "why": _TEXT},
@@ -113,7 +132,7 @@ _HF = {
     "trace_id": _TEXT,
     "question_id": _TEXT,
     "audio": "audio",
-    **_ASKED,
+    **ASKED,
     **{"prompt": _TEXT, "think": _TEXT, "response": _TEXT, "predicted": _TEXT, "model": _TEXT, "claims": [_CLAIM]},
 }
 
@@ -122,23 +141,20 @@ FORMS: dict[str, Form] = {
         reads="ms-swift 4.6",
         table="train.jsonl",
         row=_swift,
-        placeholders=_MEDIA + _SWIFT,
+        placeholders=MEDIA + SWIFT,
         use="cd DIR && swift sft --model MODEL --dataset train.jsonl    # or ROOT_IMAGE_DIR=DIR from anywhere",
     ),
     "llama-factory": Form(
         reads="LLaMA-Factory 0.9.5",
         table="train.jsonl",
         row=_swift,
-        placeholders=_MEDIA,
+        placeholders=MEDIA,
         beside={
             "mgrd": {
                 "file_name": "train.jsonl",
                 "formatting": "sharegpt",
                 "columns": {"messages": "messages", "audios": "audios"},
-                "tags": {
-                    **{"role_tag": "role", "content_tag": "content"},
-                    **{"user_tag": "user", "assistant_tag": "assistant", "system_tag": "system"},
-                },
+                "tags": TAGS,
             }
         },
         use="llamafactory-cli train --dataset_dir DIR --dataset mgrd --stage sft ...",
@@ -147,7 +163,7 @@ FORMS: dict[str, Form] = {
         reads="TRL 1.16",
         table="data/train-*.parquet",
         row=_trl,
-        features={"trace_id": _TEXT, "prompt": _MESSAGES, "completion": _MESSAGES, "audio": "audio", **_ASKED},
+        features={"trace_id": _TEXT, "prompt": MESSAGES, "completion": MESSAGES, "audio": "audio", **ASKED},
         embeds=True,
         use="SFTTrainer(..., train_dataset=load_dataset('DIR', split='train'), data_collator=YOURS)  # TRL has none",
     ),
@@ -166,8 +182,8 @@ FORMS: dict[str, Form] = {
                 "audio": _TEXTS,
             },
         },
-        placeholders=_MEDIA,
-        asks=True,
+        placeholders=MEDIA,
+        holds="questions",
         use="cd DIR && python -m verl.trainer.main_ppo data.train_files=train.parquet "
         "reward.custom_reward_function.path=pkg://mgrd.rewards ...",
     ),
@@ -184,5 +200,6 @@ FORMS: dict[str, Form] = {
 
 def stands_in(row: Row, form: Form) -> str | None:
     """A placeholder that stands in a survivor's own words, where the trainer would take it for a clip; else None."""
-    words = row["turn"] if form.asks else row["turn"] + _said(row)
-    return next((mark for mark in form.placeholders if mark in words), None)
+    said_by = {"traces": ("think", "response"), "questions": (), "pairs": ("think", "response", "rejected")}
+    words = [row["turn"], *(row[name] or "" for name in said_by[form.holds])]
+    return next((mark for mark in form.placeholders if any(mark in text for text in words)), None)

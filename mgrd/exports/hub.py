@@ -1,4 +1,8 @@
-"""An export, to the Hugging Face hub, with the token that its user is logged in with; nothing else is sent anywhere."""
+"""An export, to the Hugging Face hub, with the token that its user is logged in with; nothing else is sent anywhere.
+
+The token is huggingface_hub's to find and to send. It stands in no file and no log of ours, nor in an error, also where
+a hub or a proxy says it back.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +48,18 @@ def push(folder: Path, repo: str, story: Story) -> str:
             ignore_patterns=list(LEFT_HERE),
             commit_message="Traces that passed, exported by mgrd",
         )
-    except (HTTPError, OSError) as error:
+    except (HTTPError, OSError, ValueError) as error:  # ValueError: a card, or an answer, that is not as it should be
         raise MgrdError(
-            f"{repo}: cannot be pushed ({first_line(error)}); {folder} is complete: log in with `hf auth login`, or "
+            f"{repo}: cannot be pushed ({_said(error)}); {folder} is complete: log in with `hf auth login`, or "
             "mend the connection, and give the same command again"
         ) from error
     return str(url)
+
+
+def _said(error: Exception) -> str:
+    """What an error says, in one line, without the token; of a card that is not taken, also what is wrong with it."""
+    from huggingface_hub import get_token
+
+    lines = str(error).replace(get_token() or "\0", "***").strip().splitlines()
+    told = " ".join(lines) if isinstance(error, ValueError) else "".join(lines[:1])
+    return " ".join(told.split())[:200] or type(error).__name__

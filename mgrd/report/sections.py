@@ -168,25 +168,27 @@ def difficulty(rounds: Sequence[Round]) -> Html | None:
 
 
 def training(rounds: Sequence[Round]) -> Html | None:
-    """Loss over the steps of each round's training."""
+    """Loss over the steps of each round's training; of one by reward, whose loss says nothing, the reward."""
     cards = []
     for one in rounds:
         made = training_of(one)
-        losses = [float(loss) for loss in made.get("losses", ())]
-        if not losses:
+        what = "reward" if "rewards" in made else "loss"
+        each = [float(value) for value in made.get("rewards") or made.get("losses", ())]
+        if not each:
             continue
-        held = [float(loss) for loss in made.get("held_out") or ()]
-        drawn = [figures.Line("held", [(step + 1, loss) for step, loss in enumerate(losses)], marks=False)]
+        held = [float(loss) for loss in made.get("losses_held_out") or ()]
+        drawn = [figures.Line("held", [(step + 1, value) for step, value in enumerate(each)], marks=False)]
         if held:
-            each = len(losses) / len(held)
-            drawn.append(figures.Line("own", [((i + 1) * each, loss) for i, loss in enumerate(held)]))
-        first, last = (
-            sum(part) / len(part)
-            for part in (losses[: max(1, len(losses) // 10)], losses[-max(1, len(losses) // 10) :])
+            epoch = len(each) / len(held)
+            drawn.append(figures.Line("own", [((i + 1) * epoch, loss) for i, loss in enumerate(held)]))
+        tenth = max(1, len(each) // 10)
+        first, last = (sum(part) / len(part) for part in (each[:tenth], each[-tenth:]))
+        told = (
+            f"{what.capitalize()} from {first:.3f} to {last:.3f} (means of the first and last tenth of {len(each):,} "
+            "entries)."
         )
-        told = f"From {first:.3f} to {last:.3f} (means of the first and last tenth of {len(losses):,} entries)."
         shape = figures.lines(
-            drawn, title=f"{one.name}: loss", told=told, shown="{:.2g}".format, across="{:.0f}".format, below="step"
+            drawn, title=f"{one.name}: {what}", told=told, shown="{:.2g}".format, across="{:.0f}".format, below="step"
         )
         facts = [[name.replace("_", " "), _plain(made[name])] for name in _TRAINED if made.get(name) is not None]
         cards.append(
@@ -204,6 +206,8 @@ def training(rounds: Sequence[Round]) -> Html | None:
 
 _TRAINED = (
     "traces",
+    "pairs",
+    "questions",
     "steps",
     "epochs",
     "target_tokens",
@@ -213,6 +217,13 @@ _TRAINED = (
     "precision",
     "padding",
     "loss_held_out",
+    "margin",
+    "preferred",
+    "correct_first",
+    "correct_last",
+    "think_first",
+    "think_last",
+    "no_signal",
 )
 
 
