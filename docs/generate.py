@@ -36,7 +36,7 @@ MORE = {
     "filter": ("filter.md", "rejections.md", "calibrate.md", "checks/index.md"),
     "distill": ("distill.md", "models.md", "preference.md"),
     "run": ("commands/config.md", "start.md", "gpu.md"),
-    "eval": ("evaluation.md", "answers.md"),
+    "eval": ("evaluation.md", "metrics.md", "answers.md"),
     "questions": ("evaluation.md",),
     "inspect": ("inspect.md", "rejections.md"),
     "report": ("report.md",),

@@ -21,6 +21,7 @@ from mgrd.cli import app, main
 
 pytest.importorskip("torch")
 COMMANDS = typer.main.get_command(app).commands
+METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 RUNNABLE = [page for page in PAGES if any(block.does for block in blocks(page))]
 
 
@@ -70,6 +71,9 @@ def test_the_examples_of_generate_and_filter_sample_and_judge_a_round(judged):
     rows = pl.read_parquet(folder / "run" / "round-01" / "judged" / "*.parquet")
     kept = pl.read_parquet(folder / "run" / "round-01" / "survivors.parquet")
     assert rows.height == 48
+    for part in ("traces", "judged"):
+        costs = json.loads((folder / "run" / "round-01" / part / "metrics.json").read_text())
+        assert {key for key in costs if f"`{key}`" not in METRICS} == set()
     assert f"{kept.height} of 48 traces survive" in told["filter"].stdout
 
 
@@ -83,7 +87,9 @@ def test_the_example_of_eval_has_the_figures_of_a_rounds_model(run, here):
     (here / "run" / "round-02" / "model").symlink_to(here / "MODEL")
     out = answered(run, *example("eval"))
     assert "written to  eval-heldout-round-02" in out
-    assert json.loads((here / "eval-heldout-round-02" / "metrics.json").read_text())["n_traces"] == 16
+    found = json.loads((here / "eval-heldout-round-02" / "metrics.json").read_text())
+    assert found["n_traces"] == 16
+    assert {key for key in found if f"`{key}`" not in METRICS} == set()
 
 
 def test_the_example_of_questions_chooses_among_evaluated_questions(run, here):
@@ -136,7 +142,9 @@ def test_every_command_has_an_example_that_is_run_here():
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_the_blocks_of_a_page_that_say_so_run_in_order(run, here, page):
     for block in blocks(page):
-        if block.does == "run":
+        if block.does == "run" and block.language == "python":
+            exec(compile(block.text, str(page), "exec"), {})
+        elif block.does == "run":
             typed = block.commands()
             assert typed, block.text
             for words in typed:
