@@ -140,7 +140,7 @@ def test_every_command_has_an_example_that_is_run_here():
 
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_the_blocks_of_a_page_that_say_so_run_in_order(run, here, page):
+def test_the_blocks_of_a_page_that_say_so_run_in_order(run, with_traces, page):
     for block in blocks(page):
         if block.does == "run" and block.language == "python":
             exec(compile(block.text, str(page), "exec"), {})
@@ -150,5 +150,5 @@ def test_the_blocks_of_a_page_that_say_so_run_in_order(run, here, page):
             for words in typed:
                 answered(run, *words)
         elif block.does:
-            (here / block.does).parent.mkdir(parents=True, exist_ok=True)
-            (here / block.does).write_text(block.text, encoding="utf-8")
+            (with_traces / block.does).parent.mkdir(parents=True, exist_ok=True)
+            (with_traces / block.does).write_text(block.text, encoding="utf-8")
