@@ -93,6 +93,11 @@ def command_page(name: str, made: Mapping[str, str]) -> str:
         if rows:
             parts.append(f"## {title}\n\n" + table(["", "value", "what", "default"], rows))
     parts += [_tables_of(name)] if _tables_of(name) else []
+    if name == "bench":
+        from mgrd import bench
+
+        rows = [[f"`{one}`", summary] for one, summary in bench.listed().items()]
+        parts.append("## Benchmarks\n\n" + table(["name", "what it reruns"], rows))
     read_on = [f"[{title_of(page, made)}](../{page})" for page in MORE[name]]
     parts.append("## More\n\n" + " · ".join([*read_on, *_FORMATS]))
     return "\n\n".join(parts) + "\n"
@@ -261,8 +266,15 @@ def _example(one: Any) -> str:
     if one.fields.get("choices"):
         told.append(f"choices: {_plain(', '.join(one.fields['choices']))}")
     told += [f"{key}: {one.fields[key]}" for key in ("finish_reason", "heard_s", "task") if key in one.fields]
+    told += [f"the model said: {_said(verdict)}" for verdict in one.fields.get("verdicts", {}).values()]
     answers = f" **→** {_plain(one.response)}" if one.response else ""
     return _plain(said) + answers + (f" ({'; '.join(told)})" if told else "")
+
+
+def _said(verdict: Any) -> str:
+    """What a model that was asked said of an example: its votes, its answer, or why there is none."""
+    votes = " ".join(f"{vote:g}" for vote in verdict.votes or [])
+    return votes or _plain(verdict.value or verdict.why or "nothing")
 
 
 def _plain(text: str) -> str:
