@@ -112,6 +112,7 @@ def test_the_site_builds_without_a_warning_and_asks_nothing_of_the_network(tmp_p
     assert (done.returncode, re.findall("^WARNING.*", done.stderr, re.MULTILINE)) == (0, [])
     pages = list((tmp_path / "site").rglob("*.html"))
     assert len(pages) > len(PAGES) - 2
+    assert list((tmp_path / "site").rglob("*.pyc")) == []  # they hold paths of this machine
     loaded = [
         url
         for page in pages
