@@ -1,4 +1,5 @@
 # The only door: make demo, test, lint, docs, bench. Each makes what it needs first and is quick when run again.
+# `make docs` renews the generated pages and builds the site into site/ (python -m http.server -d site).
 #
 #   make demo TORCH_INDEX=https://...   take torch from PyTorch's own CPU index (where plain pip would bring CUDA along)
 #   make test PYTHON=python3.13 EXTRAS=dev   another Python, without torch: the tests that need it skip
@@ -33,8 +34,9 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/python docs/generate.py --check
 
-docs: $(INSTALLED)
+docs: $(VENV)/.installed-docs
 	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/loop.py
@@ -52,5 +54,9 @@ $(INSTALLED): pyproject.toml constraints/cpu.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --constraint constraints/cpu.txt --editable '.[$(EXTRAS)]'
 	touch $@
 
+$(VENV)/.installed-docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints/cpu.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-vllm
+	rm -rf $(VENV) .venv-vllm site

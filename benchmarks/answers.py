@@ -224,7 +224,9 @@ def published(data: Path, show: bool) -> list[str]:
     rows = list(read(data / "mmau_questions.jsonl"))
     questions = [(row["choices"], row["answer"]) for row in rows]
     table = forms_table(count_forms(questions), show)
-    return [f"{len(rows)} questions of MMAU test-mini.", "", *table, *denied(questions, show)]
+    twice = sum(sum(key_of(choice) == key_of(gold) for choice in choices) > 1 for choices, gold in questions)
+    about = f"{len(rows)} questions of MMAU test-mini; {twice} list the right choice twice, and each time is counted."
+    return [about, "", *table, *denied(questions, show)]
 
 
 def predictions(data: Path, show: bool) -> list[str]:

@@ -69,7 +69,7 @@ def eval_command(
 ) -> None:
     """Accuracy and grounding on questions that were not trained on.
 
-    Example: mgrd eval heldout.jsonl -m run/round-02/model -k 4 writes eval-heldout-round-02
+    Example: mgrd eval heldout.jsonl -m run/round-02/model -k 4
     """
     from mgrd import evaluate, tables
     from mgrd.evaluate import benchmarks, pairs, rubrics

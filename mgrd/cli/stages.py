@@ -208,7 +208,7 @@ def run_command(
 ) -> None:
     """N rounds of generate, filter, distill and eval, and a report. Run again to go on.
 
-    Example: mgrd run examples/quickstart/config.toml -o run --rounds 2
+    Example: mgrd run examples/quickstart/config.toml -o demo-run
     """
     from mgrd import evaluate, report, yields
     from mgrd.rounds import nothing_survived, run
