@@ -27,6 +27,8 @@ LOCK = ".lock"
 TURN = ".lock-turn"
 TURN_WAIT_S = 600.0
 
+_WAIT_S = 1.0
+"""How long the owner of a whole folder waits: another may only be looking who works there."""
 _SHARD_WAIT_S = 5.0
 """How long a shard waits: another may only be looking whether a lock is taken, or be ending."""
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
@@ -49,7 +51,7 @@ def keep(folder: Path, shard: Shard | None = None) -> None:
     """
     if (where := folder.resolve()) in _kept:
         return
-    whole = lock(folder, _SHARD_WAIT_S if shard else 0.0, shared=shard is not None)
+    whole = lock(folder, _SHARD_WAIT_S if shard else _WAIT_S, shared=shard is not None)
     held = _kept[where] = [whole]
     try:
         if shard is None:
@@ -132,15 +134,19 @@ def lock(
 
 
 def worker(folder: Path) -> str | None:
-    """Who works in a folder (host and process; `` when it does not say); None when nobody does."""
-    path = folder / LOCK
-    if not path.exists():
-        return None
+    """Who works in a folder (host and process; `` when it does not say); None when nobody is seen to."""
     try:
-        with _opened(path) as handle:
-            return _try(handle, shared=False)
-    except OSError:  # that cannot be written, by us
+        handle = (folder / LOCK).open(encoding="utf-8")
+    except OSError:
         return None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # for as long as it is open here
+        except BlockingIOError:
+            return _read(handle)
+        except OSError:  # where the kernel has no locks, who only looks leaves no lease
+            return None
+    return None
 
 
 def release(handle: IO[str]) -> None:

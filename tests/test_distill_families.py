@@ -12,7 +12,7 @@ import tiny_model
 from distilling import FAST, run, weights
 
 from mgrd.distill.examples import Ears
-from mgrd.engines import Request, Sampling, open_engine
+from mgrd.engines import Request, Sampling, adapters, open_engine
 from mgrd.engines.models import load_audio_lm, tensor_names
 from mgrd.errors import InputError
 
@@ -132,6 +132,20 @@ def test_an_adapter_that_a_model_ships_is_merged_and_heard_with(built, name):
         without = theirs(**inputs).logits
     assert (ours - with_it).abs().max() < 1e-5
     assert (ours - without).abs().max() > 1e-3
+
+
+def test_the_adapter_to_hear_with_is_found_by_its_folder_and_several_are_refused(tmp_path):
+    for name in ("vision-lora", "my_soundless"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "adapter_config.json").write_text("{}")
+    assert adapters.find(tmp_path) is None
+    (tmp_path / "speech-lora").mkdir()
+    (tmp_path / "speech-lora" / "adapter_config.json").write_text("{}")
+    assert adapters.find(tmp_path) == tmp_path / "speech-lora"
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "adapter_config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"several adapters to hear with \(audio, speech-lora\); keep one"):
+        adapters.find(tmp_path)
 
 
 def test_an_adapter_of_a_model_is_part_of_its_identity(built, tmp_path):

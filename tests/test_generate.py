@@ -1,5 +1,6 @@
 """Every sample once: planning, resuming, failing and the controls, with an engine that only counts."""
 
+import itertools
 import json
 import os
 import platform
@@ -255,6 +256,21 @@ def test_a_stop_signal_saves_what_is_done_and_asks_to_go_on(job, monkeypatch):
 
     job()
     assert job.traces().height == 6
+
+
+def test_what_an_engine_still_hands_over_when_its_grace_has_passed_is_written(job, monkeypatch):
+    monkeypatch.setattr(stop, "signal_name", None)
+    monkeypatch.setattr(type(stop), "is_over", lambda _self: stop.signal_name is not None)
+
+    class Ending(FakeEngine):
+        def sample(self, requests, sampling):
+            ended = list(super().sample(itertools.islice(requests, 2), sampling))
+            stop.signal_name = "SIGTERM"
+            yield from ended
+
+    with pytest.raises(Stopped, match="SIGTERM"):
+        job(Ending())
+    assert job.traces()["trace_id"].to_list() == ["a.0.0", "a.0.1", "b.0.0", "b.0.1"]
 
 
 @pytest.mark.parametrize("kept", [0, 1])

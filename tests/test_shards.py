@@ -21,7 +21,7 @@ import soundfile as sf
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mgrd import engines, folders, locks, shards, tables
+from mgrd import engines, folders, leases, locks, shards, tables
 from mgrd.engines import Completion
 from mgrd.errors import MgrdError, MisusedError
 from mgrd.generate import generate
@@ -271,6 +271,19 @@ def test_a_shared_folder_admits_shards_and_keeps_others_out(tmp_path, monkeypatc
 
 def no_flock(*_):
     raise OSError(errno.ENOLCK, "No locks available")
+
+
+def test_who_only_looks_sees_who_works_and_keeps_nobody_out(tmp_path):
+    assert locks.worker(tmp_path / "absent") is None
+    assert not (tmp_path / "absent").exists()
+    with (tmp_path / locks.LOCK).open("a+") as looking:
+        fcntl.flock(looking, fcntl.LOCK_EX)
+        threading.Timer(0.3, looking.close).start()
+        locks.keep(tmp_path)
+    assert locks.worker(tmp_path) == leases.ME
+    locks.leave(tmp_path)
+    (tmp_path / locks.LOCK).touch()
+    assert locks.worker(tmp_path) is None
 
 
 def test_a_shard_that_starts_waits_while_another_ends_and_has_the_folder_for_a_moment(tmp_path):

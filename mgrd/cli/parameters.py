@@ -59,11 +59,16 @@ def existing(path: Path, what: str) -> Path:
 
 
 def asked(model: str, options: opts.Generate) -> Path | str:
-    """A model's folder, or its name at a server; InputError for a folder that is no model's."""
+    """A model's folder, or its name at a server; InputError for a folder that is no model's.
+
+    What does not go together is told first: it holds whatever the folder is.
+    """
+    from mgrd.engines.models import check_is_model
+    from mgrd.generate.job import check_engine
+
+    check_engine(options)
     if options.engine == "server":
         return model
-    from mgrd.engines.models import check_is_model
-
     check_is_model(existing(Path(model), "model folder"))
     return Path(model)
 

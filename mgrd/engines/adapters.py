@@ -17,13 +17,21 @@ from typing import Any
 from mgrd.errors import InputError
 
 CONFIG = "adapter_config.json"
-_HEARING = re.compile(r"audio|speech|sound")
+_HEARING = re.compile(r"(?<![a-z])(audio|speech|sound)(?![a-z])")
 
 
 def find(path: Path) -> Path | None:
-    """The folder of the adapter that a model folder ships for hearing; None when it ships none."""
+    """The folder of the adapter that a model folder ships for hearing; None when it ships none.
+
+    Raises InputError when several could be meant.
+    """
     inside = sorted(file.parent for file in path.glob(f"*/{CONFIG}") if _HEARING.search(file.parent.name))
-    return path if (path / CONFIG).is_file() else next(iter(inside), None)
+    found = [path] if (path / CONFIG).is_file() else inside
+    if len(found) > 1:
+        raise InputError(
+            f"{path}: ships several adapters to hear with ({', '.join(one.name for one in found)}); keep one"
+        )
+    return next(iter(found), None)
 
 
 @contextmanager

@@ -69,8 +69,6 @@ def trace_rows(
         for completion in engine.sample(requests(), sampling):
             yield from _drain(failed)
             yield hearing.all_heard(completion, given_s[completion.key])
-            if stop.is_over():  # an engine that does not look itself
-                return
         yield from _drain(failed)
 
     for completion in completions():
