@@ -24,9 +24,11 @@ demo: $(INSTALLED)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
-test-vllm:
+# The second is of what trains here and answers there: it runs in the one environment and starts the other.
+test-vllm: $(INSTALLED)
 	$(VLLM_PYTHON) tests/vllm/make_env.py .venv-vllm
 	.venv-vllm/bin/python -m pytest tests/vllm
+	$(BIN)/python -m pytest tests/vllm/test_distilled.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
