@@ -1,14 +1,19 @@
 """Clips decoded ahead: what `Clips.of` gives and raises, in order, not too far ahead, and whatever a process meets."""
 
 import dataclasses
+import multiprocessing.util
 import os
+import signal
+import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile as sf
 
-from mgrd.errors import InputError, MgrdError
+from mgrd import progress
+from mgrd.errors import InputError, MgrdError, Stopped
 from mgrd.generate import ahead
 from mgrd.generate.clips import ChangedClipError, Clips
 from mgrd.generate.job import Job
@@ -19,7 +24,21 @@ class Bomb:
     """Ends the process that unpickles it, as a codec ends one that reads what it cannot."""
 
     def __reduce__(self):
+        return signal.raise_signal, (signal.SIGSEGV,)
+
+
+class Leaving:
+    """Ends the process that unpickles it, as no codec does."""
+
+    def __reduce__(self):
         return os._exit, (1,)
+
+
+class Sleeping:
+    """Takes longer to unpickle than anybody waits."""
+
+    def __reduce__(self):
+        return time.sleep, (60,)
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +110,38 @@ def test_a_clip_that_kills_the_process_is_one_that_cannot_be_heard_and_the_other
     assert [number for number, one in enumerate(found) if isinstance(one, str)] == [2]
     assert found[2] == "2.wav: decoding it kills the process that does; convert it to WAV"
     assert set(clips.shas) == {f"{number}.wav" for number in range(8) if number != 2}
+
+
+def test_a_process_that_ends_by_something_else_is_no_clips_fault(clips):
+    rows = [asked(0)[0] | {"bomb": Leaving()}]
+
+    with pytest.raises(MgrdError, match=r"^0\.wav: the process that was to decode it ended with exit code 1; ") as lost:
+        outcomes(ahead.hearings(clips, rows, 1, 1))
+
+    assert not isinstance(lost.value, InputError)
+
+
+def test_a_clip_that_takes_forever_is_not_waited_for_once_a_signal_asks_to_stop(clips, monkeypatch):
+    since = time.monotonic()
+    hearings = ahead.hearings(clips, [row | {"bomb": Sleeping()} for row in asked(0, 1)], 2, 1)
+    ring = threading.Timer(0.5, monkeypatch.setattr, (progress.stop, "signal_name", "SIGTERM"))
+    ring.start()
+    hear = next(hearings)
+    ring.join()
+    with pytest.raises(Stopped, match="stopped by SIGTERM; what was sampled is saved, the same command goes on"):
+        hear()
+    hearings.close()
+    assert time.monotonic() - since < 30
+
+
+def test_where_no_process_can_be_started_that_is_said(clips, monkeypatch):
+    def refuse(*_):
+        raise OSError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(ahead._Workers, "are_ready", lambda _: True)
+    monkeypatch.setattr(multiprocessing.util, "spawnv_passfds", refuse)
+    with pytest.raises(MgrdError, match="lost as soon as they start; is there enough memory"):
+        outcomes(ahead.hearings(clips, asked(0, 1), 2, 1))
 
 
 def test_processes_that_cannot_start_are_no_clips_fault(clips, monkeypatch):

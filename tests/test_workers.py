@@ -1,6 +1,7 @@
 """Worker processes: signals are the stage's to answer, and no worker is lost or left without a word."""
 
 import contextlib
+import multiprocessing.util
 import os
 import signal
 import struct
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 from judged_rows import trace
-from test_shards import asked, started
+from test_shards import SAMPLES, asked, ids, started
 
 import mgrd
 from mgrd import progress, tables, workers
@@ -41,7 +43,7 @@ def lose_a_worker():
         pool.submit(be_killed).result()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_to_the_whole_group_ends_no_worker(number):
     with workers.pool(1, nothing) as pool:
         assert pool.submit(survive, number).result() == number
@@ -130,21 +132,56 @@ def test_when_a_worker_is_killed_the_others_are_not_waited_for(last_act):
     assert all(isinstance(one.exception(), BrokenProcessPool) for one in (*slow, *waiting))
 
 
-def refuse():
+def test_a_worker_that_is_killed_before_it_reads_what_it_starts_with_is_not_waited_for(tmp_path):
+    (tmp_path / "big.py").write_text(
+        "import os, signal\n"
+        "if __name__ != '__main__':\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from mgrd import errors, workers\n"
+        "if __name__ == '__main__':\n"
+        "    try:\n"
+        "        with workers.pool(2, len, b'x' * 200_000) as pool:\n"
+        "            pool.submit(os.getpid).result()\n"
+        "    except errors.MgrdError as error:\n"
+        "        print(error)\n"
+    )
+    there = subprocess.run(
+        [sys.executable, "big.py"], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path(mgrd.__file__).parents[1])},
+        stdout=subprocess.PIPE, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert there.stdout.startswith("a worker process was lost (ended by SIGKILL); is there enough memory?")
+
+
+def refuse(_):
     raise RuleError("no such check")
+
+
+class MadeOfTwo(Exception):
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+def raise_what_cannot_be_made_again():
+    raise MadeOfTwo(1, 2)
 
 
 def test_what_a_worker_raises_comes_back_with_its_traceback_and_what_its_start_raises_too():
     with workers.pool(1, nothing) as pool:
         failed = pool.submit(int, "seven").exception()
         unsent = pool.submit(lock_and_raise).exception()
+        unmade = pool.submit(raise_what_cannot_be_made_again).exception()
         assert pool.submit(int, "7").result() == 7
     assert isinstance(failed, ValueError)
     assert "int" in str(failed.__cause__)
     assert "work(*given)" in str(failed.__cause__)
     assert "cannot be sent" in str(unsent)
-    with pytest.raises(RuleError, match="no such check"), workers.pool(1, refuse) as pool:
-        pool.submit(int, "7").result()
+    assert (type(unmade), str(unmade)) == (RuntimeError, "MadeOfTwo: 1 and 2")
+    assert "raise MadeOfTwo(1, 2)" in str(unmade.__cause__)
+    with workers.pool(1, refuse, b"x" * 200_000) as pool:
+        refused = [pool.submit(int, "7").exception() for _ in range(3)]
+    assert [(type(one), str(one)) for one in refused] == [(RuleError, "no such check")] * 3
+    assert len({str(one.__cause__) for one in refused}) == 1
+    assert 'raise RuleError("no such check")' in str(refused[0].__cause__)
 
 
 def lock_and_raise():
@@ -158,6 +195,47 @@ def test_what_waits_when_the_block_ends_is_not_begun(tmp_path):
             time.sleep(0.01)
         waiting = pool.submit(time.sleep, 60)
     assert (begun.result(), waiting.cancelled()) == (None, True)
+    assert wait([waiting], timeout=5).done == {waiting}
+    with pytest.raises(RuntimeError, match="work is submitted to processes that are ended"):
+        pool.submit(os.getpid)
+
+
+@pytest.mark.parametrize("is_interrupted", [True, False])
+def test_what_is_begun_is_given_up_at_an_interrupt_and_when_the_time_to_stop_is_over(monkeypatch, is_interrupted):
+    with contextlib.suppress(KeyboardInterrupt), workers.pool(1, nothing) as pool:
+        pool.submit(os.getpid).result()
+        begun = pool.submit(time.sleep, 60)
+        wait_until(begun.running)
+        since = time.monotonic()
+        if is_interrupted:
+            raise KeyboardInterrupt
+        monkeypatch.setattr(progress.stop, "signal_name", "SIGTERM")
+    assert time.monotonic() - since < 20
+    assert str(begun.exception()) == "ended by SIGKILL"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="open files are looked up in /proc")
+def test_a_worker_that_cannot_be_started_is_one_line_and_leaves_nothing_behind(monkeypatch):
+    def no_more(*_):
+        raise OSError("Resource temporarily unavailable")
+
+    with pytest.raises(MgrdError, match=r"a worker process was lost \(none could be started: Resource temporarily"):  # noqa: SIM117
+        with workers.pool(2, nothing) as pool:
+            monkeypatch.setattr(multiprocessing.util, "spawnv_passfds", no_more)
+            before = len([*Path("/proc/self/fd").iterdir()])
+            with pytest.raises(BrokenProcessPool):
+                pool.submit(os.getpid)
+            assert len([*Path("/proc/self/fd").iterdir()]) == before
+            monkeypatch.undo()
+            assert len({pool.submit(os.getpid).result() for _ in range(3)}) == len(pool.processes) == 1
+            monkeypatch.setattr(multiprocessing.util, "spawnv_passfds", no_more)
+            pool.submit(time.sleep, 60)
+            pool.submit(os.getpid)
+
+
+def test_how_a_worker_ended_is_told_as_far_as_it_is_known():
+    told = [str(workers.LostError(code)) for code in (None, 0, 9, -signal.SIGSEGV)]
+    assert told == ["ended", "ended with exit code 0", "ended with exit code 9", "ended by SIGSEGV"]
 
 
 SLOW = '''"""Object to nothing, and take long."""
@@ -246,13 +324,24 @@ def test_a_generate_that_is_killed_leaves_no_decoder_and_one_whose_decoder_is_ki
         time.sleep(0.5)
         os.kill(decoder if kills == "decoder" else running.pid, signal.SIGKILL)
         since = time.monotonic()
+        if kills == "decoder":
+            wait_until(lambda running=running, lost=decoder: running.poll() is not None or replaced(running.pid, lost))
+            found.append(running.poll() is None)
         if kills == "generate":
             wait_until(lambda decoder=decoder: not is_alive(decoder))
             found.append(time.monotonic() - since < 15)
         running.communicate(timeout=60)
         found.append(running.returncode)
+        if kills == "decoder":
+            wanted = (f"q{number}.0.{sample}" for number in range(ahead.A_PROCESS) for sample in range(SAMPLES))
+            found.append(ids(folder) == sorted(wanted))
         (folder / "out").rename(folder / f"out-{kills}")
-    assert found == [0, True, -signal.SIGKILL]
+    assert found == [True, 0, True, True, -signal.SIGKILL]
+
+
+def replaced(stage, lost):
+    """What a stage has in place of a worker that was lost."""
+    return [one for one in children_of(stage) if one != lost]
 
 
 def is_alive(process):

@@ -7,7 +7,9 @@ codec's own code) is a clip that cannot be heard, and no more. Knows nothing of 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -17,10 +19,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mgrd.engines import Engine
-from mgrd.errors import InputError, MgrdError
+from mgrd.errors import InputError, MgrdError, Stopped
 from mgrd.generate.clips import Clips
 from mgrd.generate.job import Job
-from mgrd.workers import Submits, cores, pool
+from mgrd.progress import stop
+from mgrd.workers import LostError, Submits, cores, pool
 
 MOST = 4
 """Processes; each decodes sixty MP3s of 10 s in a second, and no model asks for so many."""
@@ -28,6 +31,10 @@ A_PROCESS = 128
 """Questions for which starting one, a second of CPU, is worth it: so many MP3s of 10 s take two to decode."""
 DEPTH = 4
 """Questions a process that are decoded or being decoded, and not asked yet."""
+_LOOK_S = 0.2
+"""How often one that waits looks whether to stop."""
+_CRASHES = {-number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGKILL)}
+"""How a process ends that a clip kills: in the codec's own code, or for the memory that it takes."""
 
 Row = dict[str, Any]
 Hear = Callable[[], Any]
@@ -73,13 +80,25 @@ def hearings(clips: Clips, rows: Iterable[Row], total: int, processes: int | Non
 
 
 def _is_lost(found: Future[Any]) -> bool:
-    """Whether the process that was to find it was lost; waits until that is known."""
-    return isinstance(found.exception(), BrokenProcessPool)
+    """Whether the process that was to find it was lost; waits until that is known, or a signal asks to stop."""
+    while not stop:
+        with contextlib.suppress(TimeoutError):
+            return isinstance(found.exception(_LOOK_S), BrokenProcessPool)
+    return False  # nothing more is asked then
 
 
 def _heard(clips: Clips, row: Row, found: Future[Any]) -> Any:
-    if _is_lost(found):
+    """Raises InputError for a clip that kills its process, and MgrdError when another cause did."""
+    lost = found.exception() if found.done() else None
+    if stop and (isinstance(lost, BrokenProcessPool) or not found.done()):
+        raise Stopped(f"stopped by {stop.signal_name}; what was sampled is saved, the same command goes on")
+    if isinstance(lost, LostError) and lost.exitcode in _CRASHES:
         raise InputError(f"{', '.join(row['audio'])}: decoding it kills the process that does; convert it to WAV")
+    if isinstance(lost, BrokenProcessPool):
+        raise MgrdError(
+            f"{', '.join(row['audio'])}: the process that was to decode it {lost}; what was sampled is saved, the same "
+            "command goes on"
+        )
     heard, shas = found.result()
     if any(clips.shas.setdefault(path, sha) != sha for path, sha in shas.items()):
         return clips.of(row)  # changed since another process heard it: raises that
@@ -104,14 +123,16 @@ class _Workers:
         self.stacks = [ExitStack() for _ in range(count)]
         self.pools = [self._opened(stack) for stack in self.stacks]
         self.turns = itertools.cycle(range(count))
-        self._first = [one.submit(_nothing) for one in self.pools]
+        self._first = [_asked(one, _nothing) for one in self.pools]
 
     def __enter__(self) -> _Workers:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: Any) -> None:
+        every = ExitStack()
         for stack in self.stacks:
-            stack.close()
+            every.push(stack)
+        every.__exit__(*raised)
 
     def are_ready(self) -> bool:
         """Whether all have started, which takes a second or two."""
@@ -128,7 +149,7 @@ class _Workers:
         Raises MgrdError when no process starts: that is no clip's fault.
         """
         self._replace(process)
-        if _is_lost(self.pools[process].submit(_nothing)):
+        if _is_lost(_asked(self.pools[process], _nothing)):
             raise MgrdError(
                 "the processes that decode clips are lost as soon as they start; is there enough memory? "
                 "What was sampled is saved, the same command goes on"
@@ -141,12 +162,7 @@ class _Workers:
     def _submit(self, row: Row, process: int) -> Future[Any]:
         others = self.clips.swapped.get(row["id"], [])
         known = {path: self.clips.shas[path] for path in (*row["audio"], *others) if path in self.clips.shas}
-        try:
-            return self.pools[process].submit(_decode, row, known, {row["id"]: others} if others else {})
-        except BrokenProcessPool as error:  # it has broken since
-            found: Future[Any] = Future()
-            found.set_exception(error)
-            return found
+        return _asked(self.pools[process], _decode, row, known, {row["id"]: others} if others else {})
 
     def _replace(self, process: int) -> None:
         self.stacks[process].close()
@@ -155,6 +171,16 @@ class _Workers:
     def _opened(self, stack: ExitStack) -> Submits:
         ear = _Ear(self.clips.engine.sr, self.clips.engine.window_s)
         return stack.enter_context(pool(1, _start, self.clips.job, ear))
+
+
+def _asked(process: Submits, work: Callable[..., Any], *given: Any) -> Future[Any]:
+    """As `submit`, but a process that was lost before, or cannot be started, is told by the future too."""
+    try:
+        return process.submit(work, *given)
+    except BrokenProcessPool as error:
+        found: Future[Any] = Future()
+        found.set_exception(error)
+        return found
 
 
 _of: tuple[Job, Engine]
