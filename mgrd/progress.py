@@ -5,6 +5,7 @@ stdout is the answer's and is never written here.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import time
@@ -150,9 +151,10 @@ class StopFlag:
         return time.monotonic() - self._since >= self.grace_s
 
     def listen(self) -> None:
-        """Take over SIGTERM and SIGUSR1 for this process."""
+        """Take over SIGTERM and SIGUSR1 for this process, to its very end."""
         for number in (signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, self._handle)
+        atexit.register(_ignore_signals)
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -168,6 +170,8 @@ class StopFlag:
         self._handle(number, frame)
 
     def _handle(self, number: int, _frame: object) -> None:
+        if self:  # told before
+            return
         if self._since is None:
             self._since = time.monotonic()
         self.signal_name = signal.Signals(number).name
@@ -176,6 +180,12 @@ class StopFlag:
             os.write(2, f"{self.signal_name}: saving what is done, then stopping\n".encode())
         except OSError:
             _tell_nobody()
+
+
+def _ignore_signals() -> None:
+    """Python's own end gives signals back to the kernel, which would end the process with another exit code."""
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
 
 
 stop = StopFlag()

@@ -149,10 +149,17 @@ def test_other_sampling_settings_are_refused_by_name_until_overwrite_sets_the_ol
 
     with pytest.raises(SettingsError, match=r"temperature 1\.0 -> 0\.5"):
         job(temperature=0.5)
+    (job.folder / "out" / "survivors.parquet").touch()  # of the old traces
     job(temperature=0.5, overwrite=True)
 
     assert (job.folder / "out" / "traces.old-1").is_dir()
     assert job.traces().height == 6
+    assert not (job.folder / "out" / "survivors.parquet").exists()
+    assert (job.folder / "out" / "survivors.parquet.old-1").exists()
+    (job.folder / "out" / "judged").mkdir()
+    job(temperature=0.5, overwrite=True)
+    assert not (job.folder / "out" / "judged").exists()
+    assert (job.folder / "out" / "judged.old-1").is_dir()
 
 
 def test_a_known_id_with_other_words_is_refused(job):

@@ -50,12 +50,12 @@ class Engine:
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
-    """`job(engine, **options)` generates about clips of 1, 2 and 12 s; `job.notes` is what it told."""
+    """`job(engine, **options)` generates about tones of 1, 2 and 12 s; `job.notes` is what it told."""
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
     rows = []
     for number, seconds in enumerate((1, 2, 12), 1):
-        tone = 0.2 * number * np.sin(2 * np.pi * 220 * np.arange(SR * seconds) / SR)
+        tone = 0.2 * number * np.sin(2 * np.pi * 220 * number * np.arange(SR * seconds) / SR)
         sf.write(tmp_path / f"{number}.wav", tone, SR)
         rows.append({"id": f"q{number}", "audio": f"{number}.wav", "question": "Is it loud?"})
     (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -137,6 +137,19 @@ def test_a_single_clip_is_held_against_noise_of_its_length(job):
 
     first, _, other = (request.clips[0] for request in engine.asked[1:4])
     assert len(first) == len(other) == 2 * SR
+    assert abs(np.corrcoef(first, other)[0, 1]) < 0.05
+
+
+def test_a_loop_of_the_same_clip_is_no_different_one(job):
+    loop = np.tile(sf.read(job.folder / "1.wav", dtype="float32")[0], 12)
+    sf.write(job.folder / "3.wav", np.append(loop, np.zeros(99)), SR)
+    rows = [{"id": name, "audio": f"{name}.wav", "question": "?"} for name in "13"]
+    (job.folder / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    engine = Engine()
+    job(engine)
+
+    first, _, other = (request.clips[0] for request in engine.asked[1:4])
+    assert len(first) == len(other) == 12 * SR + 99
     assert abs(np.corrcoef(first, other)[0, 1]) < 0.05
 
 

@@ -681,6 +681,23 @@ def test_python_m_mgrd_is_the_command():
     assert found.stdout == f"mgrd {mgrd.__version__}\n"
 
 
+def test_signals_change_nothing_until_a_process_has_ended(tmp_path):
+    code = (
+        "import atexit, os, signal, sys\n"
+        "class Late:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "from mgrd.progress import stop\n"
+        "stop.listen()\n"
+        "sys.late = Late()\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\nos.kill(os.getpid(), signal.SIGTERM)\n"
+        "sys.exit(75)\n"
+    )
+    path = str(Path(mgrd.__file__).parents[1])
+    told = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, told.stderr) == (75, "SIGTERM: saving what is done, then stopping\n")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent has died")
 def test_a_stage_does_not_outlive_its_run(tmp_path):
     stage = (

@@ -75,8 +75,10 @@ def generate(
         except SettingsError:
             read_ledger(job.folder, mine)  # a hash of all questions does not say which has changed; this does
             raise
-        if again and overwrite and job.folder.exists():
-            folders.set_aside(job.folder, story)
+        if overwrite:  # what was made of the old traces goes with them: it would be read as of the new
+            old = [job.folder] if again else []
+            for one in filter(Path.exists, (*old, *(out / name for name in folders.PARTS["filter"]))):
+                folders.set_aside(one, story)
         if options.retry_failed:
             forget_failed(job.folder, mine)
     ledger = read_ledger(job.folder, mine)

@@ -42,6 +42,8 @@ FRAME_S = 0.04
 CUT = 0.9
 """Share of the audio tokens that a clip's length promises, under which it counts as cut. Where every clip is padded to
 a window, and a second has no number of tokens, nothing is promised."""
+ALIKE = 0.5
+"""Correlation of two waveforms above which they are one recording for the canary."""
 _MEND = "look at its chat template and processor, or at what its server does with audio; --no-canary goes on regardless"
 
 
@@ -236,7 +238,7 @@ def _pair(sounds: list[Sound]) -> tuple[Sound, Sound]:
         return abs(math.log(len(sound) / len(longest))) + abs(math.log(_level(sound) / _level(longest)))
 
     other = max(sounds, key=unlike)
-    alike = np.array_equal(np.resize(other, len(longest)), longest)
+    alike = abs(np.corrcoef(np.resize(other, len(longest)), longest)[0, 1]) > ALIKE  # e.g. a loop of it
     return longest, control_clip("noise", longest, "canary") if alike else other
 
 

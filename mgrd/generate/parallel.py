@@ -43,7 +43,7 @@ class _Child:
             text=True,
             encoding="utf-8",
             errors="replace",
-            env=os.environ | {"MGRD_PARENT": str(os.getpid())} | environment,
+            env=os.environ | {"MGRD_PARENT": f"{os.getpid()}:{signal.SIGKILL:d}"} | environment,
         )
         self._words = threading.Thread(target=self._pass_on, daemon=True)
         self._words.start()
