@@ -1,5 +1,6 @@
 """Training on rewarded samples of its own, with a small Qwen2-Audio and sines for clips."""
 
+import gc
 import math
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from test_distill_processes import start
 from test_dpo import filtered, row  # noqa: F401  (a fixture)
 
 from mgrd import progress, rewards, tables
-from mgrd.distill import questions, rollouts, tracking
+from mgrd.distill import questions, rollouts, saving, tracking
 from mgrd.errors import MgrdError, Stopped
 from mgrd.options import Distill
 from mgrd.report import facts, sections
@@ -174,6 +175,40 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(four, model, tmp_pat
 
     whole, cut = weights(tmp_path / "whole" / "model"), weights(tmp_path / "cut" / "model")
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_a_training_whose_model_fails_its_try_is_gone_on_from_after_its_last_step(
+    four, model, tmp_path, by_letters, monkeypatch
+):
+    def fail(*_, **__):
+        raise MgrdError("it does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(saving, "try_out", fail)
+        with pytest.raises(MgrdError, match="it does not answer"):
+            run(four, model, tmp_path / "out", replace(GRPO, save_steps=200))
+    assert [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()] == ["step-8"]
+
+    story = progress.Story()
+    told = []
+    monkeypatch.setattr(story, "note", told.append)
+    assert run(four, model, tmp_path / "out", replace(GRPO, save_steps=200), story=story)["steps"] == 8
+    assert "going on from step 8" in told
+
+
+def test_the_optimizer_is_gone_when_the_new_model_is_tried(four, model, tmp_path, by_letters, monkeypatch):
+    held = []
+
+    def look(*_, **__):
+        gc.collect()
+        alive = [one for one in gc.get_objects() if issubclass(type(one), torch.optim.Optimizer)]
+        held.extend(sum(tensor.numel() for entry in one.state.values() for tensor in entry.values()) for one in alive)
+        held.append("tried")
+
+    monkeypatch.setattr(saving, "try_out", look)
+    run(four, model, tmp_path / "out", replace(GRPO, epochs=1))
+
+    assert held == ["tried"]
 
 
 def test_a_policy_that_learns_to_reason_less_is_stopped_and_what_was_good_is_kept(four, policy, tmp_path, monkeypatch):

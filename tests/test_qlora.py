@@ -15,7 +15,7 @@ from mgrd.errors import MgrdError, MisusedError
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from mgrd.distill import quantized  # noqa: E402
+from mgrd.distill import quantized, saving  # noqa: E402
 from mgrd.distill.training import language_linears, prepare  # noqa: E402
 
 QLORA = replace(FAST, lora=4, qlora=True, epochs=4)
@@ -68,6 +68,22 @@ def test_what_was_learned_on_4_bits_is_added_to_the_whole_weights(survivors, mod
     assert len(moved) == 2 * 7
     # what 4 bits lose has any rank; an adapter's product has its own
     assert {torch.linalg.matrix_rank(tensor, rtol=1e-4).item() for tensor in moved.values()} == {4}
+
+
+def test_what_was_trained_has_left_its_device_when_the_new_model_is_tried(survivors, model, tmp_path, monkeypatch):
+    rebuilt, events = saving.rebuilt, []
+
+    def as_if_of_4_bits(trained, base):
+        trained.is_loaded_in_4bit = True
+        move = trained.to
+        trained.to = lambda device: (events.append(device), move(device))[1]
+        return rebuilt(trained, base)
+
+    monkeypatch.setattr(saving, "rebuilt", as_if_of_4_bits)
+    monkeypatch.setattr(saving, "try_out", lambda *_, **__: events.append("tried"))
+    run(survivors(), model, tmp_path / "out", replace(FAST, lora=4, epochs=1))
+
+    assert events == ["cpu", "tried"]
 
 
 @installed

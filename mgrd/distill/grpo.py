@@ -112,7 +112,7 @@ def train(
             log.append(figures)
             told()
             tell(step + 1, figures)
-            if (step + 1) % options.save_steps == 0:
+            if (step + 1) % options.save_steps == 0 or step + 1 == len(batches):
                 _save(folder, step + 1, model, optimizer, log)
             if _stopped(device) and step + 1 < len(batches):
                 _save_and_stop(folder, step + 1, model, optimizer, log, len(batches))
@@ -135,6 +135,7 @@ def train(
         "left_out_traces": [asdict(one) for one in left_out],
     }
     engine.close()
+    del optimizer  # its moments are twice the weights, where the new model is tried
     return saving.finish(model, found, base, out, first.lesson, saving.TRIED_TOKENS, story, options)
 
 

@@ -68,13 +68,15 @@ def finish(
 def rebuilt(model: Any, base: Path) -> Any:
     """The model with its weights whole: on the CPU, of use to the first process only, where they were not.
 
-    Adapters that lay on 4 bits lie on the weights of `base` then, as these are stored.
+    Adapters that lay on 4 bits lie on the weights of `base` then, as these are stored. What was trained has left its
+    device then, of every process: the new one is tried there.
     """
     if not processes.splits() and not getattr(model, "is_loaded_in_4bit", False):
         return model
     from mgrd.distill.loading import load
 
     learned = state.learned(model)
+    model.to("cpu")
     if not processes.is_first():
         return model
     fresh, _ = load(base, _stored_dtype(base))
