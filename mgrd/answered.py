@@ -43,14 +43,19 @@ class Index:
         """The parts that some names lie in, in order; of names that lie nowhere none."""
         wanted = np.fromiter((key(name) for name in names), dtype=np.uint64, count=len(names))
         places = np.searchsorted(self.keys, wanted)
-        inside = places < len(self.keys)
-        places = places[inside][self.keys[places[inside]] == wanted[inside]]
-        return [self.paths[part] for part in np.unique(self.parts[places]).tolist()]
+        return [self.paths[part] for part in np.unique(self.parts[places[self._are(wanted, places)]]).tolist()]
 
     def lacking(self, names: Iterable[str]) -> Lacking:
         """Those of some names that lie nowhere, each once."""
         wanted = np.unique(np.frombuffer(array("Q", map(key, names)), dtype=np.uint64))
-        return Lacking(np.setdiff1d(wanted, self.keys, assume_unique=True))
+        return Lacking(wanted[~self._are(wanted, np.searchsorted(self.keys, wanted))])
+
+    def _are(self, wanted: Keys, places: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Whether each of some keys is at the place where it would be."""
+        found = np.zeros(len(wanted), dtype=np.bool_)
+        inside = places < len(self.keys)
+        found[inside] = self.keys[places[inside]] == wanted[inside]
+        return found
 
 
 def index(parts: Iterable[tuple[Path, Iterable[str]]]) -> Index:

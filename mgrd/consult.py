@@ -8,8 +8,9 @@ what a verdict is worth is for its check under rules/ to say.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -265,7 +266,11 @@ def _verdicts(
 
 
 def _texts_of(frames: Frames, question: _Question) -> Callable[[], Iterator[str]]:
-    return lambda: (text for frame in frames() for _, text in _texts(frame, question))
+    return lambda: (text for frame in frames() for text in _texts_alone(frame, question))
+
+
+def _texts_alone(frame: pl.DataFrame, question: _Question) -> Iterator[str]:
+    return (text for _, text in _texts(frame, question))
 
 
 def _texts(frame: pl.DataFrame, question: _Question) -> Iterator[tuple[str, str]]:
@@ -294,12 +299,24 @@ def keep(said: Said, out: Path, name: str) -> None:
         tables.write_table(rows, out / VERDICTS / name, tables.VERDICTS)
 
 
-def undecided(out: Path) -> set[str]:
-    """The parts with a trace that a model gave no verdict of: `--recheck` asks for what was not answered."""
+def lacking(parts: Iterable[tuple[str, pl.DataFrame]], out: Path, panel: Panel) -> set[str]:
+    """The names of the parts with a text that a model has not answered, or not as often as it is asked.
+
+    Those that `--recheck` judges again, since what was not answered is asked again then.
+    """
+    wanted: list[tuple[Asking, Index, Callable[[pl.DataFrame], Iterator[str]]]] = []
+    if one := panel.extractor:
+        wanted.append((one, asking.lie_in(out / EXTRACTED, one), lambda frame: _thinks(iter([frame]))))
+    for name, one in panel.checks.items():
+        texts = partial(_texts_alone, question=QUESTIONS[name])
+        wanted.append((one, asking.lie_in(out / ASKED, one), texts))
     return {
-        path.name
-        for path in tables.parts(out / VERDICTS)
-        if tables.read_table(path, tables.VERDICTS, ["why"]).drop_nulls().height
+        name
+        for name, frame in parts
+        if any(
+            len(places.lacking(vote for text in texts(frame) for vote in asking.votes(text_sha(text), one)))
+            for one, places, texts in wanted
+        )
     }
 
 

@@ -383,7 +383,7 @@ def _clip(audio: Path | None, *, whole: bool) -> Fact:
             pitch_hz, why = found.value, found.why
         else:
             pitches = sorted(swift().detect(clip.mono(clip.sr), clip.sr).pitch_hz)
-            pitch_hz, why = pitches[len(pitches) // 2], None
+            pitch_hz, why = (pitches[len(pitches) // 2], None) if pitches else (None, "nothing is voiced")
     except MgrdError as error:
         return Fact(str(error), False, "convert it to WAV or FLAC")
     seconds = time.perf_counter() - started

@@ -95,7 +95,8 @@ def filter_traces(
     if found is not None:
         _keep(found, out / FILE, story)
     folder = out / "judged"
-    todo, needed = _todo(folder, source, story, consult.undecided(out) if options.recheck and panel.checks else set())
+    again = consult.lacking(source.frames(), out, panel) if options.recheck and panel else set()
+    todo, needed = _todo(folder, source, story, again)
     processes, workers = chosen_pool(options.ray, options.workers)
     sounds = measured(source, needed, table, workers, story, processes)
     _warn_never_right(source, todo, options.matcher, story)
@@ -269,11 +270,8 @@ def _todo(folder: Path, source: Source, story: Story, again: Set[str]) -> tuple[
     for name, frame in source.frames():
         names.add(name)
         path = folder / name
-        if (
-            name not in again
-            and path.exists()
-            and tables.read_table(path, tables.JUDGED, _SAME).equals(frame.select(_SAME))
-        ):
+        same = path.exists() and tables.read_table(path, tables.JUDGED, _SAME).equals(frame.select(_SAME))
+        if same and name not in again:
             continue
         todo[name] = frame.height
         clips.update(_clips(frame))

@@ -432,6 +432,17 @@ def test_what_was_answered_before_a_stop_is_not_asked_again(folder, clips, model
     assert text_sha(THINK) in tables.read_table(folder / "extracted" / "answers", asking.ANSWERS)["text_sha"].to_list()
 
 
+def test_a_recheck_asks_an_extractor_again_for_what_it_did_not_answer(folder, clips, model, engine):
+    opened = engine(lambda text: None if text == THINK else answer(text))
+    judge(folder, clips, model)
+    engine(answer)
+
+    result = judge(folder, clips, model, recheck=True)
+
+    assert [len(one.asked) for one in opened] == [2, 1]
+    assert [why for why in result["extracted"]["dropped"] if why.startswith("no answer")] == []
+
+
 def test_answers_are_read_from_the_parts_that_hold_them_and_no_other(tmp_path, model, monkeypatch):
     mine = extractor.chosen(Filter(extractor="llm", extractor_model=str(model)))
     parts = [[("a", mine.sha, "1"), ("b", "another", "2")], [("c", mine.sha, "3")], [("d", mine.sha, "4")]]

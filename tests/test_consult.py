@@ -399,6 +399,21 @@ def test_a_model_whose_answers_have_no_form_is_an_error_and_one_that_often_has_n
     assert told in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_recheck_asks_again_for_the_one_vote_of_three_that_failed(folder, model, engine):
+    options = Filter(workers=1, judge=model, judge_votes=3, recheck=True)
+    opened = engine(lambda kind, text, seed: None if (kind, seed) == ("coherent", 2) else sensible(kind, text, seed))
+    filter_traces(folder, folder, options, story=QUIET)
+    few = tables.read_table(folder / consult.VERDICTS, tables.VERDICTS).filter(pl.col("check") == "judged_coherent")
+    engine(sensible)
+
+    filter_traces(folder, folder, options, story=QUIET)
+
+    assert [{vote for kind, vote in one.asked if kind == "coherent"} for one in opened] == [{0, 1, 2}, {2}]
+    assert {len(votes) for votes in few["votes"]} == {2}
+    made = tables.read_table(folder / consult.VERDICTS, tables.VERDICTS).filter(pl.col("check") == "judged_coherent")
+    assert {len(votes) for votes in made["votes"]} == {3}
+
+
 def test_a_folder_that_is_no_model_is_told_of_before_anything_is_measured(folder, model):
     (Path(model) / "model.safetensors").unlink()
     with pytest.raises(InputError, match="has no weights"):

@@ -237,3 +237,13 @@ def test_a_look_that_needs_no_figures_of_a_sound_imports_nothing_heavy(bare, com
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, env=environment, check=True
     )
     assert out.stdout.splitlines()[-1] == str(imported)
+
+
+def test_a_clip_without_a_pitch_is_a_fact_and_no_crash(monkeypatch):
+    none = type("None", (), {"detect": lambda *_: type("Pitches", (), {"pitch_hz": []})})()
+    monkeypatch.setattr("mgrd.audio.frames.swift", lambda: none)
+
+    found = doctor._clip(None, whole=False)
+
+    assert "no pitch (nothing is voiced)" in found.value
+    assert found.ok is False

@@ -215,8 +215,18 @@ def _parts(folder: Path) -> list[Path]:
     if (folder / "judged").is_dir() and not (folder / "traces").is_dir():
         return tables.parts(folder / "judged")
     traces = folders.find(folder, "traces")
-    judged = tables.parts(traces.parent / "judged")
-    return list(({part.name: part for part in tables.parts(traces)} | {part.name: part for part in judged}).values())
+    return [
+        judged if _is_of(judged := traces.parent / "judged" / part.name, part) else part
+        for part in tables.parts(traces)
+    ]
+
+
+def _is_of(judged: Path, traces: Path) -> bool:
+    """Whether a judged part is there and is that of the traces as they are now: retried samples change a part."""
+    same = ["trace_id", "completion", "error"]
+    return judged.is_file() and tables.read_table(judged, tables.JUDGED, same).equals(
+        tables.read_table(traces, tables.TRACES, same)
+    )
 
 
 def _is_judged(table: Path) -> bool:
