@@ -27,7 +27,8 @@ def learned(model: Any) -> dict[str, Any]:
         if parameter.requires_grad:
             whole = processes.whole(parameter)
             if processes.splits():  # one at a time: a GPU holds no more than its part, and one of them whole
-                whole = whole.cpu() if processes.is_first() else None
+                # copied on a CPU too: what is whole may lie in a buffer of FSDP2's, which goes when the model moves
+                whole = whole.to("cpu", copy=True) if processes.is_first() else None
             found[name] = whole
     return found
 
