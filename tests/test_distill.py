@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import tiny_model
 from distilling import FAST, QUIET, run, trace, weights
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mgrd import progress, tables
 from mgrd.engines.chat import render_chat
@@ -27,6 +29,7 @@ from mgrd.distill.batches import IGNORED, collate, epoch_order  # noqa: E402
 from mgrd.distill.examples import Ears, encode  # noqa: E402
 from mgrd.distill.lessons import of_survivors  # noqa: E402
 from mgrd.distill.survivors import content_hash, read  # noqa: E402
+from mgrd.distill.trainer import rates  # noqa: E402
 from mgrd.distill.training import WRITE, check_frozen, prepare, token_loss  # noqa: E402
 
 
@@ -42,6 +45,25 @@ def test_distill_lowers_the_loss_and_leaves_the_audio_side_as_it_was(survivors, 
     assert {name.split(".")[0] for name in changed} == {"language_model"}
     assert not (tmp_path / "out" / "checkpoints").exists()
     assert not (tmp_path / "out" / "model.partial").exists()
+
+
+def test_a_training_of_one_step_changes_the_model(survivors, model, tmp_path):
+    folder = survivors(*map(trace, range(4)))
+    run(folder, model, tmp_path / "out", replace(FAST, epochs=1))
+
+    before, after = weights(model), weights(tmp_path / "out" / "model")
+    assert json.loads((tmp_path / "out" / "distill.json").read_text())["steps"] == 1
+    assert max((after[name] - before[name]).abs().max().item() for name in before) > 1e-4
+
+
+@given(st.integers(1, 500), st.floats(0, 0.5))
+def test_no_step_has_a_learning_rate_of_zero_and_one_has_the_peak(steps, warmup):
+    rate = rates(steps, warmup)
+    found = [rate(step) for step in range(steps)]
+
+    assert min(found) > 0
+    assert max(found) == 1.0
+    assert rate(steps) == 0
 
 
 def test_the_saved_model_answers_as_the_trained_one_and_has_the_layout_of_its_base(survivors, model, tmp_path):

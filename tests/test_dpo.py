@@ -274,9 +274,9 @@ def test_options_of_another_objective_are_misused(filtered, model, tmp_path, opt
 
 def test_two_processes_prefer_as_one_does(filtered, model, tmp_path):
     folder = filtered(*rows_to_learn(), row(6, 0), row(6, 1, DENIES))
-    options = ["--objective", "dpo", "--beta", "0.5", "--epochs", "2", "--lr", "1e-3", "--batch-size", "2"]
+    options = ["--objective", "dpo", "--beta", "0.5", "--epochs", "2", "--lr", "1e-4", "--batch-size", "2"]
     both = start(folder, model, tmp_path / "both", *options)
-    run(folder, model, tmp_path / "one", replace(DPO, lr=1e-3))
+    run(folder, model, tmp_path / "one", replace(DPO, lr=1e-4))
     _, errors = both.communicate(timeout=300)
     assert both.returncode == 0, errors
 

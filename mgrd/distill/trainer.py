@@ -52,6 +52,12 @@ def trainer_class() -> type:
         def _get_train_sampler(self, train_dataset: Any = None) -> Order:
             return Order(self.order, len(self.order(0)))
 
+        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+            schedule = rates(num_training_steps, self.args.warmup_steps)
+            self.lr_scheduler: Any = torch.optim.lr_scheduler.LambdaLR(optimizer or self.optimizer, schedule)
+            self._created_lr_scheduler = True
+            return self.lr_scheduler
+
         def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
             counted = float(sum(self.count(batch["labels"]) for batch in batch_samples))
             return torch.tensor(processes.total([counted], device)[0], device=device)
@@ -113,6 +119,21 @@ def trainer_class() -> type:
                 state.load_moments(self.optimizer, self.lr_scheduler, Path(checkpoint))
 
     return SftTrainer
+
+
+def rates(steps: int, warmup: float) -> Callable[[int], float]:
+    """The share of the peak learning rate at each step: it rises for `warmup` of them, then falls along a cosine.
+
+    No step has a rate of 0, as the first of transformers' schedules has: a training of one step would teach nothing.
+    """
+    rising = math.floor(warmup * steps)
+
+    def rate(step: int) -> float:
+        if step < rising:
+            return (step + 1) / (rising + 1)
+        return 0.5 * (1 + math.cos(math.pi * min((step - rising) / max(steps - rising, 1), 1.0)))
+
+    return rate
 
 
 def _frozen(module: Any) -> Iterator[Any]:

@@ -195,7 +195,6 @@ def train(
         gradient_accumulation_steps=options.accumulate,
         num_train_epochs=options.epochs,
         learning_rate=options.lr,
-        lr_scheduler_type="cosine",
         warmup_steps=WARMUP,
         max_grad_norm=MAX_GRAD_NORM,
         bf16=precision() == "bf16",

@@ -18,6 +18,7 @@ from mgrd.engines import Request, Sampling, open_engine
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 import families
+import families_hearing
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # vLLM warns about its own imports
 
@@ -29,7 +30,7 @@ def base(tmp_path, monkeypatch):
     """A folder as NVIDIA publishes one; vLLM's kernels for CPUs take no smaller heads."""
     from safetensors.torch import load_file, save_file
 
-    monkeypatch.setattr(families, "TEXT", families.TEXT | {"hidden_size": 64, "head_dim": 32})
+    monkeypatch.setattr(families_hearing, "TEXT", families_hearing.TEXT | {"hidden_size": 64, "head_dim": 32})
     folder = families.build("audio_flamingo_3", tmp_path / "base")
     (file,) = folder.glob("*.safetensors")
     renamed = {name.replace("model.model.layers", "model.layers"): value for name, value in load_file(file).items()}
