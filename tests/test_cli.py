@@ -150,16 +150,20 @@ def test_generate_and_filter_tell_what_overwrite_sets_aside_unless_they_are_to_b
     judge = "filter", "out", "-o", "out", "--workers", "1"
     assert (run(*loud)[0], run(*judge)[0]) == (0, 0)
 
-    _, _, sampled = run(*loud, "--temperature", "0.5", "--overwrite")
     _, _, judged = run(*judge, "--without", "length", "--overwrite")
+    _, _, sampled = run(*loud, "--temperature", "0.5", "--overwrite")
     _, _, nothing = run(*GENERATE, "--temperature", "0.6", "--overwrite")
 
     def aside(said):
         return [line for line in said.splitlines() if line.startswith("Set aside: ")]
 
-    assert aside(sampled) == ["Set aside: out/traces, as traces.old-1"]
     parts = ("judged", "selection.parquet", "outcomes.parquet", "survivors.parquet")
     assert aside(judged) == [f"Set aside: out/{part}, as {part}.old-1" for part in parts]
+    # what was judged of the old samples goes with them
+    assert aside(sampled) == [
+        "Set aside: out/traces, as traces.old-1",
+        *(f"Set aside: out/{part}, as {part}.old-2" for part in parts),
+    ]
     assert (nothing, (home / "out" / "traces.old-2").is_dir()) == ("", True)
 
 
