@@ -342,7 +342,7 @@ def test_generate_stopped_by_sigterm_and_by_ctrl_c_goes_on_with_the_same_command
 
 
 def test_a_process_for_each_gpu_makes_what_one_makes_and_hands_signals_on(home, model):
-    words = "generate", "questions.jsonl", "-m", model, "-k", "64", "--max-tokens", "2", "--batch", "1"
+    words = "generate", "questions.jsonl", "-m", model, "-k", "64", "--max-tokens", "32", "--batch", "1"
     words = *words, "--engine", "transformers", "--json"
     with started(*words, "-o", "parallel", "--data-parallel", "2", "--grace", "0", cwd=home) as child:
         wait_until(lambda: len([*(home / "parallel" / "traces").glob("manifest-*.json")]) == 2, child)
