@@ -93,6 +93,17 @@ def by_mgrd(engine: Any, model: Path, options: Generate, cached: list[tuple[int,
         engines.open_engine, engine.close, engine._completion = opened, close, completion
 
 
+def sampled_as(request: Request, options: Generate) -> dict[str, Any]:
+    """The sampling parameters of mgrd's own requests, as vLLM names them."""
+    return {
+        "n": len(request.seeds),
+        "seed": request.seeds[0],
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "max_tokens": options.max_tokens,
+    }
+
+
 def bare(core: Apart, engine: Any, requests: list[Request], options: Generate) -> tuple[int, float]:
     """Tokens and seconds of AsyncLLM given everything at once."""
     from vllm import SamplingParams
@@ -100,11 +111,7 @@ def bare(core: Apart, engine: Any, requests: list[Request], options: Generate) -
 
     async def one(request: Request) -> int:
         params = SamplingParams(
-            n=len(request.seeds),
-            seed=request.seeds[0],
-            temperature=options.temperature,
-            top_p=options.top_p,
-            max_tokens=options.max_tokens,
+            **sampled_as(request, options),
             logprobs=0,
             detokenize=False,  # as mgrd's own requests
             output_kind=RequestOutputKind.FINAL_ONLY,
@@ -137,13 +144,7 @@ def one_at_a_time(llm: Any, engine: Any, requests: list[Request], options: Gener
     tokens = 0
     for row, request in zip(rows(options), requests, strict=True):
         clip = load(QUESTIONS.parent / row["audio"]).mono(engine.sr)
-        params = SamplingParams(
-            n=len(request.seeds),
-            seed=request.seeds[0],
-            temperature=options.temperature,
-            top_p=options.top_p,
-            max_tokens=options.max_tokens,
-        )
+        params = SamplingParams(**sampled_as(request, options))
         prompt = {
             "prompt": render_chat(engine.processor, request.text, 1),
             "multi_modal_data": {"audio": [(clip, engine.sr)]},

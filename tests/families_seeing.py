@@ -2,6 +2,12 @@
 
 from family_parts import SPECIAL, TEMPLATE, TEXT, extractor, tokenizer
 
+OMNI_AUDIO = {
+    "num_mel_bins": 16, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 64, "d_model": 32,
+    "output_dim": 32,
+}  # fmt: skip
+OMNI_VISION = {"depth": 1, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32}
+
 
 def _omni(audio, text, config_class, model_class, processor_class, vision):
     from transformers import Qwen2VLImageProcessor, Qwen2VLVideoProcessor
@@ -40,14 +46,11 @@ def qwen2_5_omni_thinker():
         Qwen2_5OmniThinkerForConditionalGeneration,
     )
 
-    audio = {
-        "num_mel_bins": 16, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 64, "d_model": 32,
-        "output_dim": 32, "n_window": 100,
-    }  # fmt: skip
-    vision = {"depth": 1, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32}
+    audio = OMNI_AUDIO | {"n_window": 100}
     return _omni(
-        audio, {}, Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration, Qwen2_5OmniProcessor, vision
-    )
+        audio, {}, Qwen2_5OmniThinkerConfig, Qwen2_5OmniThinkerForConditionalGeneration, Qwen2_5OmniProcessor,
+        OMNI_VISION,
+    )  # fmt: skip
 
 
 def qwen3_omni_moe_thinker():
@@ -57,14 +60,8 @@ def qwen3_omni_moe_thinker():
         Qwen3OmniMoeThinkerForConditionalGeneration,
     )
 
-    audio = {
-        "num_mel_bins": 16, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 64, "d_model": 32,
-        "output_dim": 32, "n_window": 50, "downsample_hidden_size": 16,
-    }  # fmt: skip
-    vision = {
-        "depth": 1, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32,
-        "deepstack_visual_indexes": [0],
-    }  # fmt: skip
+    audio = OMNI_AUDIO | {"n_window": 50, "downsample_hidden_size": 16}
+    vision = OMNI_VISION | {"deepstack_visual_indexes": [0]}
     text = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
     return _omni(
         audio, text, Qwen3OmniMoeThinkerConfig, Qwen3OmniMoeThinkerForConditionalGeneration, Qwen3OmniMoeProcessor,

@@ -24,7 +24,8 @@ INLINE = re.compile(r"(?<!`)`(mgrd [a-z]+ [^`\n]*)`")
 )
 def test_every_command_in_a_code_block_is_one_that_mgrd_takes(page, words):
     name, *rest = [word for word in words if word not in ("...",)]
-    COMMANDS.commands[name].make_context(name, rest)  # exits or raises where an option or a value is none
+    context = COMMANDS.commands[name].make_context(name, rest)  # exits or raises where an option or a value is none
+    assert context.info_name == name
 
 
 def test_code_blocks_name_every_command_at_least_once():
