@@ -27,8 +27,8 @@ test: $(INSTALLED)
 # The second is of what trains here and answers there: it runs in the one environment and starts the other.
 test-vllm: $(INSTALLED)
 	$(VLLM_PYTHON) tests/vllm/make_env.py .venv-vllm
-	.venv-vllm/bin/python -m pytest tests/vllm
-	$(BIN)/python -m pytest tests/vllm/test_distilled.py
+	.venv-vllm/bin/python -m pytest -n 0 tests/vllm
+	$(BIN)/python -m pytest -n 0 tests/vllm/test_distilled.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
