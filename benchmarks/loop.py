@@ -44,8 +44,10 @@ FIGURES = {
 HOWS = {
     "sampled": ["-k", "4"],
     "greedy": ["-k", "1", "--temperature", "0"],
-    "swapped": ["-k", "4", "--control", "swap"],
 }
+SWAPPED = ("mgrd", "cold start")
+"""The arms that also answer about another clip of the same task."""
+CONTROL = {"swapped": "swap"}
 RESAMPLES = 2000
 
 
@@ -101,14 +103,17 @@ def run_arm(arm: str, seed: int, out: Path, changes: dict[str, Any], questions: 
         (here / "config.toml").write_text(to_toml(config_of(arm, seed, changes)), encoding="utf-8")
         mgrd("run", here / "config.toml", "-o", here / "run")
         model = max(here.glob("run/round-*/model"), default=QUICKSTART / "model")  # where nothing survived
-    hows = [how for how in HOWS if how != "swapped" or arm in ("mgrd", "cold start")]
-    for how in hows:
-        options = ["--max-tokens", 96, "--batch", 8, "--seed", 1000 + seed, *HOWS[how]]
+    judged = [(how, here / how / "judged") for how in HOWS]
+    if arm in SWAPPED:
+        judged.append(("swapped", here / "sampled" / "control-swap" / "judged"))
+    for how, words in HOWS.items():
+        options = ["--max-tokens", 96, "--batch", 8, "--seed", 1000 + seed, *words]
+        options += ["--control", "swap"] if how == "sampled" and arm in SWAPPED else []
         mgrd("eval", questions, "-m", model, "-o", here / how, *options, "--measurements", here / "measured.parquet")
     if not (here / "seconds.json").exists():
         tables.write_json(round(time.monotonic() - started), here / "seconds.json")
     print(f"{arm}, seed {seed}: {tables.read_json(here / 'seconds.json')} s", flush=True)
-    return [(how, here / how / "judged") for how in hows]
+    return judged
 
 
 def training(arm: str, seeds: int, out: Path) -> list[str]:
@@ -123,13 +128,15 @@ def training(arm: str, seeds: int, out: Path) -> list[str]:
     return texts
 
 
-def scored(judged: Path, truth: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """One row a trace: right or wrong, and grounded by either scorer."""
-    columns = ["question_id", "task", "audio", "think", "correct", "claims", "error"]
+def scored(judged: Path, control: str | None, truth: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """One row a trace: right or wrong, and grounded by either scorer; every trace must be one under `control`."""
+    columns = ["question_id", "task", "audio", "think", "correct", "claims", "error", "control"]
     for part in tables.iter_parts(judged, tables.JUDGED, columns):
         for row in tables.rows_of(part):
             if row["error"] is not None:
                 sys.exit(f"{judged}: {row['question_id']} failed: {row['error']}")
+            if row["control"] != control:
+                sys.exit(f"{judged}: {row['question_id']} heard {row['control']}, wanted {control}")
             found = score(row["think"], truth[Path(row["audio"][0]).stem])
             verdicts = [claim["verdict"] for claim in row["claims"]]
             yield {
@@ -231,7 +238,7 @@ def report(rows: pl.DataFrame, arms: Sequence[str], trained: dict[str, list[str]
         difference(
             name, f"{arm}: another clip of the same task instead of its own", of(arm, "swapped"), of(arm, "sampled")
         )
-        for arm in ("mgrd", "cold start")
+        for arm in SWAPPED
         if arm in arms
         for name in ("accuracy", "grounded")
     ]
@@ -288,7 +295,9 @@ def main() -> None:
         runs = pool.map(lambda job: run_arm(*job, out, changes, questions), jobs)
         for (arm, seed), results in zip(jobs, runs, strict=True):
             for how, judged in results:
-                found += [row | {"arm": arm, "seed": seed, "how": how} for row in scored(judged, truth)]
+                found += [
+                    row | {"arm": arm, "seed": seed, "how": how} for row in scored(judged, CONTROL.get(how), truth)
+                ]
     page = report(
         pl.DataFrame(found),
         arms,

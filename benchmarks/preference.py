@@ -172,7 +172,7 @@ def run_arm(arm: str, seed: int, given: argparse.Namespace, truth: dict[str, dic
     for name, model in {"dpo": dpo_models, "grpo": grpo_models}[arm](here, 100 * seed).items():
         slug = name.replace(", ", "-").replace(" ", "-")
         path = answered(model, here / f"{given.split}-{slug}", QUICKSTART / f"{given.split}.jsonl", seed)
-        for row, denies in zip(scored(path, truth), denials(path), strict=True):
+        for row, denies in zip(scored(path, None, truth), denials(path), strict=True):
             found.append(row | denies | {"model": name, "seed": seed})
     print(f"{arm}, seed {seed}: done", file=sys.stderr, flush=True)
     return found
