@@ -11,7 +11,7 @@ from test_distill_processes import start
 from test_dpo import filtered, row  # noqa: F401  (a fixture)
 
 from mgrd import progress, rewards, tables
-from mgrd.distill import questions, rollouts, saving, tracking
+from mgrd.distill import questions, rollouts, tracking, trial
 from mgrd.errors import MgrdError, Stopped
 from mgrd.options import Distill
 from mgrd.report import facts, sections
@@ -184,7 +184,7 @@ def test_a_training_whose_model_fails_its_try_is_gone_on_from_after_its_last_ste
         raise MgrdError("it does not answer")
 
     with monkeypatch.context() as patched:
-        patched.setattr(saving, "try_out", fail)
+        patched.setattr(trial, "in_transformers", fail)
         with pytest.raises(MgrdError, match="it does not answer"):
             run(four, model, tmp_path / "out", replace(GRPO, save_steps=200))
     assert [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()] == ["step-8"]
@@ -205,7 +205,7 @@ def test_the_optimizer_is_gone_when_the_new_model_is_tried(four, model, tmp_path
         held.extend(sum(tensor.numel() for entry in one.state.values() for tensor in entry.values()) for one in alive)
         held.append("tried")
 
-    monkeypatch.setattr(saving, "try_out", look)
+    monkeypatch.setattr(trial, "in_transformers", look)
     run(four, model, tmp_path / "out", replace(GRPO, epochs=1))
 
     assert held == ["tried"]

@@ -15,7 +15,7 @@ from mgrd.errors import MgrdError, MisusedError
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from mgrd.distill import quantized, saving  # noqa: E402
+from mgrd.distill import quantized, saving, trial  # noqa: E402
 from mgrd.distill.training import language_linears, prepare  # noqa: E402
 
 QLORA = replace(FAST, lora=4, qlora=True, epochs=4)
@@ -80,7 +80,7 @@ def test_what_was_trained_has_left_its_device_when_the_new_model_is_tried(surviv
         return rebuilt(trained, base)
 
     monkeypatch.setattr(saving, "rebuilt", as_if_of_4_bits)
-    monkeypatch.setattr(saving, "try_out", lambda *_, **__: events.append("tried"))
+    monkeypatch.setattr(trial, "in_transformers", lambda *_, **__: events.append("tried"))
     run(survivors(), model, tmp_path / "out", replace(FAST, lora=4, epochs=1))
 
     assert events == ["cpu", "tried"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import folders
-from mgrd.distill import lessons, pairs, processes, questions, tracking
+from mgrd.distill import lessons, pairs, processes, questions, tracking, trial
 from mgrd.distill.lessons import Lesson
 from mgrd.distill.replay import read_replay, taken
 from mgrd.distill.survivors import content_hash, read
@@ -81,6 +81,8 @@ def distill(
     replayed = read_replay(Path(options.replay), audio_root) if options.replay else []
     if not (out / "model").is_dir():
         loading.check(model)  # before anything is written
+        if processes.is_first():
+            trial.check(model, options)
     identity |= {"model": model_fingerprint(model), "survivors": content_hash(rows)}
     identity |= {"pairs": pairs.content_hash(made.pairs)} if made else {}
     identity |= {"questions": questions.content_hash(asked)} if asked else {}
@@ -109,6 +111,7 @@ def _identity(options: Distill) -> dict[str, Any]:
         if getattr(options, name) != getattr(default, name):
             raise MisusedError(f"--{name.replace('_', '-')}: goes with --objective {' or '.join(those)}")
     pairs.reasons(options.rejected_for)
+    trial.check_options(options)
     if processes.splits() and (options.objective != "sft" or options.qlora):
         which = "--qlora" if options.qlora else f"--objective {options.objective}"
         raise MisusedError(f"{which}: does not go with FSDP; use examples/accelerate/ddp.yaml")

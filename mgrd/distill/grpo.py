@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import rewards
-from mgrd.distill import checks, processes, rollouts, saving, state, tracking
+from mgrd.distill import checks, processes, rollouts, saving, state, tracking, trial
 from mgrd.distill import examples as ex
 from mgrd.distill.batches import IGNORED, collate, epoch_order
 from mgrd.distill.examples import Ears
@@ -136,7 +136,7 @@ def train(
     }
     engine.close()
     del optimizer  # its moments are twice the weights, where the new model is tried
-    return saving.finish(model, found, base, out, first.lesson, saving.TRIED_TOKENS, story, options)
+    return saving.finish(model, found, base, out, first.lesson, trial.TOKENS, story, options)
 
 
 def clipped(new: Any, old: Any, advantage: Any, low: float, high: float) -> Any:

@@ -5,33 +5,23 @@ Everything but the weights is that folder's, byte for byte, so what sampled from
 
 from __future__ import annotations
 
-import gc
-import json
-import os
-import re
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mgrd import tables
-from mgrd.children import mgrd_command
-from mgrd.distill import processes, state
+from mgrd.distill import processes, state, trial
 from mgrd.distill.lessons import Lesson
 from mgrd.engines import adapters
 from mgrd.engines.models import INDEX, tensor_names, weight_files
-from mgrd.errors import EXIT_RETRIABLE, MgrdError, Stopped
+from mgrd.errors import MgrdError
 from mgrd.options import Distill
 from mgrd.progress import Story
 
 FIGURES = "distill.json"
 """What a finished job reports, with the loss of every step and the traces it left out."""
-TRIED_TOKENS = 16
-"""How far a new model is made to answer."""
 _TRAVELS = (".json", ".jinja", ".txt", ".model")
 """Suffixes of configs, tokenizer, processor and chat template; code and other weights stay behind."""
 _STAYS = (INDEX, adapters.CONFIG)
@@ -57,8 +47,8 @@ def finish(
     if processes.is_first():
         tables.write_json(figures, out / FIGURES)
         vllm = options.engine == "vllm" and asked.files  # it is asked nothing without a clip
-        ask = partial(try_vllm, python=options.engine_python) if vllm else try_out
-        look = partial(ask, lesson=asked, max_tokens=min(TRIED_TOKENS, tokens), story=story)
+        ask = partial(trial.in_vllm, options=options) if vllm else trial.in_transformers
+        look = partial(ask, lesson=asked, max_tokens=min(trial.TOKENS, tokens), story=story)
         save_model(whole, base, out / "model", look)
         shutil.rmtree(out / "checkpoints", ignore_errors=True)
     processes.wait()
@@ -127,60 +117,6 @@ def save_model(model: Any, base: Path, folder: Path, look: Callable[[Path], None
     model.to("cpu")  # room for the one that is looked at
     look(partial)
     partial.rename(folder)
-
-
-def try_out(folder: Path, lesson: Lesson, max_tokens: int, story: Story) -> None:
-    """Load a model in the transformers engine and have it answer; MgrdError when it cannot."""
-    from mgrd.audio.load import load
-    from mgrd.engines import Request, Sampling, open_engine
-
-    engine = open_engine("transformers", folder)
-    clips = [load(file).mono(engine.sr) for file in lesson.files]
-    request = Request("the first question", lesson.turns[-1].text, clips, list(lesson.names), {0: 0})
-    (answer,) = engine.sample([request], Sampling(temperature=0, max_tokens=max_tokens))
-    engine.close()
-    if answer.error is not None:
-        raise MgrdError(f"{folder}: the trained model does not answer ({answer.error})")
-    story.note(f"The model loads and begins to answer {lesson.where}: {answer.text!r}")
-
-
-def try_vllm(folder: Path, lesson: Lesson, max_tokens: int, story: Story, python: str | None) -> None:
-    """Have a model answer as in the next round: `mgrd generate` with vLLM, by the interpreter that has it.
-
-    Raises MgrdError when it does not answer, Stopped when the child was stopped.
-    """
-    import torch
-
-    gc.collect()
-    torch.cuda.empty_cache()  # what the trainer held
-    with tempfile.TemporaryDirectory(prefix="mgrd-try-") as scratch:
-        question, prompt, out = (Path(scratch) / name for name in ("question.jsonl", "prompt.txt", "out"))
-        row = {"id": "first", "audio": [str(file.absolute()) for file in lesson.files]}
-        question.write_text(json.dumps(row | {"question": lesson.turns[-1].text}) + "\n", encoding="utf-8")
-        prompt.write_text("{question}", encoding="utf-8")
-        words = ["generate", question, "-m", folder.absolute(), "-o", out, "--audio-root", "/", "--prompt", prompt]
-        words += ["--engine", "vllm", "--samples", 1, "--temperature", 0, "--max-tokens", max_tokens]
-        words += ["--max-failed", 1, "--no-canary", "--quiet", "--json"]
-        alone = {name: value for name, value in os.environ.items() if not _LAUNCHED.match(name)}
-        child = subprocess.run(
-            [*mgrd_command(python or sys.executable), *map(str, words)], env=alone, capture_output=True, check=False
-        )
-        if child.returncode == EXIT_RETRIABLE:
-            raise Stopped(f"stopped while {folder} was tried in vllm; the same command goes on")
-        said = child.stderr.decode(errors="replace").strip().splitlines()
-        error = said[-1] if said else f"exit code {child.returncode}"
-        if child.returncode == 0:
-            (trace,) = tables.rows_of(tables.read_table(out / "traces", tables.TRACES, ["completion", "error"]))
-            error = trace["error"]
-    if error is not None:
-        raise MgrdError(f"{folder}: the trained model does not answer in vllm ({error})")
-    story.note(f"vllm loads the model, which begins to answer {lesson.where}: {trace['completion']!r}")
-
-
-_LAUNCHED = re.compile(
-    r"(?:LOCAL_|GROUP_|ROLE_)?(?:RANK|WORLD_SIZE|WORLD_RANK|NAME)$|MASTER_|TORCHELASTIC_|ACCELERATE_|FSDP_"
-)
-"""Variables by which a launcher tells a process its place; a child of it has none."""
 
 
 def _stored_dtype(base: Path) -> Any:

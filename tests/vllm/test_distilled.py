@@ -3,7 +3,9 @@
 Skips where there is no such environment: MGRD_VLLM_PYTHON, or the one that `make test-vllm` makes.
 """
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,11 +48,11 @@ def test_the_model_is_there_when_vllm_has_answered(survivors, tmp_path, capsys):
     assert (tmp_path / "out" / "model").is_dir()
 
 
-def test_a_model_that_vllm_does_not_load_never_appears(survivors, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "mgrd.distill.saving.mgrd_command", lambda python: [python, "-c", "raise SystemExit('no vllm')"]
-    )
+def test_a_model_of_a_class_that_vllm_has_not_is_not_trained_for_it(survivors, tmp_path):
+    shutil.copytree(QUICKSTART / "model", tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config | {"architectures": ["NobodysModel"]}))
 
-    with pytest.raises(MgrdError, match=r"does not answer in vllm \(no vllm\)"):
-        distill([survivors], QUICKSTART / "model", tmp_path / "out", OPTIONS, story=progress.Story(quiet=True))
-    assert not (tmp_path / "out" / "model").exists()
+    with pytest.raises(MgrdError, match=r"python: .*model: vLLM \S+ has no NobodysModel; use --engine transformers"):
+        distill([survivors], tmp_path / "model", tmp_path / "out", OPTIONS, story=progress.Story(quiet=True))
+    assert not (tmp_path / "out").exists()

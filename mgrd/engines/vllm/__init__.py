@@ -115,14 +115,10 @@ class VllmEngine:
 
         warnings.filterwarnings("ignore", module=r"vllm\.")  # about its own imports, for its makers
 
-        from vllm import EngineArgs, ModelRegistry
+        from vllm import EngineArgs
 
         arguments.check_names(others, EngineArgs.__dataclass_fields__)
-        if not set(config.architectures or ()) & set(ModelRegistry.get_supported_archs()):
-            raise InputError(
-                f"{model}: vLLM {release} has no {' or '.join(config.architectures or ['unnamed model class'])}; "
-                "use --engine transformers"
-            )
+        arguments.check_class(model, config.architectures, release)
         self.model = model
         self.settings = arguments.settings(
             model,

@@ -224,6 +224,17 @@ def check_names(given: Collection[str], known: Collection[str]) -> None:
         raise MisusedError(f"--vllm {name}: this vLLM has no such engine argument; {hint}")
 
 
+def check_class(model: Path, architectures: Sequence[str] | None, release: str) -> None:
+    """Raise InputError where the installed vLLM has none of the classes that a model's config names."""
+    from vllm import ModelRegistry
+
+    if not set(architectures or ()) & set(ModelRegistry.get_supported_archs()):
+        raise InputError(
+            f"{model}: vLLM {release} has no {' or '.join(architectures or ['unnamed model class'])}; "
+            "use --engine transformers"
+        )
+
+
 def adapter(path: Path) -> Adapter:
     """A LoRA adapter's folder as peft writes it; InputError when it is none or its weights are not safetensors."""
     from safetensors import SafetensorError, safe_open
