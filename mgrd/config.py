@@ -106,6 +106,8 @@ class Config:
 
 def read_config(path: Path) -> Config:
     """Read and check a run's TOML: unknown tables and keys, types, ranges, paths, checks and their options."""
+    from mgrd import distill  # which has options as flags, of this module, for its trial
+
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -149,6 +151,7 @@ def read_config(path: Path) -> Config:
                 f"{path}: [{table}] shard: a round needs all samples; use data_parallel, or mgrd {table} --shard"
             )
         engines.check_server(parsed[table].engine, parsed[table].url)
+    distill.check_options(parsed["distill"])
     base = path.absolute().parent
     resolved = _resolved(parsed, base, path)
     identity = _identity(parsed) | {f"filter.checks.{name}": one for name, one in checks.items()}

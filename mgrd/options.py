@@ -24,6 +24,23 @@ SignName = Literal[
 """What mgrd.report.signs knows."""
 
 
+TensorParallel = Annotated[int, Opt("GPUs that share one model (vllm engine).", min=1)]
+GpuMemory = Annotated[float, Opt("Share of each GPU's memory to take (vllm engine).", min=0.05, max=1)]
+Dtype = Annotated[
+    Literal["float32", "bfloat16", "float16"] | None,
+    Opt("Of the vllm engine; default: float32 on a CPU, vLLM's own choice on a GPU.", identity=True),
+]
+MaxModelLen = Annotated[
+    int | None, Opt("Longest prompt and completion together, in tokens (vllm engine); default: what fits.", min=16)
+]
+VllmArguments = Annotated[
+    list[str], Opt("KEY=VALUE: any other of vLLM's engine arguments; may be given again. In a run's TOML: [vllm].")
+]
+TrustRemoteCode = Annotated[bool, Opt("Run code that a model folder brings along (vllm engine).")]
+VLLM = ("tensor_parallel", "gpu_memory", "dtype", "max_model_len", "vllm", "trust_remote_code")
+"""Options of the vllm engine that what samples and what tries a new model have in common."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Generate:
     """Options of `mgrd generate`, and the table [generate]."""
@@ -81,20 +98,13 @@ class Generate:
     ray_gpus: Annotated[
         float | None, Opt("GPUs of each worker on the cluster; default: 1 where it has any, else a core.", min=0)
     ] = None
-    tensor_parallel: Annotated[int, Opt("GPUs that share one model (vllm engine).", min=1)] = 1
-    gpu_memory: Annotated[float, Opt("Share of each GPU's memory to take (vllm engine).", min=0.05, max=1)] = 0.9
-    dtype: Annotated[
-        Literal["float32", "bfloat16", "float16"] | None,
-        Opt("Of the vllm engine; default: float32 on a CPU, vLLM's own choice on a GPU.", identity=True),
-    ] = None
-    max_model_len: Annotated[
-        int | None, Opt("Longest prompt and completion together, in tokens (vllm engine); default: what fits.", min=16)
-    ] = None
+    tensor_parallel: TensorParallel = 1
+    gpu_memory: GpuMemory = 0.9
+    dtype: Dtype = None
+    max_model_len: MaxModelLen = None
     lora: Annotated[str | None, Opt("Folder of a LoRA adapter in safetensors to sample with (vllm engine).")] = None
-    vllm: Annotated[
-        list[str], Opt("KEY=VALUE: any other of vLLM's engine arguments; may be given again. In a run's TOML: [vllm].")
-    ] = dataclasses.field(default_factory=list)
-    trust_remote_code: Annotated[bool, Opt("Run code that a model folder brings along (vllm engine).")] = False
+    vllm: VllmArguments = dataclasses.field(default_factory=list)
+    trust_remote_code: TrustRemoteCode = False
     max_failed: Annotated[float, Opt("Exit 1 when a larger share of the samples failed.", min=0, max=1)] = 0.05
     retry_failed: Annotated[bool, Opt("Sample the failed ones again.")] = False
     shard: Annotated[
@@ -252,6 +262,12 @@ class Distill:
     engine_python: Annotated[
         str | None, Opt("Python of the environment that --engine vllm is in; default: this one.")
     ] = None
+    tensor_parallel: TensorParallel = 1
+    gpu_memory: GpuMemory = 0.9
+    dtype: Dtype = None
+    max_model_len: MaxModelLen = None
+    vllm: VllmArguments = dataclasses.field(default_factory=list)
+    trust_remote_code: TrustRemoteCode = False
     train_prompt: Annotated[
         Literal["plain", "same"], Opt("Prompt to train on: plain, or the one that was sampled with.")
     ] = "plain"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ from typing import Any
 
 import polars as pl
 
-from mgrd import evaluate, folders, tables, yields
+from mgrd import engines, evaluate, folders, tables, yields
 from mgrd.children import Children, mgrd_command
 from mgrd.claims import calibration
 from mgrd.config import STAGES, Config, check_flags, flags, read_config
 from mgrd.errors import SettingsError
+from mgrd.options import VLLM
 from mgrd.progress import Story
 from mgrd.questions import WORDS, audio_base, changed, fingerprint, read_questions
 from mgrd.report import facts, signs
@@ -151,13 +153,22 @@ def plan(config: Config, out: Path, rounds: int, base: Path, talk: Sequence[str]
         choosing = [*judging, *flags(config.select)]
         add(number, "filter", here / "survivors.parquet", here, "-o", here, *root, *cache, *choosing)
         training = dataclasses.replace(config.distill, seed=(config.distill.seed + number) % 2**32)
-        if config.generate.engine == "vllm" and config.generate.tensor_parallel == 1:
-            training = dataclasses.replace(training, engine="vllm", engine_python=config.python["generate"])
+        if _samples_with_vllm(config):
+            opened = {name: getattr(config.generate, name) for name in VLLM}
+            python = config.python["generate"]
+            training = dataclasses.replace(training, engine="vllm", engine_python=python, **opened)
         sources = [out / _round_name(i) for i in range(1 if config.run.cumulate else number, number + 1)]
         start = last if config.run.distill_from == "last" else first
         add(number, "distill", here / "model", *sources, "-m", start, "-o", here, *root, *flags(training))
         evaluate_model(number, here / "model")
     return steps
+
+
+def _samples_with_vllm(config: Config) -> bool:
+    """Whether the rounds sample with vLLM, as far as is known here: another interpreter chooses its own default."""
+    if config.generate.engine is None and config.python["generate"] == sys.executable:
+        return engines.default_engine() == "vllm"
+    return config.generate.engine == "vllm"
 
 
 def slice_ids(ids: list[str], size: int | None, number: int, seed: int) -> set[str]:

@@ -21,7 +21,7 @@ from mgrd.audio.measure import EXTRACTOR
 from mgrd.children import Children
 from mgrd.config import HOW_IT_RUNS, TABLES, check_flags, flags, read_config
 from mgrd.errors import MgrdError, MisusedError, SettingsError, Stopped
-from mgrd.options import Filter, Generate, Select
+from mgrd.options import VLLM, Filter, Generate, Select
 from mgrd.progress import Story
 from mgrd.report import signs
 from mgrd.settings import fields
@@ -522,6 +522,9 @@ def test_overwrite_sets_the_rounds_aside_and_starts_again(home):
         ({"generate": {"map": ["question"]}}, r"--map question: write OURS=THEIRS"),
         ({"vllm": {"dtype": "half"}}, r"--vllm dtype=\"half\": has an option of its own, --dtype"),
         ({"eval": {"dtype": "float16", "engine": "transformers"}}, r"--dtype: goes with --engine vllm"),
+        ({"distill": {"qlora": True}}, r"--qlora: needs --lora R"),
+        ({"distill": {"beta": 0.2}}, r"--beta: goes with --objective dpo"),
+        ({"distill": {"gpu_memory": 0.2}}, r"--gpu-memory: goes with --engine vllm"),
         (
             {"generate": {"lora": "start", "engine": "vllm"}},
             r"\[generate\] lora: .* merge the adapter into \[run\] model",
@@ -579,6 +582,33 @@ def test_the_table_of_vllms_own_arguments_is_of_every_stage_that_samples_and_say
     configure(home, generate={"engine": "transformers"}, vllm=shared, eval={"engine": "transformers"})
     with pytest.raises(MisusedError, match=r"\[vllm\]: goes with engine = 'vllm' in \[generate\] or \[eval\]"):
         read_config(home / "config.toml")
+
+
+def test_a_new_model_is_tried_in_the_engine_that_the_next_round_opens(home, monkeypatch):
+    def tried(**keys):
+        configure(home, **keys)
+        steps = rounds.plan(read_config(home / "config.toml"), Path("out"), 1, home)
+        words = {step.stage: step.command for step in steps}
+        flags_ = ("--engine", "--engine-python", *(f"--{name.replace('_', '-')}" for name in VLLM))
+        return [(flag, after(words["distill"], flag)) for flag in flags_ if flag in words["distill"]]
+
+    mine = ("--tensor-parallel", "1"), ("--gpu-memory", "0.9")
+    assert tried(generate={"engine": "transformers"}) == [("--engine", "transformers"), *mine]
+    opened = {"tensor_parallel": 2, "gpu_memory": 0.5, "dtype": "bfloat16", "max_model_len": 512}
+    sampling = {"engine": "vllm", **opened, "trust_remote_code": True}
+    assert tried(generate=sampling, vllm={"max_num_seqs": 4}, eval={"engine": "vllm"}) == [
+        ("--engine", "vllm"),
+        ("--engine-python", str(home / "python")),
+        ("--tensor-parallel", "2"),
+        ("--gpu-memory", "0.5"),
+        ("--dtype", "bfloat16"),
+        ("--max-model-len", "512"),
+        ("--vllm", "max_num_seqs=4"),
+        ("--trust-remote-code", "--train-prompt"),
+    ]
+    monkeypatch.setattr("mgrd.engines.default_engine", lambda: "vllm")
+    assert tried() == [("--engine", "transformers"), *mine]  # another interpreter has a default of its own
+    assert tried(generate={"python": sys.executable})[:2] == [("--engine", "vllm"), ("--engine-python", sys.executable)]
 
 
 def test_every_command_of_a_plan_is_one_that_the_command_line_accepts(home):

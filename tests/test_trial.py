@@ -73,10 +73,12 @@ def test_a_model_that_vllm_has_behind_a_server_alone_is_not_trained_for_it(survi
     ("options", "message"),
     [
         ({"engine": "vllm", "engine_python": "/no/python"}, "--engine-python /no/python: no such interpreter"),
+        ({"dtype": "float16"}, "--dtype: goes with --engine vllm"),
+        ({"engine": "vllm", "vllm": ["dtype=half"]}, "--vllm dtype=half: has an option of its own, --dtype"),
         ({"engine_python": sys.executable}, f"--engine-python {sys.executable}: goes with --engine vllm"),
     ],
 )
-def test_an_interpreter_that_nobody_can_or_would_ask_is_misuse(survivors, model, tmp_path, options, message):
+def test_what_cannot_or_need_not_be_said_of_vllm_is_misuse(survivors, model, tmp_path, options, message):
     with pytest.raises(MisusedError) as error:
         run(survivors(), model, tmp_path / "out", replace(FAST, **options))
     assert str(error.value) == message
@@ -89,6 +91,22 @@ def test_a_model_that_vllm_does_not_answer_with_never_appears(survivors, model, 
         run(survivors(), model, tmp_path / "out", replace(FAST, engine="vllm", engine_python=str(python)))
     assert (tmp_path / "out" / "distill.json").exists()
     assert not (tmp_path / "out" / "model").exists()
+
+
+def test_a_new_model_is_tried_in_vllm_as_the_next_round_opens_it(survivors, model, tmp_path, interpreter):
+    python, calls = interpreter(fails="generate")
+    opened = {"tensor_parallel": 2, "gpu_memory": 0.5, "dtype": "bfloat16", "max_model_len": 512}
+    options = replace(FAST, engine="vllm", engine_python=str(python), **opened, vllm=["max_num_seqs=4"])
+
+    with pytest.raises(MgrdError, match="does not answer in vllm"):
+        run(survivors(), model, tmp_path / "out", replace(options, trust_remote_code=True))
+
+    (looked, _), (tried, _) = calls()
+    assert looked[-2:] == [str(model), "max_num_seqs=4"]
+    wanted = {f"--{name.replace('_', '-')}": str(value) for name, value in opened.items()}
+    wanted |= {"--engine": "vllm", "--vllm": "max_num_seqs=4", "--samples": "1", "--temperature": "0.0"}
+    assert {flag: tried[tried.index(flag) + 1] for flag in wanted} == wanted
+    assert {"--trust-remote-code", "--no-canary"} < set(tried)
 
 
 def test_a_child_is_told_nothing_of_the_launchers_place_for_its_parent(model, interpreter, monkeypatch):

@@ -20,7 +20,7 @@ from mgrd.distill.lessons import Lesson
 from mgrd.distill.replay import read_replay, taken
 from mgrd.distill.survivors import content_hash, read
 from mgrd.errors import MgrdError, MisusedError
-from mgrd.options import Distill
+from mgrd.options import VLLM, Distill
 from mgrd.progress import Story
 
 OBJECTIVES = {
@@ -32,7 +32,7 @@ OBJECTIVES = {
 }
 """Options that only some objectives have."""
 
-_HOW = ("accumulate", "gradient_checkpointing", "report_to", "save_steps", "engine", "engine_python", "replay")
+_HOW = ("accumulate", "gradient_checkpointing", "report_to", "save_steps", "engine", "engine_python", *VLLM, "replay")
 """Options that say how a job runs, not what it makes; what is replayed is known by its content."""
 
 TOLD = 5
@@ -61,12 +61,7 @@ def distill(
     should be, and Stopped after SIGTERM or KeyboardInterrupt after Ctrl-C, with a checkpoint saved.
     """
     story = story if story and processes.is_first() else Story(quiet=not processes.is_first())
-    if options.batch_size % options.accumulate:
-        raise MisusedError(f"--accumulate {options.accumulate}: must divide --batch-size {options.batch_size}")
-    if options.qlora and options.lora is None:
-        raise MisusedError("--qlora: needs --lora R; weights of 4 bits are not trained, adapters on them are")
-    if options.patience is not None and not options.held_out_share:
-        raise MisusedError(f"--patience {options.patience}: needs --held-out-share, there is no held-out loss")
+    check_options(options)
     identity = _identity(options)
     from mgrd.distill import dpo, grpo, loading, quantized, saving
     from mgrd.engines.models import model_fingerprint
@@ -103,18 +98,28 @@ def distill(
     return _train([*lessons.of_survivors(rows, options.train_prompt), *chosen], model, out, options, story)
 
 
-def _identity(options: Distill) -> dict[str, Any]:
-    """The options that say what is made; MisusedError for one that the objective has not."""
+def check_options(options: Distill) -> None:
+    """Raise MisusedError for what the options alone, and the launcher, show to be wrong."""
     default = Distill()
-    others = {name: those for name, those in OBJECTIVES.items() if options.objective not in those}
-    for name, those in others.items():
-        if getattr(options, name) != getattr(default, name):
+    for name, those in OBJECTIVES.items():
+        if options.objective not in those and getattr(options, name) != getattr(default, name):
             raise MisusedError(f"--{name.replace('_', '-')}: goes with --objective {' or '.join(those)}")
+    if options.batch_size % options.accumulate:
+        raise MisusedError(f"--accumulate {options.accumulate}: must divide --batch-size {options.batch_size}")
+    if options.qlora and options.lora is None:
+        raise MisusedError("--qlora: needs --lora R; weights of 4 bits are not trained, adapters on them are")
+    if options.patience is not None and not options.held_out_share:
+        raise MisusedError(f"--patience {options.patience}: needs --held-out-share, there is no held-out loss")
     pairs.reasons(options.rejected_for)
     trial.check_options(options)
     if processes.splits() and (options.objective != "sft" or options.qlora):
         which = "--qlora" if options.qlora else f"--objective {options.objective}"
         raise MisusedError(f"{which}: does not go with FSDP; use examples/accelerate/ddp.yaml")
+
+
+def _identity(options: Distill) -> dict[str, Any]:
+    """The options that say what is made."""
+    others = {name for name, those in OBJECTIVES.items() if options.objective not in those}
     found = {name: value for name, value in asdict(options).items() if name not in {*_HOW, *others}}
     return found | {"batch_size": options.batch_size * processes.count()}  # of a step, whoever does it
 

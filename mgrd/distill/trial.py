@@ -14,13 +14,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from mgrd import tables
+from mgrd import engines, tables
 from mgrd.children import mgrd_command
+from mgrd.config import flags
 from mgrd.distill.lessons import Lesson
 from mgrd.errors import EXIT_RETRIABLE, InputError, MgrdError, MisusedError, Stopped
-from mgrd.options import Distill
+from mgrd.options import VLLM, Distill, Generate
 from mgrd.progress import Story
 
 TOKENS = 16
@@ -34,7 +37,8 @@ _LOOK = "import sys; from mgrd.distill.trial import look; look(*sys.argv[1:])"
 
 
 def check_options(options: Distill) -> None:
-    """Raise MisusedError for an interpreter that is not there, or that nobody would ask."""
+    """Raise MisusedError for what vLLM cannot be told or nobody would be, and an interpreter that is not there."""
+    engines.check_vllm(_sampling(options))
     if options.engine_python is None:
         return
     if options.engine != "vllm":
@@ -58,19 +62,26 @@ def check(model: Path, options: Distill) -> None:
     python = options.engine_python or sys.executable
     _, *dash_p = mgrd_command(python)[:-2]
     child = subprocess.run(
-        [python, *dash_p, "-c", _LOOK, str(model.absolute())], env=_alone(), capture_output=True, check=False
+        [python, *dash_p, "-c", _LOOK, str(model.absolute()), *options.vllm],
+        env=_alone(),
+        capture_output=True,
+        check=False,
     )
     if child.returncode:
         raise MgrdError(f"{python}: {_last_words(child)}")
 
 
-def look(model: str) -> None:
-    """End with one line, in vLLM's environment, where there is no vLLM or none that has the model's class."""
+def look(model: str, *more: str) -> None:
+    """End with one line, in vLLM's environment, where no vLLM has the model's class and knows `more`, as of --vllm."""
     from mgrd.engines.vllm import arguments
 
     try:
         release = arguments.require_vllm()
         arguments.set_environment(on_cpu="cpu" in release)
+        from vllm import EngineArgs
+
+        known = EngineArgs.__dataclass_fields__
+        arguments.check_names(arguments.pairs(more, trust_remote_code=True), known)
         arguments.check_class(Path(model), tables.read_json(Path(model) / "config.json").get("architectures"), release)
     except MgrdError as error:
         raise SystemExit(str(error)) from None
@@ -105,9 +116,9 @@ def in_vllm(folder: Path, lesson: Lesson, max_tokens: int, story: Story, options
         row = {"id": "first", "audio": [str(file.absolute()) for file in lesson.files]}
         question.write_text(json.dumps(row | {"question": lesson.turns[-1].text}) + "\n", encoding="utf-8")
         prompt.write_text("{question}", encoding="utf-8")
-        words = ["generate", question, "-m", folder.absolute(), "-o", out, "--audio-root", "/", "--prompt", prompt]
-        words += ["--engine", "vllm", "--samples", 1, "--temperature", 0, "--max-tokens", max_tokens]
-        words += ["--max-failed", 1, "--no-canary", "--quiet", "--json"]
+        sampling = replace(_sampling(options), prompt=str(prompt), max_tokens=max_tokens)
+        words = ["generate", question, "-m", folder.absolute(), "-o", out, "--audio-root", "/", *flags(sampling)]
+        words += ["--quiet", "--json"]
         python = options.engine_python or sys.executable
         child = subprocess.run(
             [*mgrd_command(python), *map(str, words)], env=_alone(), capture_output=True, check=False
@@ -121,6 +132,12 @@ def in_vllm(folder: Path, lesson: Lesson, max_tokens: int, story: Story, options
     if error is not None:
         raise MgrdError(f"{folder}: the trained model does not answer in vllm ({error})")
     story.note(f"vllm loads the model, which begins to answer {lesson.where}: {trace['completion']!r}")
+
+
+def _sampling(options: Distill) -> Generate:
+    """What `mgrd generate` is asked for: a greedy sample by an engine that is opened as in the next round."""
+    settings: dict[str, Any] = {name: getattr(options, name) for name in VLLM}
+    return Generate(engine=options.engine, samples=1, temperature=0.0, max_failed=1.0, no_canary=True, **settings)
 
 
 def _alone() -> dict[str, str]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mgrd.errors import MisusedError
-from mgrd.options import Generate
+from mgrd.options import VLLM, Generate
 
 FinishReason = Literal["stop", "length", "abort", "error"]
 
@@ -146,7 +146,7 @@ def check_vllm(options: Generate) -> None:
     pairs(options.vllm, trust_remote_code=options.trust_remote_code)
     if (options.engine or default_engine()) != "vllm":
         plain = Generate()
-        for name in ("tensor_parallel", "gpu_memory", "dtype", "max_model_len", "lora", "vllm", "trust_remote_code"):
+        for name in (*VLLM, "lora"):
             if getattr(options, name) != getattr(plain, name):
                 raise MisusedError(f"--{name.replace('_', '-')}: goes with --engine vllm")
     if options.lora is not None and not Path(options.lora).is_dir():
