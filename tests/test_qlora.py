@@ -101,4 +101,6 @@ def test_rewards_are_learned_on_4_bits(four, model, tmp_path, by_letters):  # no
 
     assert figures["drift"] < 0.05
     before, after = weights(model), weights(tmp_path / "out" / "model")
+    whole = sum(tensor.numel() for tensor in before.values())
+    assert figures["parameters"] == whole + figures["trainable"]  # as if no two of them were packed into a byte
     assert len([name for name in before if not torch.equal(before[name], after[name])]) == 2 * 7

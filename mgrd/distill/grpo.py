@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import rewards
-from mgrd.distill import checks, processes, rollouts, saving, state, tracking, trial
+from mgrd.distill import checks, processes, quantized, rollouts, saving, state, tracking, trial
 from mgrd.distill import examples as ex
 from mgrd.distill.batches import IGNORED, collate, epoch_order
 from mgrd.distill.examples import Ears
@@ -126,7 +126,7 @@ def train(
         **{name: int(sum(entry[name] for entry in log)) for name in ("samples", "unrated", "unusable", "no_signal")},
         **_ends(log, ("loss", "reward", "correct", "think")),
         **{name: round(statistics.fmean(entry[name] for entry in log), 5) for name in ("clipped", "drift")},
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "parameters": sum(quantized.size(parameter) for parameter in model.parameters()),
         "trainable": sum(parameter.numel() for parameter in learned),
         "precision": training.precision(),
         "seconds": round(time.monotonic() - started, 1),
