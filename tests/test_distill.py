@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -189,6 +190,30 @@ def test_ctrl_c_saves_a_checkpoint_and_the_training_goes_on_from_there(survivors
     assert [path.name for path in (tmp_path / "out" / "checkpoints").iterdir()] == ["checkpoint-4"]
 
     assert run(survivors(), model, tmp_path / "out", options) | {"seconds": 0} == expected | {"seconds": 0}
+
+
+def test_a_checkpoint_is_no_pickle_and_what_is_dropped_by_chance_is_the_same_after_it(
+    survivors, model, tmp_path, monkeypatch
+):
+    shutil.copytree(model, tmp_path / "model")
+    config = json.loads((model / "config.json").read_text())
+    config["text_config"]["attention_dropout"] = 0.5
+    (tmp_path / "model" / "config.json").write_text(json.dumps(config))
+    run(survivors(), tmp_path / "model", tmp_path / "whole", FAST)
+    stop_after(4, monkeypatch)
+    with pytest.raises(Stopped):
+        run(survivors(), tmp_path / "model", tmp_path / "out", FAST)
+    monkeypatch.setattr(progress.stop, "signal_name", None)
+    left = sorted(path.name for path in (tmp_path / "out" / "checkpoints" / "checkpoint-4").iterdir())
+    kept = ["moments", "random-0-of-1", "schedule", "trainable", "trainer_state"]
+    assert [name.partition(".") for name in left] == [
+        (name, ".", "json" if name in ("schedule", "trainer_state") else "safetensors") for name in kept
+    ]
+
+    run(survivors(), tmp_path / "model", tmp_path / "out", FAST)
+
+    whole, resumed = weights(tmp_path / "whole" / "model"), weights(tmp_path / "out" / "model")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
 def stop_after(steps, monkeypatch):

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from distilling import FAST, run, trace, weights
 
+from mgrd.distill import processes
 from mgrd.distill.training import last_checkpoint
+from mgrd.errors import MisusedError
 
 torch = pytest.importorskip("torch")
 psutil = pytest.importorskip("psutil")  # comes with accelerate
@@ -191,3 +193,25 @@ def test_split_weights_train_as_whole_ones_and_other_processes_can_go_on(folder,
         assert found["losses_held_out"] == pytest.approx(wanted["losses_held_out"], rel=0.01)
         assert (found["parameters"], found["trainable"]) == (wanted["parameters"], wanted["trainable"])
         assert apart(model, tmp_path / "alone", out) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("launched_with", "message"),
+    [
+        ({"ACCELERATE_USE_DEEPSPEED": "true"}, "DeepSpeed: .* use examples/accelerate/fsdp2.yaml"),
+        ({"ACCELERATE_USE_FSDP": "true"}, "FSDP 1: give fsdp_version: 2"),
+        (
+            {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_ACTIVATION_CHECKPOINTING": "true"},
+            "fsdp_activation_checkpointing: true is not supported; give --gradient-checkpointing instead",
+        ),
+        (
+            {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_OFFLOAD_PARAMS": "true"},
+            "fsdp_offload_params: true is not supported",
+        ),
+    ],
+)
+def test_a_launcher_that_splits_in_ways_that_are_not_known_is_refused(monkeypatch, launched_with, message):
+    for name, value in launched_with.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(MisusedError, match=message):
+        processes.join()

@@ -44,14 +44,19 @@ def _asked_for(variable: str) -> bool:
 def join() -> None:
     """Meet the other processes; must come before anything else here that waits.
 
-    Raises MisusedError for launchers that split the weights in other ways than FSDP2.
+    Raises MisusedError for launchers that split the weights in other ways than FSDP2, or that would change its layers.
     """
     if _asked_for("ACCELERATE_USE_DEEPSPEED"):
         raise MisusedError(
-            "DeepSpeed: its checkpoints are pickled; use examples/accelerate/fsdp2.yaml, which splits alike"
+            "DeepSpeed: saves what it splits in pickles, which mgrd neither writes nor reads; use "
+            "examples/accelerate/fsdp2.yaml, which splits alike"
         )
     if splits() and (version := os.environ.get("FSDP_VERSION", "1")) != "2":
         raise MisusedError(f"FSDP {version}: give fsdp_version: 2, as examples/accelerate/fsdp2.yaml does")
+    if splits() and _asked_for("FSDP_ACTIVATION_CHECKPOINTING"):
+        raise MisusedError(
+            "FSDP: fsdp_activation_checkpointing: true is not supported; give --gradient-checkpointing instead"
+        )
     if splits() and _asked_for("FSDP_OFFLOAD_PARAMS"):
         raise MisusedError(
             "FSDP: fsdp_offload_params: true is not supported; split over more GPUs, or train with --qlora"

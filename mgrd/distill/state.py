@@ -1,7 +1,8 @@
 """What a training is between two steps: the weights that are trained, the optimizer's moments, and what was told of it.
 
-Safetensors and JSON, of whole tensors, so that other processes than wrote them can go on. Every process saves, and the
-first one writes. Knows nothing about what is trained on.
+Safetensors and JSON, of whole tensors, so that other processes than wrote them can go on; nothing is pickled. Every
+process saves, and the first one writes, but for the random numbers, which are each one's own. Knows nothing about what
+is trained on.
 """
 
 from __future__ import annotations
@@ -64,6 +65,37 @@ def load_moments(optimizer: Any, scheduler: Any, folder: Path) -> None:
     _load_moments(optimizer, folder / MOMENTS)
     for group, lr in zip(optimizer.param_groups, scheduler.get_last_lr(), strict=True):
         group["lr"] = lr
+
+
+def save_random(folder: Path) -> None:
+    """Write the state of torch's random numbers in this process, of the CPU and its GPU; the others wait for it."""
+    import torch
+    from safetensors.torch import save_file
+
+    states = {"cpu": torch.random.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(states, folder / _random())
+    processes.wait()  # the checkpoint is whole when those of all are there
+
+
+def load_random(folder: Path) -> None:
+    """Take over what `save_random` wrote; other processes than wrote it draw anew."""
+    import torch
+    from safetensors.torch import load_file
+
+    path = folder / _random()
+    if not path.exists():
+        return
+    states = load_file(path)
+    torch.random.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
+
+
+def _random() -> str:
+    return f"random-{processes.rank()}-of-{processes.count()}.safetensors"
 
 
 def _moments(optimizer: Any) -> dict[str, Any]:

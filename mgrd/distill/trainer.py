@@ -2,8 +2,8 @@
 
 Replaced are its sampler, because an epoch of it could not be resumed exactly, and what its checkpoints hold: some
 families' tensors are renamed on saving and not named back on loading, so nothing would be restored, without a word;
-and a job may go on with other processes than it began with. The classes are made on demand, because importing their
-bases takes seconds.
+moments and random numbers are pickled; and a job may go on with other processes than it began with. The classes are
+made on demand, because importing their bases takes seconds.
 """
 
 from __future__ import annotations
@@ -117,6 +117,13 @@ def trainer_class() -> type:
         def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
             if checkpoint is not None:
                 state.load_moments(self.optimizer, self.lr_scheduler, Path(checkpoint))
+
+        def _save_rng_state(self, output_dir: str) -> None:
+            state.save_random(Path(output_dir))
+
+        def _load_rng_state(self, checkpoint: str | None) -> None:
+            if checkpoint is not None:
+                state.load_random(Path(checkpoint))
 
     return SftTrainer
 
