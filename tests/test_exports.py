@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import threading
+import traceback
 import typing
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -482,6 +483,29 @@ def test_a_hub_that_refuses_is_said_in_one_line_without_the_token_and_the_export
     assert "401" in told
     assert TOKEN not in told
     assert len(loaded(out)) == 3
+
+
+@pytest.mark.parametrize("says", [f"Nobody has {TOKEN}", "No such data set"])
+def test_what_a_hub_says_of_the_token_is_in_no_traceback_either(tmp_path, monkeypatch, says):
+    import huggingface_hub
+
+    from mgrd.exports import hub
+
+    class Api:
+        def create_repo(self, *_, **__):
+            try:
+                raise OSError(says)
+            except OSError as error:
+                raise ValueError("it answered oddly") from error
+
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
+    with pytest.raises(MgrdError) as error:
+        hub.push(tmp_path, "me/d", QUIET)
+
+    told = "".join(traceback.format_exception(error.value))
+    assert TOKEN not in told
+    assert (says in told) == (TOKEN not in says)  # else it says what went wrong
 
 
 def test_a_card_that_the_hub_does_not_take_is_said_in_one_line(survivors, tmp_path, run, hub):

@@ -6,6 +6,7 @@ a hub or a proxy says it back.
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 from mgrd import folders, locks
@@ -49,17 +50,24 @@ def push(folder: Path, repo: str, story: Story) -> str:
             commit_message="Traces that passed, exported by mgrd",
         )
     except (HTTPError, OSError, ValueError) as error:  # ValueError: a card, or an answer, that is not as it should be
-        raise MgrdError(
+        told = MgrdError(
             f"{repo}: cannot be pushed ({_said(error)}); {folder} is complete: log in with `hf auth login`, or "
             "mend the connection, and give the same command again"
-        ) from error
+        )
+        is_clean = _token() not in "".join(traceback.format_exception(error))
+        raise told from (error if is_clean else None)
     return str(url)
 
 
 def _said(error: Exception) -> str:
     """What an error says, in one line, without the token; of a card that is not taken, also what is wrong with it."""
-    from huggingface_hub import get_token
-
-    lines = str(error).replace(get_token() or "\0", "***").strip().splitlines()
+    lines = str(error).replace(_token(), "***").strip().splitlines()
     told = " ".join(lines) if isinstance(error, ValueError) else "".join(lines[:1])
     return " ".join(told.split())[:200] or type(error).__name__
+
+
+def _token() -> str:
+    """The token; where there is none, what stands in no text."""
+    from huggingface_hub import get_token
+
+    return get_token() or "\0"
