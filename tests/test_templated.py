@@ -49,6 +49,20 @@ def test_prompts_of_a_batch_are_padded_on_the_side_that_is_asked_for(processor):
     inputs = processor(text=prompts, text_kwargs={"padding": True, "padding_side": "left"}, return_tensors="pt")
     assert inputs["attention_mask"].tolist() == [[0] * 9 + [1] * 5, [1] * 14]
     assert set(inputs) == {"input_ids", "attention_mask"}
+    inputs = processor(text=prompts, text_kwargs={"padding": True, "padding_side": "right"}, return_tensors="pt")
+    assert inputs["attention_mask"].tolist() == [[1] * 5 + [0] * 9, [1] * 14]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_tokenizer_pads_afterwards_as_it_did_before_also_when_it_has_failed(processor, side, monkeypatch):
+    monkeypatch.setattr(processor.tokenizer, "padding_side", side)
+    other = {"left": "right", "right": "left"}[side]
+    prompt = processor.apply_chat_template([user(text("Hi"))])
+    processor(text=[prompt], text_kwargs={"padding_side": other}, return_tensors="pt")
+    assert processor.tokenizer.padding_side == side
+    with pytest.raises(ValueError, match="Expecting value"):
+        processor(text=["no JSON"], text_kwargs={"padding_side": other}, return_tensors="pt")
+    assert processor.tokenizer.padding_side == side
 
 
 def test_a_clip_is_heard_as_it_is_to_the_last_bit(processor):

@@ -54,11 +54,15 @@ class Templated:
     ) -> Any:
         """Tokens and features of prompts; `audio` are their clips in order, mono samples at `sampling_rate`."""
         clips = iter(audio)
-        self.tokenizer.padding_side = (text_kwargs or {}).get("padding_side", self.tokenizer.padding_side)
-        return self.processor.apply_chat_template(
-            [_heard(json.loads(prompt), clips, self.feature_extractor.sampling_rate) for prompt in text],
-            processor_kwargs={"audio_kwargs": audio_kwargs or {}, "return_tensors": return_tensors},
-        )
+        before = self.tokenizer.padding_side  # conversations take it from the tokenizer alone
+        self.tokenizer.padding_side = (text_kwargs or {}).get("padding_side", before)
+        try:
+            return self.processor.apply_chat_template(
+                [_heard(json.loads(prompt), clips, self.feature_extractor.sampling_rate) for prompt in text],
+                processor_kwargs={"audio_kwargs": audio_kwargs or {}, "return_tensors": return_tensors},
+            )
+        finally:
+            self.tokenizer.padding_side = before
 
 
 def _heard(messages: list[dict[str, Any]], clips: Iterator[Any], sr: int) -> list[dict[str, Any]]:
