@@ -48,11 +48,12 @@ def build(family: str, folder: Path) -> Path:
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     if family in ADAPTERS:
-        _ship_adapter(model, folder / ADAPTERS[family])
+        ship_adapter(model, folder / ADAPTERS[family])
     return folder
 
 
-def _ship_adapter(model, folder):
+def ship_adapter(model, folder):
+    """Write an adapter of some of a model's linear layers, as its makers do."""
     import torch
     from peft import LoraConfig, get_peft_model
 

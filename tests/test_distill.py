@@ -9,6 +9,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import families
 import numpy as np
 import pytest
 import tiny_model
@@ -601,6 +602,17 @@ def test_curves_go_to_tensorboard_unless_told_otherwise(survivors, model, tmp_pa
     assert len(list((tmp_path / "told" / "tensorboard").glob("events*"))) == 1
     with pytest.raises(MgrdError, match="--report-to trackio: it is not installed; pip install trackio"):
         run(survivors(), model, tmp_path / "other", replace(FAST, report_to="trackio"))
+
+
+def test_an_adapter_that_a_model_ships_is_named_when_it_is_merged(survivors, model, tmp_path, capsys):
+    shutil.copytree(model, tmp_path / "hears")
+    families.ship_adapter(load_audio_lm(model, torch.float32)[0], tmp_path / "hears" / "speech-lora")
+
+    run(survivors(), tmp_path / "hears", tmp_path / "out", replace(FAST, epochs=1), story=progress.Story())
+
+    said = f"{tmp_path / 'hears' / 'speech-lora'}: the adapter that hears ships to hear with is merged into its weights"
+    assert said in capsys.readouterr().err
+    assert not list((tmp_path / "out" / "model").glob("**/adapter*"))
 
 
 def test_a_model_that_does_not_answer_never_appears(survivors, model, tmp_path, monkeypatch):

@@ -139,7 +139,7 @@ def _train(given: list[Lesson], base: Path, out: Path, options: Distill, story: 
     from mgrd.engines.window import short_window
 
     started = time.monotonic()
-    model, processor, device = loading.start(base, options)
+    model, processor, device = loading.start(base, options, story)
     options = loading.alone(options, processor, story)
     kept, left_out, longest_s = ex.hearable(given, processor)
     with short_window(model, processor, longest_s) as padded:

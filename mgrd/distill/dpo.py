@@ -74,7 +74,7 @@ def train(made: Made, base: Path, out: Path, options: Distill, story: Story) -> 
     story.note(f"{len(made.pairs):,} pairs of {made.counts['questions']:,} questions: {counted}")
     if processes.is_first():
         pairs.write(made.pairs, out)
-    model, processor, device = loading.start(base, options)
+    model, processor, device = loading.start(base, options, story)
     options = loading.alone(options, processor, story)
     given = {one.lesson_id: one for pair in made.pairs for one in (pair.chosen, pair.rejected)}
     writable, left_out = _writable(given, {pair.rejected.lesson_id for pair in made.pairs}, model, processor)

@@ -58,7 +58,7 @@ def train(
     from mgrd.engines.window import short_window
 
     started = time.monotonic()
-    model, processor, device = loading.start(base, options)
+    model, processor, device = loading.start(base, options, story)
     options = loading.alone(options, processor, story)
     kept, left_out, longest_s = ex.hearable([one.lesson for one in asked], processor)
     ids = {lesson.lesson_id for lesson in kept}

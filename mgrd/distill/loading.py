@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mgrd.engines import adapters
 from mgrd.engines.chat import hears_padding
 from mgrd.engines.models import check_model_folder, load_audio_lm
 from mgrd.errors import InputError
@@ -30,7 +31,7 @@ def check(path: Path) -> None:
         )
 
 
-def start(path: Path, options: Distill) -> tuple[Any, Any, str]:
+def start(path: Path, options: Distill, story: Story) -> tuple[Any, Any, str]:
     """Load (model, processor, the device to train on), with every random number from `options.seed`."""
     import torch
     from transformers import set_seed
@@ -44,6 +45,8 @@ def start(path: Path, options: Distill) -> tuple[Any, Any, str]:
     half = options.lora and torch.cuda.is_available() and precision() == "bf16"
     dtype = torch.bfloat16 if half else torch.float32
     model, processor = load(path, dtype)
+    if (adapter := adapters.find(path)) is not None:
+        story.note(f"{adapter}: the adapter that {path.name} ships to hear with is merged into its weights")
     if options.qlora:
         quantized.quantize(model, language_linears(model), dtype)
     return model, processor, device
