@@ -30,7 +30,7 @@ from mgrd.distill import distill  # noqa: E402
 from mgrd.distill.batches import IGNORED, collate, epoch_order  # noqa: E402
 from mgrd.distill.examples import Ears, encode  # noqa: E402
 from mgrd.distill.lessons import of_survivors  # noqa: E402
-from mgrd.distill.survivors import content_hash, read  # noqa: E402
+from mgrd.distill.survivors import TABLE, content_hash, read, tell_later  # noqa: E402
 from mgrd.distill.trainer import rates  # noqa: E402
 from mgrd.distill.training import WRITE, check_frozen, prepare, token_loss  # noqa: E402
 
@@ -332,6 +332,38 @@ def test_embedded_clips_are_found_where_they_were_written(survivors, clips):
     tables.write_json({}, folder / "manifest.json")
     with pytest.raises(InputError, match="does not say where the audio is; give --audio-root"):
         read([folder], None)
+
+
+def test_what_was_sampled_or_judged_since_the_survivors_were_chosen_is_told(survivors, tmp_path, capsys):
+    folder = survivors(trace(0), trace(1))
+    rows = [trace(number, error=None) for number in range(6)]
+    rows[4]["error"] = "no such file"
+    sampled = [{name: row.get(name) for name in tables.TRACES} for row in rows]
+    tell_later([folder], TABLE, progress.Story())  # it has no other tables
+    chosen_of = [{"trace_id": f"q{number}.0.0"} for number in range(3)]
+    tables.write_table(chosen_of, folder / "selection.parquet", tables.SELECTION)
+    tables.write_table(rows[:3], folder / "judged" / "part-0.parquet", tables.JUDGED)
+    tables.write_table(sampled[:3], folder / "traces" / "part-0.parquet", tables.TRACES)
+    tell_later([folder], TABLE, progress.Story())
+    assert capsys.readouterr().err == ""
+
+    tables.write_table(sampled[3:], folder / "traces" / "part-1.parquet", tables.TRACES)  # one of them has failed
+    tables.write_table([rows[3] | {"error": "before"}], folder / "judged" / "part-1.parquet", tables.JUDGED)  # retried
+    tell_later([folder, folder], "judged", progress.Story())
+    assert capsys.readouterr().err == (
+        f"2 traces of {folder} were sampled or judged after its survivors were chosen; give `mgrd filter {folder} -o "
+        f"{folder}` again to choose among them too\n"
+    )
+
+
+def test_training_tells_of_later_traces(survivors, model, tmp_path, capsys):
+    folder = survivors()
+    tables.write_table([], folder / "selection.parquet", tables.SELECTION)
+    tables.write_table([trace(0)], folder / "judged" / "part-0.parquet", tables.JUDGED)
+
+    run(folder, model, tmp_path / "out", replace(FAST, epochs=1), story=progress.Story())
+
+    assert f"1 traces of {folder} were sampled or judged after" in capsys.readouterr().err
 
 
 def test_a_finished_model_is_not_made_again_and_other_settings_are_refused(survivors, model, tmp_path, capsys):

@@ -205,6 +205,22 @@ def test_dpo_comes_to_prefer_the_survivors(filtered, model, tmp_path, lora):
     assert not (tmp_path / "out" / "checkpoints").exists()
 
 
+def test_pairs_that_do_not_fill_a_step_are_told_with_what_gives_more(filtered, model, tmp_path, capsys):
+    folder = filtered(row(0, 0), row(0, 1, DENIES), row(0, 2, DENIES), row(0, 3, WRONG))
+    options = replace(DPO, epochs=1, rejected_for="denial", pairs_per_question=1)
+
+    run(folder, model, tmp_path / "few", options, story=progress.Story())
+    told = capsys.readouterr().err
+    run(folder, model, tmp_path / "enough", replace(options, batch_size=1), story=progress.Story())
+
+    assert (
+        "Fewer pairs (1) than one step takes (4): little is learned of so few; sample more questions, or more of each "
+        "(mgrd generate --samples), or add contradicted and wrong to --rejected-for, or raise "
+        "--pairs-per-question (1 rejected traces are beyond it)\n"
+    ) in told
+    assert "Fewer pairs" not in capsys.readouterr().err
+
+
 def test_accumulated_micro_batches_of_pairs_train_as_one_batch(filtered, model, tmp_path):
     folder = filtered(*rows_to_learn())
     whole = run(folder, model, tmp_path / "whole", DPO)

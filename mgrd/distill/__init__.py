@@ -18,7 +18,8 @@ from mgrd import folders
 from mgrd.distill import lessons, pairs, processes, questions, tracking, trial
 from mgrd.distill.lessons import Lesson
 from mgrd.distill.replay import read_replay, taken
-from mgrd.distill.survivors import content_hash, read
+from mgrd.distill.survivors import TABLE as SURVIVORS
+from mgrd.distill.survivors import content_hash, read, tell_later
 from mgrd.errors import MgrdError, MisusedError
 from mgrd.options import VLLM, Distill
 from mgrd.progress import Story
@@ -70,6 +71,7 @@ def distill(
     if options.qlora:
         quantized.check()
     processes.join()
+    tell_later(survivors, "judged" if options.objective == "grpo" else SURVIVORS, story)
     rows = read(survivors, audio_root, ("question_id",)) if survivors and options.objective != "grpo" else []
     made = pairs.make(survivors, rows, options) if options.objective == "dpo" else None
     asked, unasked = questions.medium(survivors, audio_root, options) if options.objective == "grpo" else ([], {})

@@ -72,6 +72,8 @@ def train(made: Made, base: Path, out: Path, options: Distill, story: Story) -> 
     started = time.monotonic()
     counted = ", ".join(f"{made.counts[reason]:,} {reason}" for reason in REJECTED_FOR)
     story.note(f"{len(made.pairs):,} pairs of {made.counts['questions']:,} questions: {counted}")
+    if (step := options.batch_size * processes.count()) > len(made.pairs):
+        story.note(_told_few(made, step, options))
     if processes.is_first():
         pairs.write(made.pairs, out)
     model, processor, device = loading.start(base, options, story)
@@ -131,6 +133,18 @@ def train(made: Made, base: Path, out: Path, options: Distill, story: Story) -> 
     return saving.finish(
         trained.model, figures, base, out, given[asked.trace_id], len(asked.target_ids), story, options
     )
+
+
+def _told_few(made: Made, step: int, options: Distill) -> str:
+    """That the pairs do not fill a step, and what gives more of them."""
+    more = ["sample more questions, or more of each (mgrd generate --samples)"]
+    unused = [reason for reason in REJECTED_FOR if reason not in pairs.reasons(options.rejected_for)]
+    if unused:
+        more.append(f"add {' and '.join(unused)} to --rejected-for")
+    if made.counts["beyond"]:
+        more.append(f"raise --pairs-per-question ({made.counts['beyond']:,} rejected traces are beyond it)")
+    few = f"Fewer pairs ({len(made.pairs):,}) than one step takes ({step:,}): little is learned of so few"
+    return f"{few}; {', or '.join(more)}"
 
 
 def _writable(

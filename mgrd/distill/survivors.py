@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from mgrd import folders, prompts, tables
 from mgrd.errors import InputError, MgrdError
+from mgrd.progress import Story
 from mgrd.questions import resolve_audio
 from mgrd.sources import noted_audio
 from mgrd.traces import blocks, join
@@ -40,6 +43,31 @@ def read(sources: Sequence[Path], audio_root: Path | None, also: Sequence[str] =
     if not rows:
         raise MgrdError("no survivors to distill: no trace passed the filter; see what it objected to, or sample more")
     return sorted(rows, key=lambda row: str(row["trace_id"]))
+
+
+def tell_later(sources: Sequence[Path], part: str, story: Story) -> None:
+    """Note of which folders more was sampled or judged since their survivors were chosen: it is not trained on.
+
+    `part` is what is read of `sources`, TABLE or `judged`.
+    """
+    for folder in dict.fromkeys(folders.find(source, part).parent for source in sources):
+        if many := later(folder):
+            story.note(
+                f"{many:,} traces of {folder} were sampled or judged after its survivors were chosen; give "
+                f"`mgrd filter {folder} -o {folder}` again to choose among them too"
+            )
+
+
+def later(folder: Path) -> int:
+    """How many traces of a folder have been sampled or judged since its survivors were chosen."""
+    made, whole = pl.col("error").is_null(), ["trace_id", "error"]
+    sampled = tables.query(folder / "traces", tables.TRACES, whole, lambda rows: rows.filter(made))
+    judged = tables.query(folder / "judged", tables.JUDGED, whole, lambda rows: rows)
+    chosen_of = tables.query(folder / "selection.parquet", tables.SELECTION, ["trace_id"], lambda rows: rows)
+    is_chosen_here = (folder / "selection.parquet").exists()
+    unjudged = sampled.join(judged.filter(made), on="trace_id", how="anti") if judged.height else sampled.clear()
+    unchosen = judged.join(chosen_of, on="trace_id", how="anti") if is_chosen_here else judged.clear()
+    return int(pl.concat([unjudged["trace_id"], unchosen["trace_id"]]).n_unique())
 
 
 def user_turn(row: dict[str, Any], train_prompt: str) -> str:

@@ -19,7 +19,7 @@ from mgrd import folders, locks, tables
 from mgrd.audio.load import survey
 from mgrd.distill import pairs
 from mgrd.distill.pairs import Made
-from mgrd.distill.survivors import content_hash, read, user_turn
+from mgrd.distill.survivors import TABLE, content_hash, read, tell_later, user_turn
 from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError, Stopped
 from mgrd.exports import card, hub
 from mgrd.exports.forms import FORMS, Form, stands_in
@@ -82,6 +82,7 @@ def _export(
     story: Story,
 ) -> dict[str, Any]:
     assert options.export is not None
+    tell_later(survivors, TABLE, story)
     rows = read(survivors, audio_root, _ALSO)
     made = pairs.make(survivors, rows, training) if training.objective == "dpo" else None
     form = (PAIR_FORMS if made else FORMS)[options.export]
@@ -99,7 +100,7 @@ def _export(
     clips = _clips(kept)
     figures: dict[str, Any] = {"format": options.export, **(made.counts if made else {form.holds: len(kept)})}
     figures |= {"left_out": len(left_out), "clips": len(set(clips.values()))}
-    facts = [card.facts(folders.find(source, "survivors.parquet").parent) for source in survivors]
+    facts = [card.facts(folders.find(source, TABLE).parent) for source in survivors]
     identity = {
         "export": options.export,
         "survivors": content_hash(kept),
