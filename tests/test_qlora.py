@@ -5,7 +5,8 @@ import json
 from dataclasses import replace
 
 import pytest
-from distilling import FAST, run, weights
+from distilling import FAST, weights
+from distilling import run as distil
 from test_dpo import DPO, filtered, rows_to_learn  # noqa: F401  (a fixture)
 from test_grpo import GRPO, by_letters, four  # noqa: F401  (fixtures)
 
@@ -24,14 +25,20 @@ installed = pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None,
 
 def test_weights_of_4_bits_without_adapters_are_misused(survivors, model, tmp_path):
     with pytest.raises(MisusedError, match="--qlora: needs --lora R"):
-        run(survivors(), model, tmp_path / "out", replace(FAST, qlora=True))
+        distil(survivors(), model, tmp_path / "out", replace(FAST, qlora=True))
+
+
+def test_a_rank_behind_qlora_is_told_where_it_belongs(survivors, model, tmp_path, run):
+    code, _, told = run("distill", survivors(), "-m", model, "-o", tmp_path / "out", "--qlora", "8")
+
+    assert (code, told) == (2, "Error: --qlora 8: takes no number; give the adapters' rank with --lora 8 --qlora\n")
 
 
 def test_without_bitsandbytes_the_extra_is_named_before_anything_is_written(survivors, model, tmp_path, monkeypatch):
     monkeypatch.setattr(quantized, "find_spec", lambda _: None)
 
     with pytest.raises(MgrdError, match=r"pip install 'mgrd\[qlora\]'"):
-        run(survivors(), model, tmp_path / "out", QLORA)
+        distil(survivors(), model, tmp_path / "out", QLORA)
     assert not (tmp_path / "out").exists()
 
 
@@ -55,8 +62,8 @@ def test_only_the_linear_layers_beneath_adapters_are_held_in_4_bits(model):
 @installed
 def test_what_was_learned_on_4_bits_is_added_to_the_whole_weights(survivors, model, tmp_path):
     folder = survivors()
-    run(folder, model, tmp_path / "lora", replace(QLORA, qlora=False))
-    figures = run(folder, model, tmp_path / "out", QLORA)
+    distil(folder, model, tmp_path / "lora", replace(QLORA, qlora=False))
+    figures = distil(folder, model, tmp_path / "out", QLORA)
 
     usual, found = (json.loads((tmp_path / name / "distill.json").read_text()) for name in ("lora", "out"))
     assert found["losses"] != usual["losses"]
@@ -81,14 +88,14 @@ def test_what_was_trained_has_left_its_device_when_the_new_model_is_tried(surviv
 
     monkeypatch.setattr(saving, "rebuilt", as_if_of_4_bits)
     monkeypatch.setattr(trial, "in_transformers", lambda *_, **__: events.append("tried"))
-    run(survivors(), model, tmp_path / "out", replace(FAST, lora=4, epochs=1))
+    distil(survivors(), model, tmp_path / "out", replace(FAST, lora=4, epochs=1))
 
     assert events == ["cpu", "tried"]
 
 
 @installed
 def test_preferences_are_learned_on_4_bits(filtered, model, tmp_path):  # noqa: F811
-    figures = run(filtered(*rows_to_learn()), model, tmp_path / "out", replace(DPO, lora=4, qlora=True, epochs=3))
+    figures = distil(filtered(*rows_to_learn()), model, tmp_path / "out", replace(DPO, lora=4, qlora=True, epochs=3))
 
     assert figures["loss_first"] == pytest.approx(0.693, abs=0.02)
     assert figures["margin"] > 0
@@ -97,7 +104,7 @@ def test_preferences_are_learned_on_4_bits(filtered, model, tmp_path):  # noqa: 
 
 @installed
 def test_rewards_are_learned_on_4_bits(four, model, tmp_path, by_letters):  # noqa: F811
-    figures = run(four, model, tmp_path / "out", replace(GRPO, lora=4, qlora=True, epochs=4, samples=8))
+    figures = distil(four, model, tmp_path / "out", replace(GRPO, lora=4, qlora=True, epochs=4, samples=8))
 
     assert figures["drift"] < 0.05
     before, after = weights(model), weights(tmp_path / "out" / "model")

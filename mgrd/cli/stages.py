@@ -166,6 +166,10 @@ def distill_command(
     """
     from mgrd.distill import processes
 
+    if options.qlora and (ranks := [path for path in survivors or [] if path.name.isdecimal() and not path.exists()]):
+        raise MisusedError(
+            f"--qlora {ranks[0]}: takes no number; give the adapters' rank with --lora {ranks[0]} --qlora"
+        )
     folders = [existing(path, "folder") for path in survivors or []]
     if not folders and (options.replay is None or exporting.export is not None):
         raise MisusedError("give folders that filter wrote, or --replay FILE to train on that alone")
