@@ -350,39 +350,71 @@ def test_a_text_of_100_kb_and_a_trace_without_claims_are_shown(tmp_path):
     looking(tmp_path, steps)
 
 
-@pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux")
-def test_on_a_real_terminal_of_80_by_24_the_viewer_opens_filters_marks_and_quits(folder):
-    socket = ["tmux", "-L", f"mgrd-{folder.name}-{time.monotonic_ns()}"]
-    begin = [*socket, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24"]
-    command = f"env NO_COLOR=1 {sys.executable} -P -m mgrd inspect {folder}; echo ended with $?; sleep 60"
-    subprocess.run([*begin, command], check=True)
+class Tmux:
+    """A real terminal of 80 columns and 24 lines, in which a command runs."""
 
-    def shows(words, within_s=30.0):
+    def __init__(self, name, command):
+        self.socket = ["tmux", "-L", f"mgrd-{name}-{time.monotonic_ns()}"]
+        begin = [*self.socket, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24"]
+        subprocess.run([*begin, f"{command}; echo ended with $?; sleep 60"], check=True)
+
+    def shows(self, words, within_s=30.0):
         """What the terminal shows, with its control sequences, once these words are on it."""
         end = time.monotonic() + within_s
+        capture = [*self.socket, "capture-pane", "-e", "-p"]
         while time.monotonic() < end:
-            shown = subprocess.run([*socket, "capture-pane", "-e", "-p"], capture_output=True, text=True, check=True)
+            shown = subprocess.run(capture, capture_output=True, text=True, check=True)
             if words in shown.stdout:
                 return shown.stdout
             time.sleep(0.1)
         raise AssertionError(f"{words!r} did not come: {shown.stdout}")
 
-    def keys(*names):
-        subprocess.run([*socket, "send-keys", *names], check=True)
+    def keys(self, *names):
+        """Press them."""
+        subprocess.run([*self.socket, "send-keys", *names], check=True)
 
-    try:
-        opened = shows("q1.1.1")
-        assert "5 of 5 traces: all" in opened
-        codes = {code for codes in re.findall(r"\x1b\[([0-9;]*)m", opened) for code in codes.split(";")}
-        assert codes <= {"0", "1", "2", "7", "39", "49"}  # NO_COLOR: bold, dim, reverse and the terminal's own
-        keys("c")
-        shows("2 of 5 traces: check length")
-        keys("Enter")
-        shows("1. q1.1.1  REJECTED")
-        keys("w")
-        shows("marked: should have passed; u takes it back")
-        keys("q")
-        shows("ended with 0")
-    finally:
-        subprocess.run([*socket, "kill-server"], check=True)
+    def end(self):
+        """End the terminal and what runs in it."""
+        subprocess.run([*self.socket, "kill-server"], check=True)
+
+
+@pytest.fixture
+def terminal(folder):
+    """Start the viewer on a real terminal; its stderr goes where `redirected` says."""
+    begun = []
+
+    def start(redirected=""):
+        command = f"env NO_COLOR=1 {sys.executable} -P -m mgrd inspect {folder} {redirected}"
+        begun.append(Tmux(folder.name, command))
+        return begun[-1]
+
+    yield start
+    for one in begun:
+        one.end()
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux")
+def test_on_a_real_terminal_of_80_by_24_the_viewer_opens_filters_marks_and_quits(folder, terminal):
+    viewer = terminal()
+    opened = viewer.shows("q1.1.1")
+    assert "5 of 5 traces: all" in opened
+    codes = {code for codes in re.findall(r"\x1b\[([0-9;]*)m", opened) for code in codes.split(";")}
+    assert codes <= {"0", "1", "2", "7", "39", "49"}  # NO_COLOR: bold, dim, reverse and the terminal's own
+    viewer.keys("c")
+    viewer.shows("2 of 5 traces: check length")
+    viewer.keys("Enter")
+    viewer.shows("1. q1.1.1  REJECTED")
+    viewer.keys("w")
+    viewer.shows("marked: should have passed; u takes it back")
+    viewer.keys("q")
+    viewer.shows("ended with 0")
     assert json.loads((folder / "marks.jsonl").read_text())["mark"] == "rejected_wrongly"
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux")
+def test_the_viewer_draws_on_the_terminal_when_stderr_goes_into_a_log(folder, terminal):
+    viewer = terminal(f"2> {folder / 'log'}")
+    viewer.shows("5 of 5 traces: all")
+    viewer.keys("q")
+    viewer.shows("ended with 0")
+    assert (folder / "log").read_text() == ""

@@ -19,6 +19,7 @@ from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.driver import Driver
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
@@ -95,8 +96,8 @@ class Viewer(App[None]):
         Binding("ctrl+c", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self, judged: Judged, clips: sounds.Clips, wanted: Wanted) -> None:
-        super().__init__(ansi_color=True)  # said here: NO_COLOR is turned into a filter that fits it
+    def __init__(self, judged: Judged, clips: sounds.Clips, wanted: Wanted, driver: type[Driver] | None = None) -> None:
+        super().__init__(driver, ansi_color=True)  # said here: NO_COLOR is turned into a filter that fits it
         self.judged, self.clips, self.wanted, self.given = judged, clips, wanted, wanted
         self.objections = rows.objection_counts(judged.index)
         self.tasks = sorted(judged.index.get_column("task").cast(str).unique().drop_nulls())
