@@ -322,6 +322,18 @@ def test_marks_are_in_the_answer_of_the_command_too(page, tmp_path):
     assert fluent["precision"] == pytest.approx((1.0, 0.2065, 1.0), abs=1e-4)
 
 
+def test_a_line_that_is_no_mark_is_named_on_the_page_and_by_the_command_and_the_others_count(page, tmp_path):
+    run = make_run(tmp_path / "run", some(1))
+    path = run / "round-01" / "marks.jsonl"
+    path.write_text('{"trace_id": "q0.1.1", "mark": "right", "check": "fluent"}\n{"mark": "right"}\n')
+    text, result = page(run)
+    said = f"{path}: line 2 is no mark (has no trace_id)"
+    assert [one["name"] for one in result["marks"]] == ["the filter as a whole", "fluent"]
+    assert result["unread_marks"] == [said]
+    assert report.lines(result)[-1] == f"Not counted: {said}; mend or remove that line"
+    assert f"Not counted: {said}; mend or remove that line" in text.text
+
+
 def told(run, name):
     """Whether a sign warns in the last round, or None where it cannot be seen."""
     found = signs.signs_of(facts.read_rounds(run), [name])

@@ -405,9 +405,25 @@ def test_stats_count_the_traces_that_match_and_their_marks(judged, selection, ca
         "objections": {"logic.length": 2, "acoustic.cites_sound": 1},
         "tasks": {"direction": 1},
         "marks": {"rejected_wrongly": 1},
+        "unread_marks": [],
     }
     inspect(judged.parent, Wanted(), stats=True)
     assert capsys.readouterr().out.splitlines()[-2:] == ["Tasks: direction 1", "Marks: rejected_wrongly 1, right 1"]
+
+
+def test_a_line_that_is_no_mark_is_said_and_all_others_are_counted(judged, capsys):
+    add_mark(judged.parent, Mark("q1.1.0", "right"))
+    path = judged.parent / "marks.jsonl"
+    path.write_text(path.read_text() + "{oops\n")
+    why = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+    said = f"{path}: line 2 is no mark ({why})"
+    for asked in ({"stats": True}, {}):
+        inspect(judged.parent, Wanted(), **asked)
+        shown = "".join(capsys.readouterr().out.split())  # a long path is broken anywhere
+        assert f"Not counted: {said}; mend or remove that line".replace(" ", "") in shown
+        assert "Marks:right1" in shown or "Markedright" in shown
+        inspect(judged.parent, Wanted(), as_json=True, **asked)
+        assert json.loads(capsys.readouterr().out)["unread_marks"] == [said]
 
 
 def test_marks_stand_on_the_page_and_in_the_json_of_their_trace(judged, capsys):

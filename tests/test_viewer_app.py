@@ -194,6 +194,18 @@ def test_marks_are_on_the_disk_at_once_and_can_be_taken_back(folder):
     looking(folder, steps)
 
 
+def test_a_line_that_is_no_mark_is_said_as_the_viewer_opens_and_the_others_count(folder):
+    (folder / "marks.jsonl").write_text('{"trace_id": "q1.1.1", "mark": "right"}\nright\n')
+
+    async def steps(app, press):
+        assert list(app.marks) == ["q1.1.1"]
+        assert app.said.startswith(f"Not counted: {folder / 'marks.jsonl'}: line 2 is no mark (")
+        await press("n", "f")
+        assert app.said == ""
+
+    looking(folder, steps)
+
+
 def test_a_mark_that_cannot_be_saved_is_said_and_the_viewer_goes_on(folder):
     async def steps(app, press):
         (folder / "marks.jsonl").mkdir()

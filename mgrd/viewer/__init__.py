@@ -63,7 +63,6 @@ def _look(folder: Path, wanted: Wanted, audio_root: Path | None) -> None:
 
         judged = opening.result()
     check_names(judged, wanted)
-    read_marks(judged.folder)  # a broken file of marks is said before the screen is taken
     viewer = Viewer(judged, open_clips(judged.folder, audio_root), replace(wanted, limit=None), OnStdout)
     viewer.run()
     if viewer.return_code:  # textual has printed the traceback of a bug

@@ -29,7 +29,7 @@ from mgrd.viewer import clips as sounds
 from mgrd.viewer import page, plain, rows
 from mgrd.viewer.help import SIGNS_SHOWN, Help
 from mgrd.viewer.listing import TraceList
-from mgrd.viewer.marks import Mark, add_mark
+from mgrd.viewer.marks import Mark, add_mark, unread_lines, unread_marks
 from mgrd.viewer.rows import VERDICTS, Judged, Row, Wanted
 from mgrd.viewer.texts import marked, wrapped
 
@@ -47,27 +47,7 @@ class Viewer(App[None]):
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  (declared so by textual)
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]  # noqa: RUF012
-    CSS = """
-    #head, #keys, #said { height: 1; }
-    #head { text-style: bold; }
-    #keys { text-style: dim; }
-    #bars { height: auto; }
-    #ask { display: none; height: 1; border: none; padding: 0; }
-    #ask.-asking { display: block; }
-    #page { padding: 0 1; }
-    #page, #list, Help VerticalScroll {
-        scrollbar-size-vertical: 1; overflow-x: hidden;
-        scrollbar-background: ansi_default; scrollbar-background-hover: ansi_default;
-        scrollbar-background-active: ansi_default; scrollbar-color: ansi_blue;
-    }
-    #page Static { height: auto; }
-    .-narrow #page { display: none; }
-    .-narrow.-reading #page { display: block; }
-    .-narrow.-reading #left { display: none; }
-    .-wide #left { width: 48; border-right: solid $primary; }
-    .-low #bars, .-low #signs { display: none; }
-    #signs { height: 1; text-style: dim; }
-    """
+    CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "step(1)", "Next"),
         Binding("p", "step(-1)", "Previous"),
@@ -105,6 +85,7 @@ class Viewer(App[None]):
         self.row: Row | None = None
         self.focused_objection: int | None = None
         self.partner: int | None = None
+        self.unread = " ".join(unread_lines(unread_marks(judged.folder)))
         self.asked = self.said = ""
         self.playing: subprocess.Popen[bytes] | None = None
         self.heard: Sequence[Measurements | str] = ()
@@ -159,7 +140,8 @@ class Viewer(App[None]):
     def _chosen(self, wanted: Wanted, places: Any) -> None:
         if wanted != self.wanted:  # another was asked for meanwhile
             return
-        self.say("")
+        self.say(self.unread)
+        self.unread = ""  # said once
         self.listed.show(places)
         filters = [
             f"{name} {value}"
