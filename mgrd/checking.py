@@ -26,7 +26,7 @@ from mgrd.progress import stderr
 from mgrd.rulebook import verified_claims
 from mgrd.terminal import json_line, safe
 from mgrd.traces import blocks, split
-from mgrd.viewer import SIGNS, claims_table, console, marked
+from mgrd.viewer import SIGNS, claims_table, console, marked, show
 
 ROWS = 1000
 """Claims that the table lists; what is left out is counted."""
@@ -93,7 +93,7 @@ def print_check(text: str, audio: Sequence[Path], *, calibration: str | None, as
         console().out(json_line(checked), highlight=False)
         return
     for part in page(checked, text):
-        console().print(part)
+        show(part)
     console().out(summary(checked), highlight=False)
 
 

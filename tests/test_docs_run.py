@@ -133,7 +133,9 @@ def test_the_example_of_report_writes_one_file(run, with_traces):
 
 @pytest.mark.parametrize(("name", "says"), LOOKING.items())
 def test_the_example_of_a_command_that_looks_says_what_it_saw(run, here, name, says):
-    assert says in answered(run, *example(name))
+    out = answered(run, *example(name))
+    assert says in out
+    assert [line for line in out.splitlines() if line != line.rstrip()] == []
 
 
 def test_the_example_of_bench_reruns_a_published_figure(capfd, here):

@@ -252,7 +252,7 @@ def test_the_table_of_rounds_shows_held_out_figures_of_every_round():
     rows = [round_row(0, **HELD_OUT), round_row(1, 1031, **HELD_OUT | {"accuracy": 0.75})]
     assert rounds_lines(rows) == [
         "Held-out questions; round 0 is the model before training",
-        "               cites cues    fully        think                correct-      ",
+        "               cites cues    fully        think                correct-",
         "round accuracy sound true grounded passed words acoustic logic     ness  kept",
         "    0    50.0% 90.0%    -    35.1%  30.0%  21.3    25.0%  1.5%     0.0%     -",
         "    1    75.0% 90.0%    -    35.1%  30.0%  21.3    25.0%  1.5%     0.0% 1,031",

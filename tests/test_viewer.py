@@ -408,7 +408,9 @@ def test_stats_count_the_traces_that_match_and_their_marks(judged, selection, ca
         "unread_marks": [],
     }
     inspect(judged.parent, Wanted(), stats=True)
-    assert capsys.readouterr().out.splitlines()[-2:] == ["Tasks: direction 1", "Marks: rejected_wrongly 1, right 1"]
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-2:] == ["Tasks: direction 1", "Marks: rejected_wrongly 1, right 1"]
+    assert [line for line in shown if line != line.rstrip()] == []
 
 
 def test_a_line_that_is_no_mark_is_said_and_all_others_are_counted(judged, capsys):

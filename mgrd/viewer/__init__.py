@@ -16,10 +16,11 @@ from mgrd.viewer import plain
 from mgrd.viewer.clips import open_clips
 from mgrd.viewer.marks import Mark, read_marks
 from mgrd.viewer.rows import Judged, Wanted, check_names, open_judged
-from mgrd.viewer.texts import SIGNS, claims_table, console, marked
+from mgrd.viewer.texts import SIGNS, claims_table, console, marked, show
 
 __all__ = [
     "SIGNS", "Judged", "Mark", "Wanted", "claims_table", "console", "inspect", "marked", "open_judged", "read_marks",
+    "show",
 ]  # fmt: skip
 
 
