@@ -49,6 +49,8 @@ def read_text(given: str) -> str:
     try:
         if given == "-":
             return _with_words(_decoded(sys.stdin.buffer, name), name)
+        if not given.strip():
+            raise MisusedError("--text: is empty; give a text, a file that holds one, or - for standard input")
         if path is None:
             if _FILE_NAME.fullmatch(given):
                 stderr.print(f"--text {safe(given)}: no such file; its name is judged as the text", markup=False)

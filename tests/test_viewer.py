@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 from pathlib import Path
 
@@ -119,13 +120,22 @@ def test_traces_are_sorted_as_asked(judged):
 
 def test_a_name_that_is_nowhere_is_an_error_and_not_an_empty_answer(judged):
     for name, said in (
-        ({"question": "q9"}, "has no question q9"),
-        ({"trace": "q1.1.9"}, "has no trace q1.1.9"),
+        ({"question": "q9"}, "has no question q9; mgrd inspect "),
+        ({"trace": "q1.1.9"}, "has no trace q1.1.9; the nearest are q1.1.0, q1.1.1"),
+        ({"trace": "q2"}, "has no trace q2; the nearest are q2.1.0, q2.1.1"),
+        ({"trace": "3.1"}, "has no trace 3.1; the nearest are q3.1.0"),
+        ({"trace": "?"}, "has no trace ?; mgrd inspect "),
         ({"task": "chords"}, "has no task chords; there are direction"),
         ({"rule": "musical"}, "no rule musical judged it; there are acoustic, logic"),
     ):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=re.escape(said)):
             ids(judged, **name)
+
+
+def test_a_value_that_is_none_of_those_there_are_is_told_in_one_sentence(judged, run):
+    code, _, err = run("inspect", judged.parent, "--sort", "loudest")
+    known = "'state', 'id', 'question', 'objections', 'longest', 'shortest'"
+    assert (code, err.splitlines()[-1]) == (2, f"Error: Invalid value for '--sort': 'loudest' is not one of {known}.")
 
 
 def test_a_cue_of_no_vocabulary_is_misuse_that_names_those_there_are(judged, run):
@@ -359,7 +369,8 @@ def test_a_folder_without_a_complete_part_is_an_error_by_name(tmp_path):
 def test_a_part_that_is_cut_off_is_an_error_that_names_it(judged):
     part = judged / "part-000001.parquet"
     part.write_bytes(part.read_bytes()[:-100])
-    with pytest.raises(InputError, match=r"part-000001.parquet: cannot be read as Parquet"):
+    again = r"part-000001.parquet: cannot be read as Parquet \(.*\); remove it and run the same `mgrd filter` again"
+    with pytest.raises(InputError, match=again):
         inspect(judged.parent, Wanted())
 
 
