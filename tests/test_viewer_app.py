@@ -331,6 +331,26 @@ def test_a_small_terminal_shows_the_list_or_the_page(folder, size):
     looking(folder, steps, size)
 
 
+def test_in_80_by_24_most_lines_are_the_lists_and_nothing_that_is_cut_looks_whole(tmp_path):
+    checks = ["true_to_waveform", "cites_sound", "not_from_words", "right_answer", "fluent", "length"]
+    reason = "says 'about 340 Hz': claims about 340 Hz, measured 640 Hz (+11.0 st), which is an octave higher"
+    objections = [("acoustic", name, reason) for name in checks]
+    write(tmp_path, [trace(f"q{n:02d}", 0, objections=objections) for n in range(30)])
+
+    async def steps(app, press):
+        lines = screen(app)
+        assert lines[1:5] == [f"30  ##############  acoustic.{name}" for name in sorted(checks)[:4]]
+        assert lines[5] == "and 2 more; --stats has all"
+        rows = [line for line in lines if " x q" in line]
+        assert len(rows) == 15
+        assert rows[0].endswith(" not_from_words rig…")
+        await press("enter", "o")
+        told = " ".join(line.strip() for line in screen(app)[-4:-1])
+        assert told.endswith(f"objection 1 of 6: acoustic.true_to_waveform: {reason}")
+
+    looking(tmp_path, steps, (80, 24))
+
+
 def test_a_page_that_was_hidden_is_drawn_at_its_full_width_once_it_is_read(folder):
     silent = Measurements("sha", EXTRACTOR, 3.0, 16000, {}, {}, 0.016, [])
 

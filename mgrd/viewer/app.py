@@ -97,9 +97,7 @@ class Viewer(App[None]):
         yield Static(id="head", markup=False)
         with Horizontal():
             with Vertical(id="left"):
-                more = len(self.objections) - BARS
-                rest = [Text(f"and {more} more checks; --stats has them all")] if more > 0 else []
-                yield Static(Group(plain.bars(self.objections[:BARS], 14), *rest), id="bars")
+                yield Static(id="bars")
                 yield Static(SIGNS_SHOWN, id="signs", markup=False)
                 yield TraceList(self.judged, id="list")
             with VerticalScroll(id="page"):
@@ -150,7 +148,7 @@ class Viewer(App[None]):
         ]
         told = ", ".join(([] if wanted.show == "all" else [wanted.show]) + filters) or "all"
         head = f"{len(places):,} of {self.judged.index.height:,} traces: {told}  {self.judged.folder}"
-        self.query_one("#head", Static).update(Text(safe(head), no_wrap=True, overflow="ellipsis"))
+        self.query_one("#head", Static).update(Text(safe(head)))
 
     def _want(self, wanted: Wanted) -> None:
         self.wanted = wanted
@@ -241,14 +239,18 @@ class Viewer(App[None]):
             widget.update(Group(*lines))
 
     def on_resize(self) -> None:
-        """What is drawn is as wide as the page."""
+        """What is drawn is as wide as the page; in a low terminal the list needs the lines of most bars."""
+        shown = min(BARS, max((self.size.height - 12) // 3, 2))
+        more = len(self.objections) - shown
+        rest = [Text(f"and {more} more; --stats has all")] if more > 0 else []
+        self.query_one("#bars", Static).update(Group(plain.bars(self.objections[:shown], 14), *rest))
         if self.row is not None:
             self.call_after_refresh(lambda: self.draw(self.heard))
 
     def say(self, words: str) -> None:
-        """One line above the keys, on which nothing is markup."""
+        """A line or three above the keys, on which nothing is markup."""
         self.said = words
-        self.query_one("#said", Static).update(Text(safe(words), no_wrap=True, overflow="ellipsis"))
+        self.query_one("#said", Static).update(Text(safe(words)))
 
     # Keys
 
