@@ -26,7 +26,7 @@ from mgrd.progress import stderr
 from mgrd.rulebook import verified_claims
 from mgrd.terminal import json_line, safe
 from mgrd.traces import blocks, split
-from mgrd.viewer import SIGNS, claims_table, console, marked
+from mgrd.viewer import SIGNS, claims_table, console, marked, show
 
 ROWS = 1000
 """Claims that the table lists; what is left out is counted."""
@@ -49,6 +49,8 @@ def read_text(given: str) -> str:
     try:
         if given == "-":
             return _with_words(_decoded(sys.stdin.buffer, name), name)
+        if not given.strip():
+            raise MisusedError("--text: is empty; give a text, a file that holds one, or - for standard input")
         if path is None:
             if _FILE_NAME.fullmatch(given):
                 stderr.print(f"--text {safe(given)}: no such file; its name is judged as the text", markup=False)
@@ -93,7 +95,7 @@ def print_check(text: str, audio: Sequence[Path], *, calibration: str | None, as
         console().out(json_line(checked), highlight=False)
         return
     for part in page(checked, text):
-        console().print(part)
+        show(part)
     console().out(summary(checked), highlight=False)
 
 

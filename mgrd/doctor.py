@@ -6,7 +6,6 @@ mend it; a command runs where no fact that it needs says false. Never shows a ke
 
 from __future__ import annotations
 
-import functools
 import importlib.util
 import os
 import platform
@@ -16,15 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from difflib import get_close_matches
 from pathlib import Path
 
 import mgrd
-from mgrd import engines
+from mgrd import engines, packages
 from mgrd.errors import MgrdError
 from mgrd.terminal import safe
 
@@ -63,24 +61,6 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 """By command the facts that it cannot do without; any other command needs the packages alone."""
 _ANY = ("python", "packages")
-
-
-@functools.cache
-def requirements() -> dict[str, tuple[str, ...]]:
-    """What mgrd needs, `name>=A,<B`, by extra; `` for its base. A checkout's pyproject.toml says it, else the wheel."""
-    project = Path(mgrd.__file__).parents[1] / "pyproject.toml"
-    if project.is_file():
-        said = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
-        return {"": tuple(said["dependencies"])} | {
-            name: tuple(some) for name, some in said["optional-dependencies"].items() if name not in ("dev", "all")
-        }
-    found: dict[str, list[str]] = {"": []}
-    for line in requires("mgrd") or []:
-        requirement, _, marker = line.partition(";")
-        extra = re.search(r"extra == ['\"](\w+)", marker)
-        if extra is None or extra[1] not in ("dev", "all"):
-            found.setdefault(extra[1] if extra else "", []).append(requirement.replace(" ", ""))
-    return {name: tuple(some) for name, some in found.items()}
 
 
 def needs(command: str) -> tuple[str, ...]:
@@ -162,7 +142,7 @@ def lines(commands: Sequence[str], facts: Mapping[str, Fact]) -> Iterator[str]:
 
 
 def _extras() -> list[str]:
-    return [name for name in requirements() if name]
+    return [name for name in packages.requirements() if name]
 
 
 def _python() -> Fact:
@@ -172,10 +152,10 @@ def _python() -> Fact:
 
 
 def _packages() -> Fact:
-    lacking = [one for one in requirements()[""] if not _fits(one)]
+    lacking = packages.lacking("")
     if lacking:
-        return Fact(_told(lacking), False, "pip install --upgrade mgrd")
-    return Fact(f"mgrd {mgrd.__version__} and the {len(requirements()[''])} packages of its base", True)
+        return Fact(packages.told(lacking), False, "pip install --upgrade mgrd")
+    return Fact(f"mgrd {mgrd.__version__} and the {len(packages.requirements()[''])} packages of its base", True)
 
 
 def _machine() -> Fact:
@@ -229,10 +209,11 @@ def _shared_memory() -> Fact:
 
 
 def _extra(name: str) -> Fact:
-    lacking = [one for one in requirements()[name] if not _fits(one)]
+    lacking = packages.lacking(name)
     if lacking:
-        return Fact(_told(lacking), None, _install(name))
-    return Fact(", ".join(f"{_name(one)} {version(_name(one))}" for one in requirements()[name]), None)
+        return Fact(packages.told(lacking), None, packages.install(name))
+    there = map(packages.name, packages.requirements()[name])
+    return Fact(", ".join(f"{one} {packages.installed(one)}" for one in there), None)
 
 
 def _engine(name: str, *, named: bool) -> Fact:
@@ -240,22 +221,20 @@ def _engine(name: str, *, named: bool) -> Fact:
     if name == "server":
         return Fact("server: any OpenAI-compatible endpoint, --url says which", True)
     extra = {"vllm": "vllm", "transformers": "train"}[name]
-    lacking = [
-        one for one in requirements()[extra] if _name(one) in ("vllm", "torch", "transformers") and not _fits(one)
-    ]
+    lacking = [one for one in packages.lacking(extra) if packages.name(one) in ("vllm", "torch", "transformers")]
     if lacking:
-        return Fact(f"{name}: {_told(lacking)}", False, f"{_install(extra)}, or use --engine server")
+        return Fact(f"{name}: {packages.told(lacking)}", False, f"{packages.install(extra)}, or use --engine server")
     why = "" if named else " (the default here)"
-    build = _torch_build()
+    torch, build = packages.installed("torch"), _torch_build()
     if name == "vllm" and not _has_gpu():
-        return Fact(f"vllm {version('vllm')}{why}, without a GPU: only its CPU build runs", True)
+        return Fact(f"vllm {packages.installed('vllm')}{why}, without a GPU: only its CPU build runs", True)
     mend = "install the torch that is built for your driver's CUDA, or a newer driver"
     if _has_gpu() and build == "cpu":
-        return Fact(f"{name}{why}, but torch {version('torch')} is built for the CPU and a GPU is there", False, mend)
+        return Fact(f"{name}{why}, but torch {torch} is built for the CPU and a GPU is there", False, mend)
     needs_cuda = _torch_cuda() if _has_gpu() else None
     known = _driver_cuda() if needs_cuda else None
     if needs_cuda and known and needs_cuda > int(known.partition(".")[0]):
-        told = f"{name}{why}: torch {version('torch')} needs a driver for CUDA {needs_cuda}, this one knows {known}"
+        told = f"{name}{why}: torch {torch} needs a driver for CUDA {needs_cuda}, this one knows {known}"
         return Fact(told, False, mend)
     return Fact(f"{name}{why}{'' if _has_gpu() else ', on the CPU: for tests and tiny models'}", True)
 
@@ -266,7 +245,7 @@ def _has_gpu() -> bool:
 
 def _torch_build() -> str | None:
     """`cpu` or `cu130`, where the version of torch says so."""
-    found = _version("torch")
+    found = packages.installed("torch")
     return found.partition("+")[2] or None if found else None
 
 
@@ -284,9 +263,9 @@ def _torch_cuda() -> int | None:
 
 
 def _training() -> Fact:
-    lacking = [one for one in requirements()["train"] if not _fits(one)]
+    lacking = packages.lacking("train")
     if lacking:
-        return Fact(_told(lacking), False, _install("train"))
+        return Fact(packages.told(lacking), False, packages.install("train"))
     return Fact("torch, transformers, peft and accelerate are there", True)
 
 
@@ -328,12 +307,21 @@ def _model(model: Path | None, engine: str | None) -> Fact:
     try:
         check_model_files(model)
     except MgrdError as error:
-        hub = not model.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", str(model))
-        return Fact(
-            str(error), False, f"hf download {model}, then give the folder that it prints" if hub else "copy it anew"
-        )
+        if model.exists():
+            return _refused(error, "copy it anew")
+        hub = re.fullmatch(r"[\w.-]+/[\w.-]+", str(model))
+        near = get_close_matches(model.name, [one.name for one in model.absolute().parent.glob("*/")], 1)
+        mend = f"did you mean {model.with_name(near[0])}?" if near else "give the folder of a model with -m"
+        mend = f"hf download {model}, then give the folder that it prints" if hub and not near else mend
+        return Fact(str(error), False, mend)
     sizes = [(model / name).stat().st_size for name in weight_files(model)]
     return Fact(f"{model}: {len(sizes)} weight file{'s' * (len(sizes) > 1)}, {sum(sizes) / GIB:,.1f} GiB", True)
+
+
+def _refused(error: MgrdError, otherwise: str) -> Fact:
+    """What is wrong with a folder or a clip, and the way out that the error itself has, where it has one."""
+    wrong, _, way_out = str(error).rpartition("; ")
+    return Fact(wrong, False, way_out) if wrong else Fact(way_out, False, otherwise)
 
 
 def cached(name: str) -> Path | None:
@@ -385,7 +373,7 @@ def _clip(audio: Path | None, *, whole: bool) -> Fact:
             pitches = sorted(swift().detect(clip.mono(clip.sr), clip.sr).pitch_hz)
             pitch_hz, why = (pitches[len(pitches) // 2], None) if pitches else (None, "nothing is voiced")
     except MgrdError as error:
-        return Fact(str(error), False, "convert it to WAV or FLAC")
+        return _refused(error, "convert it to WAV or FLAC")
     seconds = time.perf_counter() - started
     done = "decoded and measured" if whole else "decoded, and its pitch measured,"
     pitch = f"pitch {pitch_hz:.1f} Hz" if pitch_hz is not None else f"no pitch ({why})"
@@ -403,48 +391,3 @@ def _tone(folder: Path) -> Path:
     tone = sum(np.sin(2 * np.pi * _TONE_HZ * k * times) / k for k in range(1, 6))
     sf.write(folder / "tone.wav", 0.2 * np.asarray(tone), 16000)
     return folder / "tone.wav"
-
-
-def _install(extra: str) -> str:
-    return f"pip install 'mgrd[{extra}]'"
-
-
-def _told(lacking: Sequence[str]) -> str:
-    """What is wrong with each requirement that is not met."""
-    known = {one: _version(_name(one)) for one in lacking}
-    return ", ".join(
-        f"{_name(one)} {found} is there, {one.removeprefix(_name(one))} is needed"
-        if found
-        else f"{_name(one)} is missing"
-        for one, found in known.items()
-    )
-
-
-def _name(requirement: str) -> str:
-    return re.split(r"[<>=]", requirement, maxsplit=1)[0]
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _fits(requirement: str) -> bool:
-    """Whether the installed version meets `name>=A,<B` or `name==A.*`; releases are compared by their numbers."""
-    found = _version(_name(requirement))
-    if found is None:
-        return False
-    has = _release(found)
-    for bound in requirement.removeprefix(_name(requirement)).split(","):
-        sign, wanted = re.fullmatch(r"(>=|<|==)([\d.]+?)(?:\.\*)?", bound).groups()  # type: ignore[union-attr]
-        least = _release(wanted)
-        fits = {">=": has >= least, "<": has < least, "==": has[: len(least)] == least}[sign]
-        if not fits:
-            return False
-    return True
-
-
-def _release(found: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.match(r"[\d.]*\d", found)[0].split("."))  # type: ignore[index]

@@ -172,7 +172,7 @@ _COUNTS = (
 _VALIDITY = re.compile(r"\b(in\s*+(?:-\s*+)?valid|valid)\b", re.IGNORECASE)
 _POLARITY = re.compile(rf"\b({'|'.join(_YES_NO)})\b", re.IGNORECASE)
 _COUNT = re.compile(rf"\b(\d{{1,3}}|{'|'.join(_COUNTS)})\b", re.IGNORECASE)
-_DENIED = re.compile(r"(?:\b(?:not|never)\b|n't\b)(?:\s+\w+ly)?\s*$", re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:not|never|isn't|aren't|n't)(?:\s+\w+ly)?\s*$", re.IGNORECASE)
 _OPPOSITE = {"yes": "no", "no": "yes", "valid": "invalid", "invalid": "invalid"}
 
 

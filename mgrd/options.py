@@ -19,8 +19,9 @@ Control = Literal["silence", "swap", "noise"]
 """What is heard in the place of a question's clips."""
 
 SignName = Literal[
-    "template_collapse", "length_collapse", "cue_stuffing", "text_surrogate", "easy_drift", "few_questions"
-]
+    "template_collapse", "length_collapse", "cue_stuffing", "text_surrogate", "easy_drift", "few_questions",
+    "standstill",
+]  # fmt: skip
 """What mgrd.report.signs knows."""
 
 

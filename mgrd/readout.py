@@ -27,7 +27,7 @@ from mgrd.errors import InputError, MisusedError
 from mgrd.listen import Stretch
 from mgrd.progress import Story
 from mgrd.terminal import json_line, safe
-from mgrd.viewer import console
+from mgrd.viewer import console, show
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Figure, Measurements, Segment
@@ -167,7 +167,7 @@ def _print(
         if count > PAGES:
             shown.out(line(name, clip, stretch, more, columns), highlight=False)
         else:
-            shown.print(page(name, clip, stretch, more))
+            show(page(name, clip, stretch, more))
     for said in ending(count, failed):
         shown.out(said, highlight=False)
 

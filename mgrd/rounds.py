@@ -311,9 +311,14 @@ def _survivors(here: Path) -> int:
 def _open(out: Path, identity: Mapping[str, Any], overwrite: bool, story: Story) -> None:
     """Reopen the run's folder; what another run left there is set aside when `overwrite` says so.
 
-    Clips and their measurements are known by their content, so they stay.
+    Clips and their measurements are known by their content, so they stay. A folder of another command is refused, also
+    to `overwrite`: what it holds is laid out otherwise.
     """
-    before = folders.read_manifest(out).get("run", {}).get("identity")
+    manifest = folders.read_manifest(out)
+    if "run" not in manifest and (other := sorted(manifest.keys() & folders.PARTS.keys())):
+        made_by = " and ".join(f"mgrd {name}" for name in other)
+        raise SettingsError(f"{out} holds work of {made_by}, a round or an evaluation; give a run a folder of its own")
+    before = manifest.get("run", {}).get("identity")
     if overwrite and (before is None or folders.differing(before, identity)):
         for number in folders.rounds_of(out):
             folders.set_aside(out / _round_name(number), story)

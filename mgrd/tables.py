@@ -206,6 +206,22 @@ def holds_traces(path: Path) -> bool:
         raise InputError(f"{path}: cannot be read as Parquet; is it whole?") from error
 
 
+_WRITERS = {
+    "traces": "mgrd generate",
+    "judged": "mgrd filter",
+    "selection.parquet": "mgrd filter",
+    "outcomes.parquet": "mgrd filter",
+    "survivors.parquet": "mgrd filter",
+}
+"""By the name of a table, or the folder of its parts, the command that writes it."""
+
+
+def _renewed_by(part: Path) -> str:
+    """What to do once a broken part or table is removed, by the command that writes it."""
+    name = _WRITERS.get(part.name) or _WRITERS.get(part.parent.name)
+    return f"run the same `{name}` again" if name else "run the stage again that writes it"
+
+
 def iter_parts(
     path: Path, schema: Mapping[str, pl.DataType], columns: Sequence[str] | None = None
 ) -> Iterator[pl.DataFrame]:
@@ -221,7 +237,8 @@ def iter_parts(
                 raise InputError(f"{part}: is not the expected table, it has no column {', '.join(missing)}")
             frame = table.select(names).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise InputError(f"{part}: cannot be read as Parquet ({first_line(error)}); remove it and rerun") from error
+            why = f"cannot be read as Parquet ({first_line(error)})"
+            raise InputError(f"{part}: {why}; remove it and {_renewed_by(part)}") from error
         yield frame
 
 

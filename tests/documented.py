@@ -50,10 +50,26 @@ def blocks(page):
     return [*fenced, *([Block(page, "", indented, "")] if indented else [])]
 
 
+def clone(folder):
+    """A folder with what a clone has beside the code: the quickstart, with a few of its questions and one round."""
+    here = folder / "examples" / "quickstart"
+    here.mkdir(parents=True)
+    for name in ("model", "audio"):
+        (here / name).symlink_to(QUICKSTART / name)
+    for name, few in (("pool.jsonl", 6), ("heldout.jsonl", 4)):
+        (here / name).write_text("".join((QUICKSTART / name).read_text().splitlines(True)[:few]))
+    config = (QUICKSTART / "config.toml").read_text()
+    for given, less in SMALLER.items():
+        assert given in config, given
+        config = config.replace(given, less)
+    (here / "config.toml").write_text(config)
+    return folder
+
+
 def workspace(folder):
-    """A folder with what the pages' commands name: questions, clips, a model, a clip, and the quickstart, small."""
-    for name in ("audio", "examples/quickstart"):
-        (folder / name).mkdir(parents=True)
+    """The same with what the pages' commands name: questions, clips, a model and a clip of the reader's own."""
+    clone(folder)
+    (folder / "audio").mkdir()
     pool, held_out = ((QUICKSTART / name).read_text().splitlines(True) for name in ("pool.jsonl", "heldout.jsonl"))
     for name, lines in (("questions", pool[:6]), ("heldout", held_out[:4]), ("all", held_out[:4])):
         (folder / f"{name}.jsonl").write_text("".join(lines))
@@ -62,11 +78,4 @@ def workspace(folder):
         (folder / name).symlink_to(QUICKSTART / name)
     (folder / "clip.wav").symlink_to(QUICKSTART / "audio" / "pool-speech-0000.ogg")
     (folder / "MODEL").symlink_to(QUICKSTART / "model")
-    for name in ("model", "audio", "pool.jsonl", "heldout.jsonl"):
-        (folder / "examples" / "quickstart" / name).symlink_to(QUICKSTART / name)
-    config = (QUICKSTART / "config.toml").read_text()
-    for given, less in SMALLER.items():
-        assert given in config, given
-        config = config.replace(given, less)
-    (folder / "examples" / "quickstart" / "config.toml").write_text(config)
     return folder

@@ -147,7 +147,9 @@ def test_what_a_killed_run_measured_is_found_again(clips, tmp_path, monkeypatch,
 def test_a_table_that_is_damaged_is_named(tmp_path, content):
     table = tmp_path / "measurements.parquet"
     table.write_bytes(content)
-    with pytest.raises(InputError, match=r"measurements.parquet: cannot be read as Parquet; remove it and rerun"):
+    with pytest.raises(
+        InputError, match=r"measurements.parquet: cannot be read as Parquet; remove it, and clips are measured again"
+    ):
         list(measure_files([], table))
 
 

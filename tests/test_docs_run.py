@@ -14,7 +14,7 @@ import shutil
 import polars as pl
 import pytest
 import typer
-from documented import PAGES, ROOT, blocks, workspace
+from documented import PAGES, ROOT, blocks, clone, workspace
 from typer.testing import CliRunner
 
 from mgrd.cli import app, main
@@ -23,6 +23,16 @@ pytest.importorskip("torch")
 COMMANDS = typer.main.get_command(app).commands
 METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 RUNNABLE = [page for page in PAGES if any(block.does for block in blocks(page))]
+TEN_MINUTES = ROOT / "docs" / "start.md"
+SAMPLED = ("generate", "filter")
+"""Commands whose examples make what the others read."""
+LOOKING = {
+    "measure": "1 clip measured",
+    "check": "1 claim: 0 supported, 0 contradicted, 1 unverifiable",
+    "rules": "acoustic.true_to_waveform",
+    "doctor": "runs here: generate",
+}
+"""Commands that look, and what they say that they saw."""
 
 
 def example(name):
@@ -33,12 +43,22 @@ def example(name):
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def typing(monkeypatch):
+    """Go to a folder in which commands are typed."""
+
+    def go(folder):
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))  # `mgrd run` starts processes of its own
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        return folder
+
+    return go
+
+
+@pytest.fixture
+def here(tmp_path, typing):
     """The folder in which commands are typed."""
-    monkeypatch.chdir(workspace(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # `mgrd run` starts processes of its own
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return tmp_path
+    return typing(workspace(tmp_path))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +66,7 @@ def judged(tmp_path_factory):
     """What the examples of generate and filter wrote, and what they said: the others read it."""
     folder = workspace(tmp_path_factory.mktemp("judged"))
     with contextlib.chdir(folder):
-        told = {name: CliRunner().invoke(app, example(name)) for name in ("generate", "filter")}
+        told = {name: CliRunner().invoke(app, example(name)) for name in SAMPLED}
     return folder, told
 
 
@@ -66,7 +86,7 @@ def answered(run, *words):
 
 def test_the_examples_of_generate_and_filter_sample_and_judge_a_round(judged):
     folder, told = judged
-    assert [told[name].exit_code for name in ("generate", "filter")] == [0, 0]
+    assert [told[name].exit_code for name in SAMPLED] == [0, 0]
     assert "48 samples of 6 questions, 48 of them new" in told["generate"].stdout
     rows = pl.read_parquet(folder / "run" / "round-01" / "judged" / "*.parquet")
     kept = pl.read_parquet(folder / "run" / "round-01" / "survivors.parquet")
@@ -111,17 +131,11 @@ def test_the_example_of_report_writes_one_file(run, with_traces):
     assert (with_traces / "report.html").read_text().startswith("<!doctype html>")
 
 
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("measure", "1 clip measured"),
-        ("check", "1 claim: 0 supported, 0 contradicted, 1 unverifiable"),
-        ("rules", "acoustic.true_to_waveform"),
-        ("doctor", "runs here: generate"),
-    ],
-)
+@pytest.mark.parametrize(("name", "says"), LOOKING.items())
 def test_the_example_of_a_command_that_looks_says_what_it_saw(run, here, name, says):
-    assert says in answered(run, *example(name))
+    out = answered(run, *example(name))
+    assert says in out
+    assert [line for line in out.splitlines() if line != line.rstrip()] == []
 
 
 def test_the_example_of_bench_reruns_a_published_figure(capfd, here):
@@ -134,13 +148,12 @@ def test_the_example_of_bench_reruns_a_published_figure(capfd, here):
 def test_every_command_has_an_example_that_is_run_here():
     tested = "".join(inspect.getsource(one) for name, one in globals().items() if name.startswith("test_the_example"))
     in_pages = [words for page in RUNNABLE for one in blocks(page) if one.does == "run" for words in one.commands()]
-    listed = {"generate", "filter", "measure", "check", "rules", "doctor"}
     elsewhere = {name for name in COMMANDS if f'example("{name}")' in tested or example(name) in in_pages}
-    assert elsewhere | listed == set(COMMANDS)
+    assert elsewhere | {*LOOKING, *SAMPLED} == set(COMMANDS)
 
 
-@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_the_blocks_of_a_page_that_say_so_run_in_order(run, with_traces, page):
+def follow(run, folder, page):
+    """Do what a page says, block after block."""
     for block in blocks(page):
         if block.does == "run" and block.language == "python":
             exec(compile(block.text, str(page), "exec"), {})
@@ -150,5 +163,25 @@ def test_the_blocks_of_a_page_that_say_so_run_in_order(run, with_traces, page):
             for words in typed:
                 answered(run, *words)
         elif block.does:
-            (with_traces / block.does).parent.mkdir(parents=True, exist_ok=True)
-            (with_traces / block.does).write_text(block.text, encoding="utf-8")
+            (folder / block.does).parent.mkdir(parents=True, exist_ok=True)
+            (folder / block.does).write_text(block.text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "page", [one for one in RUNNABLE if one != TEN_MINUTES], ids=lambda page: page.relative_to(ROOT).as_posix()
+)
+def test_the_blocks_of_a_page_that_say_so_run_in_order(run, with_traces, page):
+    follow(run, with_traces, page)
+
+
+def test_the_ten_minutes_need_nothing_but_a_clone(run, tmp_path, typing):
+    follow(run, typing(clone(tmp_path)), TEN_MINUTES)
+
+
+@pytest.mark.parametrize("page", [TEN_MINUTES, ROOT / "README.md"], ids=["start.md", "README.md"])
+def test_the_environment_is_activated_before_the_first_command_is_typed(page):
+    told = [block.text for block in blocks(page)]
+    activates = next(i for i, text in enumerate(told) if re.search(r"^\. \.venv/bin/activate\b", text, re.MULTILINE))
+    first = next(i for i, block in enumerate(blocks(page)) if block.commands())
+    assert activates < first
+    assert told[activates].index("make demo") < told[activates].index(". .venv/bin/activate")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from mgrd import doctor
+from mgrd import doctor, packages
 from mgrd.doctor import Fact
 
 SMI = """#!/bin/sh
@@ -42,10 +42,9 @@ def installed(monkeypatch):
 
     def set_versions(**given):
         known = {name.replace("_", "-"): found for name, found in given.items()}
-        every = [one for some in doctor.requirements().values() for one in some]
-        least = {doctor._name(one): re.search(r"(?<=[=>])[\d.]*\d", one)[0] for one in every} | known
-        monkeypatch.setattr(doctor, "_version", least.get)
-        monkeypatch.setattr(doctor, "version", least.get)
+        every = [one for some in packages.requirements().values() for one in some]
+        least = {packages.name(one): re.search(r"(?<=[=>])[\d.]*\d", one)[0] for one in every} | known
+        monkeypatch.setattr(packages, "installed", least.get)
 
     return set_versions
 
@@ -60,15 +59,15 @@ def with_nvidia(folder, monkeypatch):
 
 def test_a_wheel_says_the_same_as_the_checkout(tmp_path, monkeypatch):
     """As hatchling writes it into a wheel's metadata: bounds in another order, extras as markers."""
-    here = doctor.requirements()
+    here = packages.requirements()
     said = ["typer>=0.26", "swift-f0==0.3.*", "transformers<5.21,>=5.16.1; extra == 'train'", "mypy; extra == 'dev'"]
     package = tmp_path / "site" / "mgrd" / "__init__.py"
-    monkeypatch.setattr(doctor.mgrd, "__file__", str(package))
-    monkeypatch.setattr(doctor, "requires", {"mgrd": said}.get)
-    found = doctor.requirements.__wrapped__()
+    monkeypatch.setattr(packages.mgrd, "__file__", str(package))
+    monkeypatch.setattr(packages, "requires", {"mgrd": said}.get)
+    found = packages.requirements.__wrapped__()
     assert found == {"": ("typer>=0.26", "swift-f0==0.3.*"), "train": ("transformers<5.21,>=5.16.1",)}
     assert {"train", "vllm", "praat"} <= here.keys()
-    assert [one for some in here.values() for one in some if doctor._name(one) == one] == []
+    assert [one for some in here.values() for one in some if packages.name(one) == one] == []
 
 
 @pytest.mark.parametrize(
@@ -86,8 +85,8 @@ def test_a_wheel_says_the_same_as_the_checkout(tmp_path, monkeypatch):
     ],
 )
 def test_a_version_fits_or_does_not(installed, found, requirement, fits):
-    installed(**{doctor._name(requirement).replace("-", "_"): found})
-    assert doctor._fits(requirement) is fits
+    installed(**{packages.name(requirement).replace("-", "_"): found})
+    assert packages.fits(requirement) is fits
 
 
 def test_what_a_command_lacks_is_named_with_what_mends_it(bare, installed, run):
@@ -171,6 +170,11 @@ def test_a_model_folder_is_whole_or_it_is_said_what_it_lacks(bare):
     assert look("m").value == "m: has no weights (model.safetensors)"
     (folder / "model.safetensors").write_bytes(b"0" * 2**20)
     assert look("m") == Fact("m: 1 weight file, 0.0 GiB", True)
+    (folder / "config.json").unlink()
+    assert look("m") == Fact("m: is no model folder, it has no config.json", False, "copy it anew")
+    assert look("nowhere") == Fact("nowhere: no such model folder", False, "give the folder of a model with -m")
+    (bare / "model-b").mkdir()
+    assert look("model-d").mend == "did you mean model-b?"
     assert look("org/name").mend == "hf download org/name, then give the folder that it prints"
     snapshot = bare / "hf" / "hub" / "models--org--name" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
@@ -221,6 +225,16 @@ def test_a_clip_is_decoded_and_measured(bare):
     assert "no pitch" in doctor.examine(["measure"], folder=bare, audio=bare / "quiet.wav")["clip"].value
     (bare / "bad.wav").write_bytes(b"nothing")
     assert doctor.examine(["measure"], folder=bare, audio=bare / "bad.wav")["clip"].ok is False
+
+
+def test_a_clip_that_is_cut_off_is_to_be_copied_again_and_not_to_be_converted(bare):
+    sf.write(bare / "whole.wav", np.zeros(16000), 16000)
+    (bare / "cut.wav").write_bytes((bare / "whole.wav").read_bytes()[:-2000])
+    found = doctor.examine(["measure"], folder=bare, audio=bare / "cut.wav")["clip"]
+    promised = f"{bare / 'cut.wav'}: is truncated, its header promises 32000 bytes of audio and 30000 are there"
+    assert found == Fact(promised, False, "copy it again")
+    (bare / "no.wav").write_text("no audio")
+    assert doctor.examine(["measure"], folder=bare, audio=bare / "no.wav")["clip"].mend == "convert it to WAV or FLAC"
 
 
 @pytest.mark.parametrize(("command", "imported"), [("'distill', ", []), ("", ["onnxruntime"])])

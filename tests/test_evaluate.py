@@ -11,6 +11,7 @@ from mgrd import tables
 from mgrd.errors import InputError
 from mgrd.evaluate import interval, lines, metrics, print_rounds, rounds_lines, rounds_table
 from mgrd.evaluate.intervals import paired, wilson
+from mgrd.report import facts
 
 FAILED = {"error": "a.wav: is empty", "think": None, "response": None, "completion": None, "correct": None}
 
@@ -218,12 +219,21 @@ def test_the_interval_of_few_questions_holds_the_share_that_it_is_of():
 @pytest.mark.parametrize("questions", [9, 10])
 def test_a_mean_that_is_no_share_is_resampled_or_has_no_interval(questions):
     rows = pl.DataFrame({"question_id": [f"q{i}" for i in range(questions)], "words": range(questions), "made": 1})
-    found = interval(rows, "words", "made")
+    found = interval(rows, "words", "made", share=False)
     if questions < 10:
         assert found is None
     else:
         low, high = found
         assert 2 < low < 4.5 < high < 7
+
+
+def test_a_mean_that_happens_to_lie_between_0_and_1_is_no_share_for_that(tmp_path):
+    for words, expected in (([0] * 12, [0.0, 0.0]), ([1] * 6 + [0] * 6, [0.25, 0.75])):
+        rows = pl.DataFrame({"question_id": [f"q{i}" for i in range(12)], "words": words, "made": 1})
+        assert interval(rows, "words", "made", share=False) == pytest.approx(expected, abs=0.01)
+    judged = write(tmp_path, [trace(f"q{i}", 0, think="") for i in range(12)])
+    found = facts.read_rounds(judged.parent)[0].own.measures["think_words"]
+    assert (found.value, found.low, found.high) == (0.0, 0.0, 0.0)
 
 
 def round_row(number, survivors=None, **held_out):
@@ -252,7 +262,7 @@ def test_the_table_of_rounds_shows_held_out_figures_of_every_round():
     rows = [round_row(0, **HELD_OUT), round_row(1, 1031, **HELD_OUT | {"accuracy": 0.75})]
     assert rounds_lines(rows) == [
         "Held-out questions; round 0 is the model before training",
-        "               cites cues    fully        think                correct-      ",
+        "               cites cues    fully        think                correct-",
         "round accuracy sound true grounded passed words acoustic logic     ness  kept",
         "    0    50.0% 90.0%    -    35.1%  30.0%  21.3    25.0%  1.5%     0.0%     -",
         "    1    75.0% 90.0%    -    35.1%  30.0%  21.3    25.0%  1.5%     0.0% 1,031",

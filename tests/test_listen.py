@@ -58,9 +58,12 @@ def test_a_folder_for_a_clip_is_as_wrong_as_none(clips, run):
 
 
 @pytest.mark.parametrize("text", ["", " \n"])
-def test_a_text_without_words_is_said_to_be_empty(clips, run, text):
-    code, out, error = run("check", "-t", text)
-    assert (code, error) == (0, "--text: the text is empty; there is nothing to find in it\n")
+def test_a_text_without_words_is_misuse_and_a_file_without_words_is_said_to_be_empty(clips, run, text):
+    told = "Error: --text: is empty; give a text, a file that holds one, or - for standard input\n"
+    assert run("check", "-t", text) == (2, "", told)
+    Path("empty.txt").write_text(text)
+    code, out, error = run("check", "-t", "empty.txt")
+    assert (code, error) == (0, "--text empty.txt: the text is empty; there is nothing to find in it\n")
     assert out.endswith("0 claims: 0 supported, 0 contradicted, 0 unverifiable\n")
 
 
@@ -347,7 +350,7 @@ def test_a_text_is_a_file_only_if_one_is_there(clips, monkeypatch):
     (clips / "t.txt").write_text("\ufeffThe pitch falls.", encoding="utf-8")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("tief 低".encode())))
     long = "The pitch falls. " * 500
-    read = {text: read_text(text) for text in ("t.txt", "u.txt", "a", "-", long, "x\0y", "")}
+    read = {text: read_text(text) for text in ("t.txt", "u.txt", "a", "-", long, "x\0y")}
     expected = {"t.txt": "The pitch falls.", "-": "tief 低"}
     assert read == {text: expected.get(text, text) for text in read}
 
@@ -410,11 +413,9 @@ def test_any_text_is_answered(text):
     assert json.loads(terminal.json_line(checked)) == checked
 
 
-def test_an_empty_text_has_no_claims(run):
-    for text in ("", "  \n", "<think></think>"):
-        code, out, _ = run("check", "-t", text)
-        assert (code, out.splitlines()[-1]) == (0, "0 claims: 0 supported, 0 contradicted, 0 unverifiable")
-    assert "(no text)" in run("check", "-t", "")[1]
+def test_an_empty_reasoning_has_no_claims(run):
+    code, out, _ = run("check", "-t", "<think></think>")
+    assert (code, out.splitlines()[-1]) == (0, "0 claims: 0 supported, 0 contradicted, 0 unverifiable")
 
 
 def test_a_table_that_would_scroll_for_ever_is_cut_and_counted(monkeypatch, run):

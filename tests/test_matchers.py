@@ -107,6 +107,8 @@ def test_spoken_mqa_takes_the_number_after_the_answer_is_or_the_last_one(respons
         ("That gives seven instruments.", "7", "7"),
         ("Final answer: 12. I counted 3 twice.", "12", "12"),
         ("in-valid", "valid", "invalid"),
+        ("That isn't valid.", "invalid", "invalid"),
+        ("That wasn't valid.", "invalid", "valid"),  # a blind spot of theirs: isn't and aren't are the only ones
         ("Hmm, hard to say.", "Yes", None),
     ],
 )

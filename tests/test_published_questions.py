@@ -213,6 +213,11 @@ def test_spoken_mqa(folder):
         ("Solve the given math question step by step.", None, "1200", None),
     ]
     assert len({row[0] for row in found}) == 2
+    lists = [row | {"answer": {"text": [row["answer"]["text"]], "audio": None}} for row in rows]
+    pl.DataFrame(lists).write_parquet(folder / "lists.parquet")  # as the reasoning sets are published
+    assert [row[2:] for row in read(str(folder / "lists.parquet"), audio_out=folder / "out" / "audio")] == [
+        row[2:] for row in found
+    ]
 
 
 def test_wild_speech_has_no_single_answer(folder):

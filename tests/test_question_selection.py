@@ -163,7 +163,7 @@ def test_a_folder_whose_judging_was_stopped_counts_all_its_traces_once_and_says_
         ([trace("heard", i) for i in range(8)], "5 no traces with the audio, 1 too easy; sample these questions too"),
         (
             [trace(name, 0) for name in ("easy", "hard", "read", "heard", "few")],
-            "sample more of each question, or lower",
+            "--min-samples is 4 and the most of any question is 1: sample more, or lower it",
         ),
     ],
 )
@@ -171,6 +171,27 @@ def test_what_to_do_when_nothing_is_kept_depends_on_why(home, given, said):
     write(home / "x", given)
     with pytest.raises(MgrdError, match=said):
         select_questions("q.jsonl", [home / "x"], home / "c.jsonl", Questions(pass_rate=(0.1, 0.9)))
+
+
+@pytest.mark.parametrize(
+    ("options", "rates", "said"),
+    [
+        (Questions(pass_rate=(0.9, 1.0)), 1, "6 too hard; lower the first of --pass-rate"),
+        (Questions(pass_rate=(0.0, 0.1)), 8, "6 too easy; raise the second of --pass-rate"),
+        (Questions(necessity=0.5), 4, "6 solved without the audio; lower --necessity"),
+        (
+            Questions(necessity=0.5, min_samples=8),
+            4,
+            "6 too few samples without the audio; --min-samples is 8 and the most of any question is 5 under a control",
+        ),
+    ],
+)
+def test_the_bound_that_is_to_be_changed_is_one_that_was_given(home, options, rates, said):
+    for name, of, control in (("x", 8, None), ("x/control-swap", 5, "swap")):
+        names = ("easy", "hard", "read", "heard", "few", "never")
+        write(home / name, [row for one in names for row in samples(one, rates, of, control)])
+    with pytest.raises(MgrdError, match=said):
+        select_questions("q.jsonl", [home / "x"], home / "c.jsonl", options)
 
 
 def test_questions_without_gold_cannot_be_measured(home):

@@ -16,4 +16,4 @@ def test_the_check_that_the_readme_shows_is_what_check_prints(run, monkeypatch):
     typed, shown = re.search(r"```\n\$ mgrd (check (?:[^\n]*\\\n)*[^\n]*)\n(.*?)```", readme, re.DOTALL).groups()
     code, out, _ = run(*shlex.split(typed.replace("\\\n", " ")))
     assert code == 0
-    assert [line.rstrip() for line in out.splitlines()] == shown.splitlines()
+    assert out.splitlines() == shown.splitlines()

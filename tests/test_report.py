@@ -322,6 +322,18 @@ def test_marks_are_in_the_answer_of_the_command_too(page, tmp_path):
     assert fluent["precision"] == pytest.approx((1.0, 0.2065, 1.0), abs=1e-4)
 
 
+def test_a_line_that_is_no_mark_is_named_on_the_page_and_by_the_command_and_the_others_count(page, tmp_path):
+    run = make_run(tmp_path / "run", some(1))
+    path = run / "round-01" / "marks.jsonl"
+    path.write_text('{"trace_id": "q0.1.1", "mark": "right", "check": "fluent"}\n{"mark": "right"}\n')
+    text, result = page(run)
+    said = f"{path}: line 2 is no mark (has no trace_id)"
+    assert [one["name"] for one in result["marks"]] == ["the filter as a whole", "fluent"]
+    assert result["unread_marks"] == [said]
+    assert report.lines(result)[-1] == f"Not counted: {said}; mend or remove that line"
+    assert f"Not counted: {said}; mend or remove that line" in text.text
+
+
 def told(run, name):
     """Whether a sign warns in the last round, or None where it cannot be seen."""
     found = signs.signs_of(facts.read_rounds(run), [name])
@@ -390,6 +402,40 @@ def test_survivors_of_few_questions_are_worth_few(tmp_path):
     assert told(make_run(tmp_path / "b", some(8)), "few_questions") is False
     assert signs.effective_number([3, 3, 3]) == pytest.approx(3)
     assert signs.effective_number([100, 1]) == pytest.approx(1.02, abs=0.01)
+
+
+def answered(right, grounded):
+    """Traces of fifty questions, so many right, so many of whose claims are supported."""
+    return [
+        trace(f"q{i}", 0, correct=i < right, claims=["supported" if i < grounded else "contradicted"])
+        for i in range(50)
+    ]
+
+
+@pytest.mark.parametrize(("now", "warns"), [((26, 31), True), ((45, 30), False), ((25, 5), False), ((25, 30), True)])
+def test_a_round_that_differs_from_the_one_before_by_chance_alone_is_a_standstill(tmp_path, now, warns):
+    run = make_run(tmp_path / "run", answered(5, 5), answered(25, 30), answered(*now))
+    assert told(run, "standstill") is warns
+
+
+def test_a_standstill_is_not_seen_in_one_round_or_few_questions_and_tells_its_intervals(tmp_path):
+    assert told(make_run(tmp_path / "one", answered(9, 9)), "standstill") is None
+    assert told(make_run(tmp_path / "few", answered(9, 9)[:29], answered(9, 9)[:29]), "standstill") is None
+    (seen,) = signs.signs_of(
+        facts.read_rounds(make_run(tmp_path / "a", answered(9, 9), answered(9, 9))), ["standstill"]
+    )
+    alike = "points (+0.0 to +0.0) on 50 questions"
+    assert seen.text == (
+        f"accuracy +0.0 {alike}, fully grounded +0.0 {alike} since the round before (warns when no 95 % interval is "
+        "off 0)"
+    )
+
+
+def test_a_change_that_is_rounded_away_has_no_minus(tmp_path):
+    before = words(300, "own")
+    run = make_run(tmp_path / "run", before, [trace("q0", 0, think="one fewer " * 149), *before[1:]])
+    (seen,) = signs.signs_of(facts.read_rounds(run), ["length_collapse"])
+    assert seen.text == "300.0 words of reasoning a trace, 300.0 at first: +0% (warns at -40%)"
 
 
 def test_a_config_names_signs_that_exist(tmp_path):

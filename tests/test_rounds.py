@@ -355,6 +355,16 @@ def test_a_second_run_in_the_same_folder_is_refused(home, monkeypatch):
     run(home, 1)
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_run_in_the_folder_of_an_evaluation_is_refused_before_any_work(home, overwrite):
+    made = {stage: {"identity": {"seed": 1}} for stage in ("generate", "filter")}
+    tables.write_json(made, home / "out" / folders.MANIFEST)
+    with pytest.raises(SettingsError, match="holds work of mgrd filter and mgrd generate, a round or an evaluation"):
+        run(home, 1, overwrite=overwrite)
+    assert calls(home) == []
+    assert not (home / "out" / "round-00").exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_stage_has_its_own_process_group_and_holds_the_lock_of_the_folder(home):
     look = (

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 from pathlib import Path
 
@@ -119,13 +120,22 @@ def test_traces_are_sorted_as_asked(judged):
 
 def test_a_name_that_is_nowhere_is_an_error_and_not_an_empty_answer(judged):
     for name, said in (
-        ({"question": "q9"}, "has no question q9"),
-        ({"trace": "q1.1.9"}, "has no trace q1.1.9"),
+        ({"question": "q9"}, "has no question q9; mgrd inspect "),
+        ({"trace": "q1.1.9"}, "has no trace q1.1.9; the nearest are q1.1.0, q1.1.1"),
+        ({"trace": "q2"}, "has no trace q2; the nearest are q2.1.0, q2.1.1"),
+        ({"trace": "3.1"}, "has no trace 3.1; the nearest are q3.1.0"),
+        ({"trace": "?"}, "has no trace ?; mgrd inspect "),
         ({"task": "chords"}, "has no task chords; there are direction"),
         ({"rule": "musical"}, "no rule musical judged it; there are acoustic, logic"),
     ):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=re.escape(said)):
             ids(judged, **name)
+
+
+def test_a_value_that_is_none_of_those_there_are_is_told_in_one_sentence(judged, run):
+    code, _, err = run("inspect", judged.parent, "--sort", "loudest")
+    known = "'state', 'id', 'question', 'objections', 'longest', 'shortest'"
+    assert (code, err.splitlines()[-1]) == (2, f"Error: Invalid value for '--sort': 'loudest' is not one of {known}.")
 
 
 def test_a_cue_of_no_vocabulary_is_misuse_that_names_those_there_are(judged, run):
@@ -359,7 +369,8 @@ def test_a_folder_without_a_complete_part_is_an_error_by_name(tmp_path):
 def test_a_part_that_is_cut_off_is_an_error_that_names_it(judged):
     part = judged / "part-000001.parquet"
     part.write_bytes(part.read_bytes()[:-100])
-    with pytest.raises(InputError, match=r"part-000001.parquet: cannot be read as Parquet"):
+    again = r"part-000001.parquet: cannot be read as Parquet \(.*\); remove it and run the same `mgrd filter` again"
+    with pytest.raises(InputError, match=again):
         inspect(judged.parent, Wanted())
 
 
@@ -405,9 +416,27 @@ def test_stats_count_the_traces_that_match_and_their_marks(judged, selection, ca
         "objections": {"logic.length": 2, "acoustic.cites_sound": 1},
         "tasks": {"direction": 1},
         "marks": {"rejected_wrongly": 1},
+        "unread_marks": [],
     }
     inspect(judged.parent, Wanted(), stats=True)
-    assert capsys.readouterr().out.splitlines()[-2:] == ["Tasks: direction 1", "Marks: rejected_wrongly 1, right 1"]
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-2:] == ["Tasks: direction 1", "Marks: rejected_wrongly 1, right 1"]
+    assert [line for line in shown if line != line.rstrip()] == []
+
+
+def test_a_line_that_is_no_mark_is_said_and_all_others_are_counted(judged, capsys):
+    add_mark(judged.parent, Mark("q1.1.0", "right"))
+    path = judged.parent / "marks.jsonl"
+    path.write_text(path.read_text() + "{oops\n")
+    why = "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"
+    said = f"{path}: line 2 is no mark ({why})"
+    for asked in ({"stats": True}, {}):
+        inspect(judged.parent, Wanted(), **asked)
+        shown = "".join(capsys.readouterr().out.split())  # a long path is broken anywhere
+        assert f"Not counted: {said}; mend or remove that line".replace(" ", "") in shown
+        assert "Marks:right1" in shown or "Markedright" in shown
+        inspect(judged.parent, Wanted(), as_json=True, **asked)
+        assert json.loads(capsys.readouterr().out)["unread_marks"] == [said]
 
 
 def test_marks_stand_on_the_page_and_in_the_json_of_their_trace(judged, capsys):

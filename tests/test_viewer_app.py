@@ -194,6 +194,18 @@ def test_marks_are_on_the_disk_at_once_and_can_be_taken_back(folder):
     looking(folder, steps)
 
 
+def test_a_line_that_is_no_mark_is_said_as_the_viewer_opens_and_the_others_count(folder):
+    (folder / "marks.jsonl").write_text('{"trace_id": "q1.1.1", "mark": "right"}\nright\n')
+
+    async def steps(app, press):
+        assert list(app.marks) == ["q1.1.1"]
+        assert app.said.startswith(f"Not counted: {folder / 'marks.jsonl'}: line 2 is no mark (")
+        await press("n", "f")
+        assert app.said == ""
+
+    looking(folder, steps)
+
+
 def test_a_mark_that_cannot_be_saved_is_said_and_the_viewer_goes_on(folder):
     async def steps(app, press):
         (folder / "marks.jsonl").mkdir()
@@ -319,6 +331,26 @@ def test_a_small_terminal_shows_the_list_or_the_page(folder, size):
     looking(folder, steps, size)
 
 
+def test_in_80_by_24_most_lines_are_the_lists_and_nothing_that_is_cut_looks_whole(tmp_path):
+    checks = ["true_to_waveform", "cites_sound", "not_from_words", "right_answer", "fluent", "length"]
+    reason = "says 'about 340 Hz': claims about 340 Hz, measured 640 Hz (+11.0 st), which is an octave higher"
+    objections = [("acoustic", name, reason) for name in checks]
+    write(tmp_path, [trace(f"q{n:02d}", 0, objections=objections) for n in range(30)])
+
+    async def steps(app, press):
+        lines = screen(app)
+        assert lines[1:5] == [f"30  ##############  acoustic.{name}" for name in sorted(checks)[:4]]
+        assert lines[5] == "and 2 more; --stats has all"
+        rows = [line for line in lines if " x q" in line]
+        assert len(rows) == 15
+        assert rows[0].endswith(" not_from_words rig…")
+        await press("enter", "o")
+        told = " ".join(line.strip() for line in screen(app)[-4:-1])
+        assert told.endswith(f"objection 1 of 6: acoustic.true_to_waveform: {reason}")
+
+    looking(tmp_path, steps, (80, 24))
+
+
 def test_a_page_that_was_hidden_is_drawn_at_its_full_width_once_it_is_read(folder):
     silent = Measurements("sha", EXTRACTOR, 3.0, 16000, {}, {}, 0.016, [])
 
@@ -350,39 +382,71 @@ def test_a_text_of_100_kb_and_a_trace_without_claims_are_shown(tmp_path):
     looking(tmp_path, steps)
 
 
-@pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux")
-def test_on_a_real_terminal_of_80_by_24_the_viewer_opens_filters_marks_and_quits(folder):
-    socket = ["tmux", "-L", f"mgrd-{folder.name}-{time.monotonic_ns()}"]
-    begin = [*socket, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24"]
-    command = f"env NO_COLOR=1 {sys.executable} -P -m mgrd inspect {folder}; echo ended with $?; sleep 60"
-    subprocess.run([*begin, command], check=True)
+class Tmux:
+    """A real terminal of 80 columns and 24 lines, in which a command runs."""
 
-    def shows(words, within_s=30.0):
+    def __init__(self, name, command):
+        self.socket = ["tmux", "-L", f"mgrd-{name}-{time.monotonic_ns()}"]
+        begin = [*self.socket, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24"]
+        subprocess.run([*begin, f"{command}; echo ended with $?; sleep 60"], check=True)
+
+    def shows(self, words, within_s=30.0):
         """What the terminal shows, with its control sequences, once these words are on it."""
         end = time.monotonic() + within_s
+        capture = [*self.socket, "capture-pane", "-e", "-p"]
         while time.monotonic() < end:
-            shown = subprocess.run([*socket, "capture-pane", "-e", "-p"], capture_output=True, text=True, check=True)
+            shown = subprocess.run(capture, capture_output=True, text=True, check=True)
             if words in shown.stdout:
                 return shown.stdout
             time.sleep(0.1)
         raise AssertionError(f"{words!r} did not come: {shown.stdout}")
 
-    def keys(*names):
-        subprocess.run([*socket, "send-keys", *names], check=True)
+    def keys(self, *names):
+        """Press them."""
+        subprocess.run([*self.socket, "send-keys", *names], check=True)
 
-    try:
-        opened = shows("q1.1.1")
-        assert "5 of 5 traces: all" in opened
-        codes = {code for codes in re.findall(r"\x1b\[([0-9;]*)m", opened) for code in codes.split(";")}
-        assert codes <= {"0", "1", "2", "7", "39", "49"}  # NO_COLOR: bold, dim, reverse and the terminal's own
-        keys("c")
-        shows("2 of 5 traces: check length")
-        keys("Enter")
-        shows("1. q1.1.1  REJECTED")
-        keys("w")
-        shows("marked: should have passed; u takes it back")
-        keys("q")
-        shows("ended with 0")
-    finally:
-        subprocess.run([*socket, "kill-server"], check=True)
+    def end(self):
+        """End the terminal and what runs in it."""
+        subprocess.run([*self.socket, "kill-server"], check=True)
+
+
+@pytest.fixture
+def terminal(folder):
+    """Start the viewer on a real terminal; its stderr goes where `redirected` says."""
+    begun = []
+
+    def start(redirected=""):
+        command = f"env NO_COLOR=1 {sys.executable} -P -m mgrd inspect {folder} {redirected}"
+        begun.append(Tmux(folder.name, command))
+        return begun[-1]
+
+    yield start
+    for one in begun:
+        one.end()
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux")
+def test_on_a_real_terminal_of_80_by_24_the_viewer_opens_filters_marks_and_quits(folder, terminal):
+    viewer = terminal()
+    opened = viewer.shows("q1.1.1")
+    assert "5 of 5 traces: all" in opened
+    codes = {code for codes in re.findall(r"\x1b\[([0-9;]*)m", opened) for code in codes.split(";")}
+    assert codes <= {"0", "1", "2", "7", "39", "49"}  # NO_COLOR: bold, dim, reverse and the terminal's own
+    viewer.keys("c")
+    viewer.shows("2 of 5 traces: check length")
+    viewer.keys("Enter")
+    viewer.shows("1. q1.1.1  REJECTED")
+    viewer.keys("w")
+    viewer.shows("marked: should have passed; u takes it back")
+    viewer.keys("q")
+    viewer.shows("ended with 0")
     assert json.loads((folder / "marks.jsonl").read_text())["mark"] == "rejected_wrongly"
+
+
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux")
+def test_the_viewer_draws_on_the_terminal_when_stderr_goes_into_a_log(folder, terminal):
+    viewer = terminal(f"2> {folder / 'log'}")
+    viewer.shows("5 of 5 traces: all")
+    viewer.keys("q")
+    viewer.shows("ended with 0")
+    assert (folder / "log").read_text() == ""

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mgrd.errors import InputError, MgrdError
-from mgrd.viewer.marks import FILE, Mark, add_mark, read_marks
+from mgrd.errors import MgrdError
+from mgrd.viewer.marks import FILE, Mark, add_mark, read_marks, unread_lines, unread_marks
 
 
 def marks(folder):
@@ -59,17 +59,29 @@ def test_a_crash_in_the_middle_of_a_line_costs_no_mark_that_was_confirmed(tmp_pa
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("no JSON", "line 2 is no mark"),
+        ("no JSON", "Expecting value"),
+        ("[" * 100_000, "recursion"),
         ('{"mark": "right"}', "has no trace_id"),
         ('{"trace_id": "a", "mark": "good"}', "mark is none of right, kept_wrongly, rejected_wrongly"),
         ('{"trace_id": "a", "mark": "right", "note": 3}', "check, note or time is not text"),
         ('{"trace_id": "a", "mark": "right", "passed": "no"}', "passed is not true or false"),
     ],
 )
-def test_a_line_that_is_no_mark_is_an_error_with_its_number(tmp_path, line, why):
-    (tmp_path / FILE).write_text(f"{json.dumps({'trace_id': 'a', 'mark': 'right'})}\n{line}\n")
-    with pytest.raises(InputError, match=f"marks.jsonl: line 2 is no mark.*{why.removeprefix('line 2 is no mark')}"):
-        read_marks(tmp_path)
+def test_a_line_that_is_no_mark_is_named_with_its_number_and_all_others_count(tmp_path, line, why):
+    before, after = (json.dumps({"trace_id": name, "mark": "right"}) for name in "ab")
+    (tmp_path / FILE).write_text(f"{before}\n{line}\n{after}\n")
+    assert marks(tmp_path) == [Mark("a", "right"), Mark("b", "right")]
+    (said,) = unread_marks(tmp_path)
+    assert said.startswith(f"{tmp_path / FILE}: line 2 is no mark (")
+    assert why in said
+    assert unread_lines([said]) == [f"Not counted: {said}; mend or remove that line"]
+
+
+def test_of_many_lines_that_are_no_marks_the_first_are_named_and_the_others_counted(tmp_path):
+    (tmp_path / FILE).write_text("a line of another file\n" * 1200)
+    told = unread_lines(unread_marks(tmp_path))
+    assert [one.partition(" is no mark")[0].rpartition(": ")[2] for one in told[:-1]] == ["line 1", "line 2", "line 3"]
+    assert told[-1] == "and 1,197 more lines that are no marks"
 
 
 def test_where_a_mark_cannot_be_written_the_error_says_so(tmp_path):

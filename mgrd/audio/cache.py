@@ -150,6 +150,9 @@ def _shas(table: Path) -> set[str]:
     return set(_scan([table]).select("audio_sha").collect()["audio_sha"])
 
 
+_WAY_OUT = "and clips are measured again where they are needed"
+
+
 def _scan(found: Sequence[Path]) -> pl.LazyFrame:
     """The rows of this extractor in files of MEASUREMENTS, in order; none of a file that is not there yet."""
     frames = [pl.LazyFrame(schema=MEASUREMENTS)]
@@ -160,9 +163,9 @@ def _scan(found: Sequence[Path]) -> pl.LazyFrame:
             frame = pl.scan_parquet(path, glob=False)
             columns = frame.collect_schema()
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise InputError(f"{path}: cannot be read as Parquet; remove it and rerun") from error
+            raise InputError(f"{path}: cannot be read as Parquet; remove it, {_WAY_OUT}") from error
         if columns != pl.Schema(MEASUREMENTS):
-            raise InputError(f"{path}: is not a table of measurements; remove it and rerun")
+            raise InputError(f"{path}: is not a table of measurements; remove it, {_WAY_OUT}")
         frames.append(frame)
     return pl.concat(frames).filter(pl.col("extractor") == EXTRACTOR)
 

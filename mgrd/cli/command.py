@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
+from typer.core import TyperCommand
 
 from mgrd import options as opts
 from mgrd import settings, urls
@@ -49,6 +50,18 @@ _FULL_DISK = {
     errno.ESTALE,
 }
 """What the system says of a place where nothing can be written."""
+
+
+class _Command(TyperCommand):
+    """A command that says what is wrong with a value in our words alone: typer has pydantic's stand before them."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the arguments."""
+        try:
+            return super().make_context(*args, **extra)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
 
 
 def command(name: str, *, passes_on: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -92,7 +105,7 @@ def command(name: str, *, passes_on: bool = False) -> Callable[[Callable[..., No
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         context = {"allow_interspersed_args": False} if passes_on else {}
-        app.command(name=name, context_settings=context)(run)
+        app.command(name=name, cls=_Command, context_settings=context)(run)
         return run
 
     return register

@@ -49,7 +49,10 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     # its sub-categories have the same names under both of its categories
     "MMSU": Benchmark(("category", f"category{JOINT}sub-category", "task_name"), "mmsu"),
     "MMAU-Pro": Benchmark(
-        ("category",), None, "its own script matches by an embedding model and judges open answers by a large one"
+        ("category",),
+        None,
+        "its own script matches choices by an embedding model, has a large one give open answers 1 to 5, and looks at "
+        "the form of a response alone in `instruction following`: ours of these two categories is no figure of it",
     ),
     "AIR-Bench": Benchmark(("task_name", f"task_name{JOINT}dataset_name"), "airbench"),
     "AIR-Bench chat": Benchmark(("task_name",), None, "open answers, for a judge (--judge)"),

@@ -24,17 +24,17 @@ _DRAWS = 2_000_000
 Counts = NDArray[np.float64]
 
 
-def interval(rows: pl.DataFrame, hits: str, of: str) -> list[float] | None:
+def interval(rows: pl.DataFrame, hits: str, of: str, *, share: bool = True) -> list[float] | None:
     """The 95 % interval of sum(hits) / sum(of) over questions; columns: question_id and two that count.
 
     A bootstrap over questions (Efron 1979, percentiles, a fixed seed), or Wilson's score interval (1927) with a
-    question as a draw (`is_wilson`). A mean that is no share (words a trace) has no other than the bootstrap. None
-    where nothing counts, and for such a mean of fewer than FEW questions.
+    question as a draw (`is_wilson`). A mean that is no `share` (words a trace), whatever its values, has no other than
+    the bootstrap. None where nothing counts, and for such a mean of fewer than FEW questions.
     """
     counts = by_question(rows, hits, of)
     if not len(counts):
         return None
-    if is_wilson(counts):
+    if share and is_wilson(counts):
         hit, of_all = counts.sum(axis=0)
         return wilson(float(hit / of_all) * len(counts), len(counts))
     return bootstrap(counts, _ratio) if len(counts) >= FEW else None
@@ -51,12 +51,9 @@ def is_wilson(counts: Counts) -> bool:
     """Whether Wilson's interval is meant: every question is one draw, or a bootstrap has nothing to tell from.
 
     That is with fewer than FEW questions, and where all have the same share. Of questions with several samples it is
-    wider than need be: no spread of shares with this mean is larger than that of draws. Never where a ratio is above
-    one, and so no share.
+    wider than need be: no spread of shares with this mean is larger than that of draws.
     """
     shares = counts[:, 0] / counts[:, 1]
-    if (shares > 1).any():
-        return False
     single = (counts[:, 1] == 1).all() and np.isin(counts[:, 0], (0, 1)).all()
     return bool(single or len(counts) < FEW or (shares == shares[0]).all())
 

@@ -65,7 +65,8 @@ def rounds_lines(rows: Sequence[Row]) -> list[str]:
     heads = [[column.rpartition("\n")[part] for column in columns] for part in (0, 2)]
     table = [*heads, *cells]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    return [title, *(" ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in table)]
+    drawn = (" ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
+    return [title, *(line.rstrip() for line in drawn)]
 
 
 def print_rounds(rows: Sequence[Row]) -> None:

@@ -177,6 +177,8 @@ def _spoken_mqa(row: Cells) -> dict[str, Any]:
 def _inner_text(value: Any, name: str) -> str | None:
     if isinstance(value, Mapping):
         value = value.get("text")
+    if isinstance(value, list) and len(value) == 1:  # as the reasoning sets have it
+        value = value[0]
     if value is not None and not isinstance(value, str):
         raise Wrong(f"{name} holds no text")
     return value

@@ -110,7 +110,9 @@ def select_questions(
     named = {name: counts[name] for name in WHY if counts[name]}
     if not kept:
         told = ", ".join(f"{count:,} {WHY[name]}" for name, count in named.items())
-        raise MgrdError(f"none of {asked.height:,} questions is kept: {told}; {_way_out(named, tallies, asked)}")
+        raise MgrdError(
+            f"none of {asked.height:,} questions is kept: {told}; {_way_out(named, tallies, asked, options)}"
+        )
     aside = out.with_name(f"{out.stem}.left-out.jsonl")
     _write(kept, out)
     _write_lines(left_out, aside)
@@ -164,8 +166,8 @@ def _spread(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
     return {"n": len(values), "mean": round(fmean(values), 9), "least": min(values), "most": max(values)}
 
 
-def _way_out(named: Mapping[str, int], tallies: Mapping[str, _Tally], asked: pl.DataFrame) -> str:
-    """What to do when nothing was kept, by why most of it was not."""
+def _way_out(named: Mapping[str, int], tallies: Mapping[str, _Tally], asked: pl.DataFrame, options: Questions) -> str:
+    """What to do when nothing was kept, by why most of it was not: the bound that is named was given."""
     most = max(named, key=lambda name: named[name])
     if most == "no_traces":
         ids = asked.get_column("id")
@@ -174,8 +176,15 @@ def _way_out(named: Mapping[str, int], tallies: Mapping[str, _Tally], asked: pl.
     if most == "no_gold":
         return "give the questions their answers, or leave out --pass-rate and --necessity"
     if most in ("few_samples", "few_control_samples"):
-        return "sample more of each question, or lower --min-samples"
-    return "widen --pass-rate or lower --necessity"
+        found = [tally.samples for tally in tallies.values()]
+        heard = max((samples[None] for samples in found), default=0)
+        unheard = max((n for samples in found for name, n in samples.items() if name is not None), default=0)
+        least, there = options.min_samples, heard if most == "few_samples" else unheard
+        where = "" if most == "few_samples" else " under a control"
+        return f"--min-samples is {least} and the most of any question is {there}{where}: sample more, or lower it"
+    if most == "not_needed":
+        return "lower --necessity"
+    return "lower the first of --pass-rate" if most == "too_hard" else "raise the second of --pass-rate"
 
 
 def _tallied(traces: Sequence[Path]) -> tuple[dict[str, _Tally], int]:

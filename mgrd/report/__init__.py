@@ -16,6 +16,7 @@ from mgrd.report.facts import Round, read_rounds
 from mgrd.report.gallery import gallery
 from mgrd.report.html import Child, Html, number, percent, tag
 from mgrd.report.signs import Sign, signs_of
+from mgrd.viewer.marks import unread_lines
 
 NAME = "report.html"
 
@@ -28,14 +29,15 @@ def write(folder: Path, out: Path | None = None, *, audio_root: Path | None = No
 
     Returns `report` (its path), `bytes`, `rounds`, `players` (clips that can be played), `unplayable` (clips shown
     without sound), `signs`, each with name, round, warns and text, and `marks`: of the filter as a whole and each check
-    that people marked name, rightly, wrongly, missed, and precision and recall as [share, low, high] or null. Raises
-    InputError where nothing was judged.
+    that people marked name, rightly, wrongly, missed, and precision and recall as [share, low, high] or null;
+    `unread_marks`: lines of marks.jsonl that are no marks. Raises InputError where nothing was judged.
     """
     rounds = read_rounds(folder)
     signs = [sign for i in range(len(rounds)) for sign in signs_of(rounds[: i + 1])]
     shown = examples.load(examples.choose(rounds), audio_root)
     scores = marks.scores(rounds)
-    page = _page(folder, rounds, signs, shown, scores)
+    unread = marks.unread(rounds)
+    page = _page(folder, rounds, signs, shown, scores, unread)
     path = folder / NAME if out is None else out
     with tables.atomic(path) as partial:
         partial.write_text(page, encoding="utf-8", newline="\n")
@@ -48,11 +50,12 @@ def write(folder: Path, out: Path | None = None, *, audio_root: Path | None = No
         "unplayable": sum(sound.uri is None for sound in sounds),
         "signs": [asdict(sign) for sign in signs],
         "marks": [asdict(one) | {"precision": one.precision, "recall": one.recall} for one in scores],
+        "unread_marks": unread,
     }
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """What `write` did, for people: the file, what cannot be played, and every warning of the last round."""
+    """What `write` did, for people: the file, what cannot be played or read, and every warning of the last round."""
     size = f"{result['bytes'] / 1e6:.1f} MB"
     mute = f", {result['unplayable']} clips without sound" if result["unplayable"] else ""
     last = max((sign["round"] for sign in result["signs"]), default=0)
@@ -60,6 +63,7 @@ def lines(result: dict[str, Any]) -> list[str]:
     return [
         f"{result['report']}: {result['rounds']} rounds, {result['players']} clips to play{mute}, {size}",
         *(f"Warning: round {sign['round']}, {sign['name'].replace('_', ' ')}: {sign['text']}" for sign in warned),
+        *unread_lines(result["unread_marks"]),
     ]
 
 
@@ -69,6 +73,7 @@ def _page(
     signs: Sequence[Sign],
     shown: Sequence[examples.Example],
     scores: Sequence[marks.Score],
+    unread: Sequence[str],
 ) -> str:
     title = f"mgrd report: {folder.resolve().name}"
     stops = lineage.stop_when(folder)
@@ -82,7 +87,7 @@ def _page(
         ("cues", "Cues named", counted.cues(rounds)),
         ("training", "Training", sections.training(rounds)),
         ("cost", "Time and cost", counted.cost(rounds)),
-        ("marks", "The checks against people\u2019s marks", counted.marked(scores)),
+        ("marks", "The checks against people\u2019s marks", counted.marked(scores, unread)),
         ("traces", "Traces", gallery(shown)),
         ("lineage", "Settings and lineage", lineage.lineage(folder, rounds)),
     ]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from mgrd.report.facts import RULES, Judged, Round
 from mgrd.report.html import Child, Html, code, details, number, percent, table, tag
 from mgrd.report.marks import Score
+from mgrd.viewer.marks import unread_lines
 
 _COSTS = (
     ("tokens_per_survivor", "tokens a survivor", 0),
@@ -95,10 +96,11 @@ def cost(rounds: Sequence[Round]) -> Html | None:
     return table(["Figure", *(one.name for one in timed)], told, caption="Time and cost")
 
 
-def marked(found: Sequence[Score]) -> Html | None:
-    """Precision and recall of each check, by the marks of people."""
+def marked(found: Sequence[Score], unread: Sequence[str]) -> Html | None:
+    """Precision and recall of each check, by the marks of people; and which lines of their files are no marks."""
+    lost = [tag("p", line, class_="note") for line in unread_lines(unread)]
     if not found:
-        return None
+        return tag("div", lost) if lost else None
     rows = [
         [code(one.name) if i else one.name, number(one.rightly), number(one.wrongly), number(one.missed),
          _range(one.precision), _range(one.recall)]
@@ -111,7 +113,7 @@ def marked(found: Sequence[Score]) -> Html | None:
         "traces only where the marked ones were picked at random.",
         class_="note",
     )
-    return tag("div", table(head, rows, caption="Checks against marks"), note)
+    return tag("div", table(head, rows, caption="Checks against marks"), note, lost)
 
 
 def _funnel(one: Round) -> Html | None:

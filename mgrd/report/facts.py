@@ -227,12 +227,7 @@ def _measure(rows: pl.DataFrame, hits: str, of: str) -> Measure | None:
     count = float(rows.get_column(of).sum())
     if not count:
         return None
-    found: list[float] | None
-    if hits == "words":  # a mean, for which Wilson's interval has no meaning
-        found = intervals.bootstrap(intervals.by_question(rows, hits, of), lambda sums: sums[:, 0] / sums[:, 1])
-    else:
-        found = intervals.interval(rows, hits, of)
-    low, high = found or (None, None)
+    low, high = intervals.interval(rows, hits, of, share=hits != "words") or (None, None)
     return Measure(float(rows.get_column(hits).sum()) / count, low, high)
 
 

@@ -14,8 +14,8 @@ import polars as pl
 
 from mgrd import tables
 from mgrd.evaluate.intervals import wilson
-from mgrd.report.facts import Round
-from mgrd.viewer.marks import Mark, read_marks
+from mgrd.report.facts import Judged, Round
+from mgrd.viewer.marks import Mark, read_marks, unread_marks
 
 WHOLE = "the filter as a whole"
 
@@ -52,7 +52,7 @@ def scores(rounds: Sequence[Round]) -> list[Score]:
     setting shows: a check that objected rightly and no longer does has missed the trace.
     """
     counts: Counter[tuple[str, str]] = Counter()
-    for judged in (one for both in rounds for one in (both.own, both.held_out) if one):
+    for judged in _judged(rounds):
         held: dict[str, dict[str | None, Mark]] = {}
         for mark in read_marks(judged.folder):
             held.setdefault(mark.trace_id, {})[mark.check] = mark
@@ -69,6 +69,15 @@ def scores(rounds: Sequence[Round]) -> list[Score]:
             counts.update(_outcomes(held[row["trace_id"]], {one["check"] for one in row["objections"] or ()}))
     names = sorted({name for name, _ in counts}, key=lambda name: (name != WHOLE, name))
     return [Score(name, *(counts[name, kind] for kind in ("rightly", "wrongly", "missed"))) for name in names]
+
+
+def unread(rounds: Sequence[Round]) -> list[str]:
+    """The lines of people's marks that are none, by file and number: they count nowhere."""
+    return [line for judged in _judged(rounds) for line in unread_marks(judged.folder)]
+
+
+def _judged(rounds: Sequence[Round]) -> list[Judged]:
+    return [one for both in rounds for one in (both.own, both.held_out) if one]
 
 
 def _outcomes(marks: Mapping[str | None, Mark], objected: set[str]) -> Iterable[tuple[str, str]]:

@@ -93,8 +93,8 @@ def _gain(control: Mapping[str, Any], measure: str) -> Child:
     if found.get("difference") is None:
         return "\u2013"
     between = found.get("interval")
-    ends = tag("small", f" {100 * between[0]:+.0f} to {100 * between[1]:+.0f}") if between else None
-    return [f"{100 * found['difference']:+.1f}", ends]
+    ends = tag("small", f" {100 * between[0]:+z.0f} to {100 * between[1]:+z.0f}") if between else None
+    return [f"{100 * found['difference']:+z.1f}", ends]
 
 
 def warnings(signs: Sequence[Sign], stop_when: Sequence[str]) -> Html:

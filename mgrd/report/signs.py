@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mgrd.report.facts import Judged, Round, rates
+from mgrd.evaluate.intervals import paired
+from mgrd.report.facts import MEASURES, Judged, Round, rates
 
 LIMITS: dict[str, dict[str, float]] = {
     "template_collapse": {"diversity_lost": 0.5, "opening_share": 0.5, "least_texts": 50},
@@ -19,6 +20,7 @@ LIMITS: dict[str, dict[str, float]] = {
     "text_surrogate": {"accuracy_gained": 0.02, "share_without_audio": 0.5},
     "easy_drift": {"share_from_easy": 0.6, "gained": 0.2},
     "few_questions": {"effective_share": 0.1},
+    "standstill": {"least_questions": 30},
 }
 """When a sign is a warning. Choices of ours, on the careful side: they ask for a look, they prove nothing."""
 
@@ -29,6 +31,7 @@ NEEDS = {
     "text_surrogate": "two evaluations with a control",
     "easy_drift": "survivors",
     "few_questions": "survivors",
+    "standstill": "two rounds in a row measured on the same 30 questions",
 }
 """What each sign cannot be seen without."""
 
@@ -75,7 +78,7 @@ def length_collapse(rounds: Sequence[Round]) -> tuple[bool, str] | None:
     before, now = (one.measures["think_words"].value for one in (judged[0], judged[-1]))
     lost = 1 - now / before if before else 0.0
     return lost >= limit["words_lost"], (
-        f"{now:.1f} words of reasoning a trace, {before:.1f} at first: {-lost:+.0%} "
+        f"{now:.1f} words of reasoning a trace, {before:.1f} at first: {-lost:+z.0%} "
         f"(warns at {-limit['words_lost']:.0%})"
     )
 
@@ -93,7 +96,7 @@ def cue_stuffing(rounds: Sequence[Round]) -> tuple[bool, str] | None:
     warns = cues >= cues_before * (1 + limit["cues_gained"]) and held <= held_before - limit["support_lost"]
     return warns, (
         f"{cues:.2f} cues a trace, {cues_before:.2f} at first, of which {held:.0%} are supported, {held_before:.0%} at "
-        f"first (warns at {limit['cues_gained']:+.0%} cues together with {-limit['support_lost'] * 100:+.0f} points)"
+        f"first (warns at {limit['cues_gained']:+z.0%} cues together with {-limit['support_lost'] * 100:+z.0f} points)"
     )
 
 
@@ -110,12 +113,12 @@ def text_surrogate(rounds: Sequence[Round]) -> tuple[bool, str] | None:
         before, now = (one["controls"][name]["accuracy"] for one in (both[0], both[-1]))
         if before is None or now is None:
             continue
-        said.append(f"{100 * (now - before):+.1f} points with {name}")
+        said.append(f"{100 * (now - before):+z.1f} points with {name}")
         warns |= gained >= limit["accuracy_gained"] and now - before >= limit["share_without_audio"] * gained
     if not said:
         return None
     return warns, (
-        f"accuracy {100 * gained:+.1f} points with the audio, {', '.join(said)} (warns when at least "
+        f"accuracy {100 * gained:+z.1f} points with the audio, {', '.join(said)} (warns when at least "
         f"{limit['share_without_audio']:.0%} of a gain of {100 * limit['accuracy_gained']:.0f} points needs no audio)"
     )
 
@@ -131,7 +134,7 @@ def easy_drift(rounds: Sequence[Round]) -> tuple[bool, str] | None:
     before = f", {shares[0]:.0%} in the first round" if len(shares) > 1 else ""
     return warns, (
         f"{now:.0%} of the survivors are of questions whose samples all passed{before} (warns at "
-        f"{limit['share_from_easy']:.0%} and {100 * limit['gained']:+.0f} points)"
+        f"{limit['share_from_easy']:.0%} and {100 * limit['gained']:+z.0f} points)"
     )
 
 
@@ -149,10 +152,33 @@ def few_questions(rounds: Sequence[Round]) -> tuple[bool, str] | None:
     )
 
 
+def standstill(rounds: Sequence[Round]) -> tuple[bool, str] | None:
+    """A round changed nothing that can be told from chance: its model is as right and as grounded as the one before."""
+    if len(rounds) < 2 or rounds[-1].best is None or rounds[-2].best is None:
+        return None
+    before, now = _alike(rounds)[-2:]
+    said, warns = [], True
+    for name in ("accuracy", "fully_grounded"):
+        found = paired(now.rows, before.rows, *MEASURES[name])
+        if found is None or found["n_questions"] < LIMITS["standstill"]["least_questions"]:
+            continue
+        low, high = found["interval"]
+        warns &= low <= 0 <= high
+        said.append(
+            f"{name.replace('_', ' ')} {100 * found['difference']:+z.1f} points ({100 * low:+z.1f} to "
+            f"{100 * high:+z.1f}) on {found['n_questions']:,} questions"
+        )
+    if not said:
+        return None
+    return warns, f"{', '.join(said)} since the round before (warns when no 95 % interval is off 0)"
+
+
 SIGNS: dict[str, Callable[[Sequence[Round]], tuple[bool, str] | None]] = {
     one.__name__: one
-    for one in (template_collapse, length_collapse, cue_stuffing, text_surrogate, easy_drift, few_questions)
-}
+    for one in (
+        template_collapse, length_collapse, cue_stuffing, text_surrogate, easy_drift, few_questions, standstill,
+    )
+}  # fmt: skip
 
 
 def signs_of(rounds: Sequence[Round], names: Sequence[str] = tuple(SIGNS)) -> list[Sign]:

@@ -16,10 +16,11 @@ from mgrd.viewer import plain
 from mgrd.viewer.clips import open_clips
 from mgrd.viewer.marks import Mark, read_marks
 from mgrd.viewer.rows import Judged, Wanted, check_names, open_judged
-from mgrd.viewer.texts import SIGNS, claims_table, console, marked
+from mgrd.viewer.texts import SIGNS, claims_table, console, marked, show
 
 __all__ = [
     "SIGNS", "Judged", "Mark", "Wanted", "claims_table", "console", "inspect", "marked", "open_judged", "read_marks",
+    "show",
 ]  # fmt: skip
 
 
@@ -59,11 +60,11 @@ def _look(folder: Path, wanted: Wanted, audio_root: Path | None) -> None:
     with ThreadPoolExecutor(1) as pool:
         opening = pool.submit(open_judged, folder)
         from mgrd.viewer.app import Viewer
+        from mgrd.viewer.driver import OnStdout
 
         judged = opening.result()
     check_names(judged, wanted)
-    read_marks(judged.folder)  # a broken file of marks is said before the screen is taken
-    viewer = Viewer(judged, open_clips(judged.folder, audio_root), replace(wanted, limit=None))
+    viewer = Viewer(judged, open_clips(judged.folder, audio_root), replace(wanted, limit=None), OnStdout)
     viewer.run()
     if viewer.return_code:  # textual has printed the traceback of a bug
         raise SystemExit(viewer.return_code)

@@ -19,6 +19,7 @@ from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.driver import Driver
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
@@ -28,7 +29,7 @@ from mgrd.viewer import clips as sounds
 from mgrd.viewer import page, plain, rows
 from mgrd.viewer.help import SIGNS_SHOWN, Help
 from mgrd.viewer.listing import TraceList
-from mgrd.viewer.marks import Mark, add_mark
+from mgrd.viewer.marks import Mark, add_mark, unread_lines, unread_marks
 from mgrd.viewer.rows import VERDICTS, Judged, Row, Wanted
 from mgrd.viewer.texts import marked, wrapped
 
@@ -46,27 +47,7 @@ class Viewer(App[None]):
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  (declared so by textual)
     VERTICAL_BREAKPOINTS = [(0, "-low"), (18, "-high")]  # noqa: RUF012
-    CSS = """
-    #head, #keys, #said { height: 1; }
-    #head { text-style: bold; }
-    #keys { text-style: dim; }
-    #bars { height: auto; }
-    #ask { display: none; height: 1; border: none; padding: 0; }
-    #ask.-asking { display: block; }
-    #page { padding: 0 1; }
-    #page, #list, Help VerticalScroll {
-        scrollbar-size-vertical: 1; overflow-x: hidden;
-        scrollbar-background: ansi_default; scrollbar-background-hover: ansi_default;
-        scrollbar-background-active: ansi_default; scrollbar-color: ansi_blue;
-    }
-    #page Static { height: auto; }
-    .-narrow #page { display: none; }
-    .-narrow.-reading #page { display: block; }
-    .-narrow.-reading #left { display: none; }
-    .-wide #left { width: 48; border-right: solid $primary; }
-    .-low #bars, .-low #signs { display: none; }
-    #signs { height: 1; text-style: dim; }
-    """
+    CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "step(1)", "Next"),
         Binding("p", "step(-1)", "Previous"),
@@ -95,8 +76,8 @@ class Viewer(App[None]):
         Binding("ctrl+c", "quit", "Quit", priority=True),
     ]
 
-    def __init__(self, judged: Judged, clips: sounds.Clips, wanted: Wanted) -> None:
-        super().__init__(ansi_color=True)  # said here: NO_COLOR is turned into a filter that fits it
+    def __init__(self, judged: Judged, clips: sounds.Clips, wanted: Wanted, driver: type[Driver] | None = None) -> None:
+        super().__init__(driver, ansi_color=True)  # said here: NO_COLOR is turned into a filter that fits it
         self.judged, self.clips, self.wanted, self.given = judged, clips, wanted, wanted
         self.objections = rows.objection_counts(judged.index)
         self.tasks = sorted(judged.index.get_column("task").cast(str).unique().drop_nulls())
@@ -104,6 +85,7 @@ class Viewer(App[None]):
         self.row: Row | None = None
         self.focused_objection: int | None = None
         self.partner: int | None = None
+        self.unread = " ".join(unread_lines(unread_marks(judged.folder)))
         self.asked = self.said = ""
         self.playing: subprocess.Popen[bytes] | None = None
         self.heard: Sequence[Measurements | str] = ()
@@ -115,9 +97,7 @@ class Viewer(App[None]):
         yield Static(id="head", markup=False)
         with Horizontal():
             with Vertical(id="left"):
-                more = len(self.objections) - BARS
-                rest = [Text(f"and {more} more checks; --stats has them all")] if more > 0 else []
-                yield Static(Group(plain.bars(self.objections[:BARS], 14), *rest), id="bars")
+                yield Static(id="bars")
                 yield Static(SIGNS_SHOWN, id="signs", markup=False)
                 yield TraceList(self.judged, id="list")
             with VerticalScroll(id="page"):
@@ -158,7 +138,8 @@ class Viewer(App[None]):
     def _chosen(self, wanted: Wanted, places: Any) -> None:
         if wanted != self.wanted:  # another was asked for meanwhile
             return
-        self.say("")
+        self.say(self.unread)
+        self.unread = ""  # said once
         self.listed.show(places)
         filters = [
             f"{name} {value}"
@@ -167,7 +148,7 @@ class Viewer(App[None]):
         ]
         told = ", ".join(([] if wanted.show == "all" else [wanted.show]) + filters) or "all"
         head = f"{len(places):,} of {self.judged.index.height:,} traces: {told}  {self.judged.folder}"
-        self.query_one("#head", Static).update(Text(safe(head), no_wrap=True, overflow="ellipsis"))
+        self.query_one("#head", Static).update(Text(safe(head)))
 
     def _want(self, wanted: Wanted) -> None:
         self.wanted = wanted
@@ -258,14 +239,18 @@ class Viewer(App[None]):
             widget.update(Group(*lines))
 
     def on_resize(self) -> None:
-        """What is drawn is as wide as the page."""
+        """What is drawn is as wide as the page; in a low terminal the list needs the lines of most bars."""
+        shown = min(BARS, max((self.size.height - 12) // 3, 2))
+        more = len(self.objections) - shown
+        rest = [Text(f"and {more} more; --stats has all")] if more > 0 else []
+        self.query_one("#bars", Static).update(Group(plain.bars(self.objections[:shown], 14), *rest))
         if self.row is not None:
             self.call_after_refresh(lambda: self.draw(self.heard))
 
     def say(self, words: str) -> None:
-        """One line above the keys, on which nothing is markup."""
+        """A line or three above the keys, on which nothing is markup."""
         self.said = words
-        self.query_one("#said", Static).update(Text(safe(words), no_wrap=True, overflow="ellipsis"))
+        self.query_one("#said", Static).update(Text(safe(words)))
 
     # Keys
 

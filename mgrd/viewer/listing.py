@@ -105,15 +105,21 @@ class TraceList(ScrollView, can_focus=True):
         checks = " ".join(dict.fromkeys(name.rpartition(".")[2] for name in row["names"]))
         mark = "*" if row["trace_id"] in self.marked else " "
         chosen = Style(reverse=True) if place == self.cursor else Style()
+        name = _fitted(one_line(row["trace_id"]), min(ID_CELLS, max(width * 3 // 5, 1)))
         texts = [
             (">" if place == self.cursor else " ", ""),
             (mark, "bold"),
             (f"{STATE_SIGNS[state]} ", STATE_STYLES[state]),
-            (_fitted(one_line(row["trace_id"]), min(ID_CELLS, max(width * 3 // 5, 1))), ""),
-            (f" {checks}", "dim" if place != self.cursor else ""),
+            (name, ""),
+            (f" {_begun(checks, width - cell_len(name) - 5)}", "dim" if place != self.cursor else ""),
         ]
         strip = Strip([Segment(text, Style.parse(style) + chosen) for text, style in texts])
         return strip.adjust_cell_length(width, chosen)
+
+
+def _begun(words: str, cells: int) -> str:
+    """Words in so many cells at most; of more the beginning."""
+    return words if cell_len(words) <= cells else set_cell_size(words, max(cells - 1, 0)) + "…"
 
 
 def _fitted(name: str, cells: int) -> str:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from mgrd.errors import InputError, MgrdError
+from mgrd.errors import MgrdError, first_line
+from mgrd.terminal import many, safe
 
 FILE = "marks.jsonl"
+
+_TOLD = 3
+"""Lines that are no marks which are named."""
 
 Kind: TypeAlias = Literal["right", "kept_wrongly", "rejected_wrongly"]
 
@@ -41,22 +45,30 @@ class Mark:
 def read_marks(folder: Path) -> list[Mark]:
     """The marks that hold in a round's or stage's folder, in the order in which they were made; [] without a file.
 
-    What a crash cut off at the end, which was never confirmed to the user, is left out. Raises InputError, naming the
-    line, for any other line that is no mark.
+    What a crash cut off at the end, which was never confirmed to the user, is left out, and so is any other line that
+    is no mark: `unread_marks` names those.
     """
-    path = folder / FILE
     held: dict[tuple[str, str | None], Mark] = {}
-    for number, line, whole in _lines(path):
-        try:
-            mark = _mark(json.loads(line))
-        except ValueError as error:
-            if not whole:
-                continue
-            raise InputError(f"{path}: line {number} is no mark ({error}); mend or remove that line") from error
+    for _, mark, _ in _read(folder / FILE):
+        if mark is None:
+            continue
         held.pop((mark.trace_id, mark.check), None)
         if mark.mark is not None:
             held[mark.trace_id, mark.check] = mark
     return list(held.values())
+
+
+def unread_marks(folder: Path) -> list[str]:
+    """The lines of a folder's marks that are no marks, each with the file, its number and why; none of them counts."""
+    path = folder / FILE
+    return [f"{path}: line {number} is no mark ({why})" for number, mark, why in _read(path) if mark is None]
+
+
+def unread_lines(unread: Sequence[str]) -> list[str]:
+    """The same for people: the first few, then how many more."""
+    more = len(unread) - _TOLD
+    rest = [f"and {many(more, 'more line')} that {'is no mark' if more == 1 else 'are no marks'}"] if more > 0 else []
+    return [f"Not counted: {safe(one)}; mend or remove that line" for one in unread[:_TOLD]] + rest
 
 
 def add_mark(folder: Path, mark: Mark) -> Mark:
@@ -75,6 +87,16 @@ def add_mark(folder: Path, mark: Mark) -> Mark:
     except OSError as error:
         raise MgrdError(f"{path}: the mark cannot be saved ({error.strerror})") from error
     return timed
+
+
+def _read(path: Path) -> Iterator[tuple[int, Mark | None, str]]:
+    """Each line with its number and its mark, or why it is none; what a crash cut off is no line."""
+    for number, line, whole in _lines(path):
+        try:
+            yield number, _mark(json.loads(line)), ""
+        except (ValueError, RecursionError) as error:  # the second of brackets that open thousands deep
+            if whole:
+                yield number, None, first_line(error)
 
 
 def _mend(path: Path) -> None:

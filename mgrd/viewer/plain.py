@@ -16,9 +16,9 @@ from rich.text import Text
 from mgrd.terminal import json_line, safe
 from mgrd.viewer import clips as sounds
 from mgrd.viewer import rows
-from mgrd.viewer.marks import Mark, read_marks
+from mgrd.viewer.marks import Mark, read_marks, unread_lines, unread_marks
 from mgrd.viewer.rows import Judged, Wanted
-from mgrd.viewer.texts import SIGNS, STYLES, console
+from mgrd.viewer.texts import SIGNS, STYLES, console, show
 
 BAR_CELLS = 30
 _AT_A_TIME = 20
@@ -27,12 +27,8 @@ _AT_A_TIME = 20
 
 def print_pages(judged: Judged, clips: sounds.Clips, wanted: Wanted) -> None:
     """Print the counts and the pages of the wanted traces on stdout."""
-    out = console()
     for one in pages(judged, clips, wanted):
-        with out.capture() as held:
-            out.print(one)
-        lines = (line.rstrip(" ") for line in held.get().split("\n"))  # rich fills them, for nobody's use in a pipe
-        out.file.write("\n".join(lines))
+        show(one)
 
 
 def print_json(judged: Judged, wanted: Wanted) -> None:
@@ -43,22 +39,29 @@ def print_json(judged: Judged, wanted: Wanted) -> None:
         row | {"kept": row["state"] == "kept", "marks": [_as_json(one) for one in marks.get(row["trace_id"], [])]}
         for row in rows.rows_at(judged, places.head(_most(wanted, len(places))).to_list())
     ]
-    answer = {"folder": str(judged.folder), "matching": len(places), "traces": found}
+    answer = {
+        "folder": str(judged.folder),
+        "matching": len(places),
+        "traces": found,
+        "unread_marks": unread_marks(judged.folder),
+    }
     console().out(json_line(answer), highlight=False)
 
 
 def print_stats(judged: Judged, wanted: Wanted, *, as_json: bool) -> None:
-    """Print how many traces match, by state, objection and task, and how many are marked."""
+    """Print how many traces match, by state, objection and task, and their marks; which lines of marks are none."""
     places = rows.chosen(judged, wanted)
     here = judged.index if len(places) == judged.index.height else judged.index[places]
     found = stats(judged, here)
     if as_json:
         console().out(json_line({"folder": str(judged.folder), **found}), highlight=False)
         return
-    console().print(summary(here))
+    show(summary(here))
     for name in ("tasks", "marks"):
         if found[name]:
-            console().print(Text(f"{name.title()}: " + ", ".join(f"{safe(k)} {n:,}" for k, n in found[name].items())))
+            show(Text(f"{name.title()}: " + ", ".join(f"{safe(k)} {n:,}" for k, n in found[name].items())))
+    for line in unread_lines(found["unread_marks"]):
+        show(Text(line))
 
 
 def stats(judged: Judged, here: pl.DataFrame) -> dict[str, Any]:
@@ -73,6 +76,7 @@ def stats(judged: Judged, here: pl.DataFrame) -> dict[str, Any]:
         "objections": dict(rows.objection_counts(here)),
         "tasks": dict(tasks.iter_rows()),
         "marks": {str(kind): kinds[kind] for kind in sorted(kinds, key=str)},
+        "unread_marks": unread_marks(judged.folder),
     }
 
 
@@ -86,6 +90,8 @@ def pages(judged: Judged, clips: sounds.Clips, wanted: Wanted) -> Iterator[Rende
     more = "" if most == len(places) else " (-n shows more)"
     told = f"{most:,} of {len(places):,} shown{more}" if len(places) else "none of them fits these filters"
     yield Text(f"{told}, of {safe(str(judged.folder))}", style="bold")
+    for line in unread_lines(unread_marks(judged.folder)):
+        yield Text(line)
     marks = marks_by_trace(judged)
     number = 0
     for start in range(0, most, _AT_A_TIME):

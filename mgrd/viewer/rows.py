@@ -16,6 +16,7 @@ import polars as pl
 
 from mgrd import folders, tables
 from mgrd.errors import InputError, MisusedError
+from mgrd.terminal import safe
 
 STATES = ("rejected", "not selected", "kept")
 """What becomes of a trace, in the order in which pages show them."""
@@ -272,7 +273,20 @@ def check_names(judged: Judged, wanted: Wanted) -> None:
             raise InputError(f"{judged.folder}: has no task {wanted.task}; there are {_listed(tasks)}")
     for column, name in (("question_id", wanted.question), ("trace_id", wanted.trace)):
         if name is not None and not (judged.index.get_column(column) == name).any():
-            raise InputError(f"{judged.folder}: has no {column.removesuffix('_id')} {name}")
+            near = _near(name, judged.index.get_column(column).unique(maintain_order=True))
+            told = (
+                f"; the nearest are {', '.join(near)}"
+                if near
+                else f"; mgrd inspect {judged.folder} lists those that it has"
+            )
+            raise InputError(f"{judged.folder}: has no {column.removesuffix('_id')} {name}{told}")
+
+
+def _near(name: str, names: pl.Series) -> list[str]:
+    """Up to three names, in order: those that begin as it does for longest, half of it at least, or that hold it."""
+    begun = (names.filter(names.str.starts_with(name[:n])) for n in range(len(name), len(name) // 2, -1))
+    found = next((some for some in begun if len(some)), names.filter(names.str.contains(name, literal=True)))
+    return [safe(one) for one in found.head(3)]
 
 
 def _listed(names: set[str]) -> str:

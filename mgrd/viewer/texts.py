@@ -35,6 +35,14 @@ def console() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
+def show(*shown: RenderableType) -> None:
+    """Print on stdout, without the blanks that rich fills lines with, for nobody's use in a pipe."""
+    out = console()
+    with out.capture() as held:
+        out.print(*shown, sep="\n")
+    out.file.write("\n".join(line.rstrip(" ") for line in held.get().split("\n")))
+
+
 def marked(
     think: str | None, claims: Sequence[Mapping[str, Any]] | None, focus: int | None = None, upto: int | None = None
 ) -> Text:
