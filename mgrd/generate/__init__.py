@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from mgrd import folders, locks, tables
+from mgrd import folders, locks, tables, unfinished
 from mgrd.errors import MgrdError, SettingsError, Stopped
 from mgrd.generate import costs, extrapolate, hearing, parallel
 from mgrd.generate.clips import Clips, across_tasks, check_clips, swaps
@@ -63,7 +63,9 @@ def generate(
         questions, audio_root=audio_root, mapping=names, audio_out=out / "audio", limit=options.limit
     )
     job = Job(out, model, options, round_number, absolute(audio_base(questions, audio_root)), shard)
-    made_with, notes = job.identity(asked), audio_notes(out, job.base, out / "audio") | {"questions": questions}
+    made_with = job.identity(asked)
+    notes: dict[str, Any] = {"questions": questions, unfinished.ASKED: asked.height * options.samples}
+    notes |= audio_notes(out, job.base, out / "audio")
     if only_these:
         made_with["questions"] = fingerprint(asked)
     mine = job.mine(asked)
