@@ -327,6 +327,22 @@ def test_a_resumed_swap_job_gives_every_question_the_clip_it_would_have_had(job)
         job(control="swap")
 
 
+def test_a_limited_swap_is_the_beginning_of_the_whole_job_and_rows_name_what_was_heard(job):
+    for name in "de":
+        sf.write(job.folder / f"{name}.wav", np.full(16000, 0.1 * ord(name) % 1), 16000)
+    write_questions(job.folder, "abcde")
+    job(limit=2, control="swap")
+    first = job.traces()
+    whole = job(control="swap")
+
+    rows = job.traces()
+    assert (whole["made"], whole["samples"]) == (6, 10)
+    assert rows.filter(pl.col("question_id").is_in(["a", "b"])).equals(first)
+    partners = swaps([{"id": name, "audio": [f"{name}.wav"], "task": None} for name in "abcde"])
+    assert dict(rows.select("question_id", "heard").iter_rows()) == partners
+    assert all(own != heard for own, heard in rows.select("audio", "heard").iter_rows())
+
+
 def test_a_swap_with_a_clip_of_another_task_is_counted_and_said(job, capsys):
     path = write_questions(job.folder, "abc")
     rows = [json.loads(line) | {"task": task} for line, task in zip(path.read_text().splitlines(), "xxy", strict=True)]

@@ -18,14 +18,14 @@ import polars as pl
 from mgrd import folders, locks, tables, unfinished
 from mgrd.errors import MgrdError, SettingsError, Stopped
 from mgrd.generate import costs, extrapolate, hearing, parallel
-from mgrd.generate.clips import Clips, across_tasks, check_clips, swaps
-from mgrd.generate.job import Job, check_engine, check_shard
+from mgrd.generate.clips import Clips, check_clips, swap_note, swaps
+from mgrd.generate.job import Job, check_engine, check_shard, read_asked
 from mgrd.generate.ledger import forget_failed, read_ledger
 from mgrd.generate.rows import questions_of, trace_rows
 from mgrd.generate.seen import Seen
 from mgrd.options import Generate
 from mgrd.progress import Story, stop
-from mgrd.questions import audio_base, count_questions, fingerprint, read_questions
+from mgrd.questions import audio_base, count_questions, fingerprint
 from mgrd.questions.clips import absolute
 from mgrd.settings import mapping
 from mgrd.sources import audio_notes
@@ -58,12 +58,9 @@ def generate(
     shard = check_shard(options, overwrite=overwrite)
     stop.grace_s = options.grace
     locks.keep(out, shard if options.shard else None)  # before embedded clips are written to it
-    names = mapping(options.map)
-    asked = read_questions(
-        questions, audio_root=audio_root, mapping=names, audio_out=out / "audio", limit=options.limit
-    )
+    asked, every = read_asked(questions, options, audio_root, out / "audio")
     job = Job(out, model, options, round_number, absolute(audio_base(questions, audio_root)), shard)
-    made_with = job.identity(asked)
+    made_with = job.identity(every)
     notes: dict[str, Any] = {"questions": questions, unfinished.ASKED: asked.height * options.samples}
     notes |= audio_notes(out, job.base, out / "audio")
     if only_these:
@@ -95,7 +92,7 @@ def generate(
         locks.share(out)
         parallel.sample(job, questions, audio_root, only_these=only_these, story=story)
     elif total:
-        swapped = _swapped(list(tables.rows_of(asked)), story) if options.control == "swap" else {}
+        swapped = _swapped(asked, every, story) if options.control == "swap" else {}
         loading = time.monotonic()
         with _rows(job, wanted, ledger.shas, swapped, story) as (rows, made_by):
             meter = costs.Meter(total, made_by)
@@ -103,17 +100,15 @@ def generate(
             _write(job, rows, made_with, seen, ledger.shas, account, story)
     result = _summary(job, mine, ledger.count, time.monotonic() - started)
     if options.limit is not None:
-        result["whole"] = extrapolate.whole(job, asked, count_questions(questions, names))
+        result["whole"] = extrapolate.whole(job, asked, count_questions(questions, mapping(options.map)))
     return result
 
 
-def _swapped(rows: list[dict[str, Any]], story: Story) -> dict[str, list[str]]:
-    found = swaps(rows)
-    if count := across_tasks(rows, found):
-        story.note(
-            f"--control swap: {count:,} of {len(rows):,} questions hear a clip of another task, theirs has no other: "
-            "what they answer does not say what such clips are like"
-        )
+def _swapped(asked: pl.DataFrame, every: pl.DataFrame, story: Story) -> dict[str, list[str]]:
+    """What is heard in place of each question's clips."""
+    found = swaps(list(tables.rows_of(every)))
+    if note := swap_note(asked, every, found):
+        story.note(note)
     return found
 
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from mgrd import tables
 from mgrd.audio.load import Clip, load, probe
 from mgrd.engines import Engine
 from mgrd.errors import InputError, MgrdError
@@ -154,12 +156,18 @@ def swaps(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
     return found
 
 
-def across_tasks(rows: list[dict[str, Any]], swapped: dict[str, list[str]]) -> int:
-    """How many questions hear a clip that no other question of their task is about."""
+def swap_note(asked: pl.DataFrame, every: pl.DataFrame, swapped: Mapping[str, list[str]]) -> str | None:
+    """What is to be said of questions that hear a clip which no question of their task is about; None of none."""
     of_task: dict[str | None, set[tuple[str, ...]]] = {}
-    for row in rows:
+    for row in tables.rows_of(every):
         of_task.setdefault(row["task"], set()).add(tuple(row["audio"]))
-    return sum(tuple(swapped[row["id"]]) not in of_task[row["task"]] for row in rows)
+    count = sum(tuple(swapped[row["id"]]) not in of_task[row["task"]] for row in tables.rows_of(asked))
+    if not count:
+        return None
+    return (
+        f"--control swap: {count:,} of {asked.height:,} questions hear a clip of another task, theirs has no other: "
+        "what they answer does not say what such clips are like"
+    )
 
 
 def control_clip(control: str, clip: NDArray[np.float32], question_id: str) -> NDArray[np.float32]:

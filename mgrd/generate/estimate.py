@@ -25,13 +25,12 @@ from mgrd.engines import Sampling, messages
 from mgrd.errors import InputError
 from mgrd.generate.clips import counts, in_parts, longest, swaps
 from mgrd.generate.costs import counted, lasting, sized
-from mgrd.generate.job import Job, check_engine, check_shard, sample_seed
+from mgrd.generate.job import Job, check_engine, check_shard, read_asked, sample_seed
 from mgrd.generate.ledger import read_ledger
 from mgrd.options import Generate
 from mgrd.progress import Story
-from mgrd.questions import audio_base, read_questions, resolve_audio
+from mgrd.questions import audio_base, resolve_audio
 from mgrd.questions.clips import absolute
-from mgrd.settings import mapping
 
 COUNTED = 32
 """Questions whose prompts are counted, spread over all: the others are taken to be as long on average."""
@@ -55,16 +54,10 @@ def dry_run(
     check_engine(options)
     shard = check_shard(options, overwrite=overwrite)
     with tempfile.TemporaryDirectory(prefix="mgrd-") as embedded:  # clips that lie in the questions' own file
-        asked = read_questions(
-            questions,
-            audio_root=audio_root,
-            mapping=mapping(options.map),
-            audio_out=Path(embedded),
-            limit=options.limit,
-        )
+        asked, every = read_asked(questions, options, audio_root, Path(embedded))
         job = Job(out, model, options, round_number, absolute(audio_base(questions, audio_root)), shard)
         mine = job.mine(asked)
-        swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
+        swapped = swaps(list(tables.rows_of(every))) if options.control == "swap" else {}
         rows = [row | {"audio": swapped.get(row["id"], row["audio"])} for row in tables.rows_of(mine)]
         names = dict.fromkeys(given for row in (*tables.rows_of(mine), *rows) for given in row["audio"])
         clips = {given: resolve_audio(given, job.base, Path(embedded)) for given in names}
@@ -99,7 +92,7 @@ def dry_run(
         "prompt_tokens": tokens,
         "completion_tokens_most": missing * options.max_tokens,
         "completion_tokens_expected": None if each is None else round(missing * each),
-        "differs": None if overwrite else _differs(job, asked),
+        "differs": None if overwrite else _differs(job, every),
     }
 
 
@@ -235,10 +228,10 @@ def _shortened(value: Any) -> Any:
     return value
 
 
-def _differs(job: Job, asked: pl.DataFrame) -> str | None:
+def _differs(job: Job, every: pl.DataFrame) -> str | None:
     """Which settings are others than those of what is there."""
     before = folders.read_manifest(job.out).get("generate", {}).get("identity")
     if before is None:
         return None
-    now = job.identity(asked)
+    now = job.identity(every)
     return folders.differing({name: before[name] for name in before if name in now}, now) or None

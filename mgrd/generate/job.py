@@ -15,8 +15,8 @@ from mgrd.engines import Engine
 from mgrd.errors import MisusedError
 from mgrd.generate.ledger import Ledger
 from mgrd.options import Generate
-from mgrd.questions import fingerprint
-from mgrd.settings import identity
+from mgrd.questions import fingerprint, read_questions
+from mgrd.settings import identity, mapping
 from mgrd.shards import WHOLE, Shard
 
 
@@ -51,6 +51,24 @@ def check_shard(options: Generate, *, overwrite: bool) -> Shard:
     return shards.parse(options.shard) if options.shard else WHOLE
 
 
+def read_asked(
+    questions: str, options: Generate, audio_root: Path | None, audio_out: Path
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The questions that are asked, and those among which another one's clip is looked for under `--control swap`.
+
+    These are all that there are, whatever the `limit`: what the first few hear is what they hear in the whole job.
+    """
+    swaps = options.control == "swap"
+    every = read_questions(
+        questions,
+        audio_root=audio_root,
+        mapping=mapping(options.map),
+        audio_out=audio_out,
+        limit=None if swaps else options.limit,
+    )
+    return every[: options.limit], every
+
+
 @dataclass(frozen=True)
 class Job:
     """What one call was asked to do."""
@@ -73,8 +91,11 @@ class Job:
         """What this call's parts have in their names; empty for one that has the folder to itself."""
         return "" if self.shard == WHOLE else self.shard.name
 
-    def identity(self, asked: pl.DataFrame) -> dict[str, Any]:
-        """What makes these samples what they are; the rest (batch, engine's memory, ...) is how they were made."""
+    def identity(self, every: pl.DataFrame) -> dict[str, Any]:
+        """What makes these samples what they are; the rest (batch, engine's memory, ...) is how they were made.
+
+        `every` are the questions among which clips are swapped.
+        """
         made_with = identity(self.options) | {
             "prompt": prompts.template(self.options.prompt),
             "model": engines.model_identity(self.options.engine, self.model),
@@ -87,7 +108,7 @@ class Job:
         if self.options.lora is not None:
             made_with["lora"] = engines.model_identity("vllm", self.options.lora)
         if self.options.control == "swap":  # who hears whose clip depends on all questions
-            made_with["swapped among"] = fingerprint(asked)
+            made_with["swapped among"] = fingerprint(every)
         return made_with
 
     def mine(self, asked: pl.DataFrame) -> pl.DataFrame:
