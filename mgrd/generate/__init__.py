@@ -19,7 +19,7 @@ from mgrd import folders, locks, tables, unfinished
 from mgrd.errors import MgrdError, SettingsError, Stopped
 from mgrd.generate import costs, extrapolate, hearing, parallel
 from mgrd.generate.clips import Clips, check_clips, swap_note, swaps
-from mgrd.generate.job import Job, check_engine, check_shard, read_asked
+from mgrd.generate.job import Job, check_engine, check_shard, read_asked, widened
 from mgrd.generate.ledger import forget_failed, read_ledger
 from mgrd.generate.rows import questions_of, trace_rows
 from mgrd.generate.seen import Seen
@@ -69,7 +69,14 @@ def generate(
     with locks.turn(out) if options.shard else nullcontext():
         try:
             again = folders.open_stage(
-                out, "generate", made_with, overwrite=overwrite, notes=notes, writer=job.writer, story=story
+                out,
+                "generate",
+                made_with,
+                overwrite=overwrite,
+                notes=notes,
+                writer=job.writer,
+                story=story,
+                widened=widened,
             )
         except SettingsError:
             read_ledger(job.folder, mine)  # a hash of all questions does not say which has changed; this does

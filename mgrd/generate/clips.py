@@ -80,10 +80,10 @@ class Clips:
         source = resolve_audio(path, self.job.base, self.job.out / "audio")
         duration_s, _, _ = probe(source, path)
         if duration_s > self.engine.window_s and self.job.options.long_clips != "chunk":
-            more = ", or say how much it hears with --window" if self.job.options.engine == "server" else ""
+            more = "; if it hears more, say so with --window and another -o" * (self.job.options.engine == "server")
             raise InputError(
                 f"{path}: {duration_s:.1f} s is longer than the {self.engine.window_s:g} s this model hears; "
-                f"cut it, or give it in parts with --long-clips chunk{more}"
+                f"cut it, or give it in parts, --long-clips chunk --retry-failed{more}"
             )
         clip = load(source, path)
         _check_same(path, self.shas.setdefault(path, clip.sha), clip)

@@ -25,7 +25,7 @@ from mgrd.engines import Sampling, messages
 from mgrd.errors import InputError
 from mgrd.generate.clips import counts, in_parts, longest, swaps
 from mgrd.generate.costs import counted, lasting, sized
-from mgrd.generate.job import Job, check_engine, check_shard, read_asked, sample_seed
+from mgrd.generate.job import Job, check_engine, check_shard, read_asked, sample_seed, widened
 from mgrd.generate.ledger import read_ledger
 from mgrd.options import Generate
 from mgrd.progress import Story
@@ -234,4 +234,5 @@ def _differs(job: Job, every: pl.DataFrame) -> str | None:
     if before is None:
         return None
     now = job.identity(every)
+    before = widened(before, now)
     return folders.differing({name: before[name] for name in before if name in now}, now) or None

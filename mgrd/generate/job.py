@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,15 @@ def read_asked(
         limit=None if swaps else options.limit,
     )
     return every[: options.limit], every
+
+
+def widened(before: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The identity that is there, as it may count for a job that gives long clips in parts.
+
+    What was sampled while they were refused is of clips that are in one part anyway.
+    """
+    may = before.get("long_clips") == "refuse" and now.get("long_clips") == "chunk"
+    return {**before, "long_clips": "chunk"} if may else before
 
 
 @dataclass(frozen=True)
