@@ -30,6 +30,7 @@ def check_engine(options: Generate) -> None:
     """Raise MisusedError for options that do not go with the engine."""
     engines.check_server(options.engine, options.url)
     engines.check_vllm(options)
+    engines.check_vllm_installed(options)
     if options.preset and options.engine != "server":
         raise MisusedError(f"--preset {options.preset}: goes with --engine server")
     if options.think_budget is not None and options.think_budget >= options.max_tokens:
