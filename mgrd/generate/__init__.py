@@ -18,7 +18,7 @@ import polars as pl
 from mgrd import folders, locks, tables, unfinished
 from mgrd.errors import MgrdError, SettingsError, Stopped
 from mgrd.generate import costs, extrapolate, hearing, parallel
-from mgrd.generate.clips import Clips, check_clips, swap_note, swaps
+from mgrd.generate.clips import Clips, across_tasks, check_clips, swap_note, swaps
 from mgrd.generate.job import Job, check_engine, check_shard, read_asked, widened
 from mgrd.generate.ledger import forget_failed, read_ledger
 from mgrd.generate.rows import questions_of, trace_rows
@@ -114,8 +114,8 @@ def generate(
 def _swapped(asked: pl.DataFrame, every: pl.DataFrame, story: Story) -> dict[str, list[str]]:
     """What is heard in place of each question's clips."""
     found = swaps(list(tables.rows_of(every)))
-    if note := swap_note(asked, every, found):
-        story.note(note)
+    if count := across_tasks(asked, every, found):
+        story.note(swap_note(count, asked.height))
     return found
 
 

@@ -156,16 +156,18 @@ def swaps(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
     return found
 
 
-def swap_note(asked: pl.DataFrame, every: pl.DataFrame, swapped: Mapping[str, list[str]]) -> str | None:
-    """What is to be said of questions that hear a clip which no question of their task is about; None of none."""
+def across_tasks(asked: pl.DataFrame, every: pl.DataFrame, swapped: Mapping[str, list[str]]) -> int:
+    """How many of the questions that are asked hear a clip which no question of their task is about."""
     of_task: dict[str | None, set[tuple[str, ...]]] = {}
     for row in tables.rows_of(every):
         of_task.setdefault(row["task"], set()).add(tuple(row["audio"]))
-    count = sum(tuple(swapped[row["id"]]) not in of_task[row["task"]] for row in tables.rows_of(asked))
-    if not count:
-        return None
+    return sum(tuple(swapped[row["id"]]) not in of_task[row["task"]] for row in tables.rows_of(asked))
+
+
+def swap_note(count: int, questions: int) -> str:
+    """What is to be said of those that `across_tasks` counts."""
     return (
-        f"--control swap: {count:,} of {asked.height:,} questions hear a clip of another task, theirs has no other: "
+        f"--control swap: {count:,} of {questions:,} questions hear a clip of another task, theirs has no other: "
         "what they answer does not say what such clips are like"
     )
 
