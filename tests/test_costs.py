@@ -551,6 +551,7 @@ def test_a_limited_run_says_what_all_questions_take(job, home):
         "questions": 4,
         "from_questions": 2,
         "samples": 8,
+        "there": 4,
         "tokens": 80,
         "tokens_per_s": 10.0,
         "hours": round((5 + 8) / 3600, 4),
@@ -564,6 +565,8 @@ def test_a_limited_run_says_what_all_questions_take(job, home):
         f"{sized(disk)} ({sized(disk)} to {sized(disk)})"
     )
     assert "whole" not in job()
+    done = job(limit=2)["whole"]
+    assert (done["there"], extrapolate.whole_lines(done)) == (8, [])
 
 
 @pytest.mark.parametrize(("some", "within"), [(20, 0.15), (100, 0.05)])

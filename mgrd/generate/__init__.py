@@ -7,6 +7,7 @@ answers, and nothing of how an engine samples.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
@@ -56,6 +57,8 @@ def generate(
     started = time.monotonic()
     check_engine(options)
     shard = check_shard(options, overwrite=overwrite)
+    if options.data_parallel > 1:  # before anything is written
+        parallel.devices(options.data_parallel, os.environ, options.tensor_parallel)
     stop.grace_s = options.grace
     locks.keep(out, shard if options.shard else None)  # before embedded clips are written to it
     asked, every = read_asked(questions, options, audio_root, out / "audio")
@@ -65,7 +68,7 @@ def generate(
     notes |= audio_notes(out, job.base, out / "audio")
     if only_these:
         made_with["questions"] = fingerprint(asked)
-    mine = job.mine(asked)
+    mine, before = job.mine(asked), folders.read_manifest(out)
     with locks.turn(out) if options.shard else nullcontext():
         try:
             again = folders.open_stage(
@@ -78,37 +81,58 @@ def generate(
                 story=story,
                 widened=widened,
             )
-        except SettingsError:
-            read_ledger(job.folder, mine)  # a hash of all questions does not say which has changed; this does
+        except SettingsError as error:
+            read_ledger(job.folder, every)  # a hash of all questions does not say which has changed; this does
+            old = before["generate"]["identity"] if "generate" in before else made_with
+            if any(old.get(name) != made_with.get(name) for name in ("questions", "swapped among")):
+                more = "the questions are one setting here, all together: some were added, left out or moved"
+                raise SettingsError(f"{error}; {more}") from error
             raise
         if overwrite:  # what was made of the old traces goes with them: it would be read as of the new
-            old = [job.folder] if again else []
-            for one in filter(Path.exists, (*old, *(out / name for name in folders.PARTS["filter"]))):
+            aside = [job.folder] if again else []
+            for one in filter(Path.exists, (*aside, *(out / name for name in folders.PARTS["filter"]))):
                 folders.set_aside(one, story)
         if options.retry_failed:
             forget_failed(job.folder, mine)
-    ledger = read_ledger(job.folder, mine)
-    seen = Seen(job.folder, job.writer, job.base)
-    check_clips(job, seen, ledger.shas)
-    wanted = job.wanted(mine, ledger)
-    total = int(wanted.get_column("missing").list.len().sum())
-    if total:
-        of = f"{many(total, 'sample')} of {many(wanted.height, 'question')}"
-        story.note(f"{of} to make, {ledger.count:,} already there")
-    if total and options.data_parallel > 1:
-        locks.share(out)
-        parallel.sample(job, questions, audio_root, only_these=only_these, story=story)
-    elif total:
-        swapped = _swapped(asked, every, story) if options.control == "swap" else {}
-        loading = time.monotonic()
-        with _rows(job, wanted, ledger.shas, swapped, story) as (rows, made_by):
-            meter = costs.Meter(total, made_by)
-            account = costs.Account(job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading)
-            _write(job, rows, made_with, seen, ledger.shas, account, story)
+    with _taken_back(job, before):
+        ledger = read_ledger(job.folder, mine)
+        seen = Seen(job.folder, job.writer, job.base)
+        check_clips(job, seen, ledger.shas)
+        wanted = job.wanted(mine, ledger)
+        total = int(wanted.get_column("missing").list.len().sum())
+        if total:
+            of = f"{many(total, 'sample')} of {many(wanted.height, 'question')}"
+            story.note(f"{of} to make, {ledger.count:,} already there")
+        if total and options.data_parallel > 1:
+            locks.share(out)
+            parallel.sample(job, questions, audio_root, only_these=only_these, story=story)
+        elif total:
+            swapped = _swapped(asked, every, story) if options.control == "swap" else {}
+            loading = time.monotonic()
+            with _rows(job, wanted, ledger.shas, swapped, story) as (rows, made_by):
+                meter = costs.Meter(total, made_by)
+                account = costs.Account(
+                    job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading
+                )
+                _write(job, rows, made_with, seen, ledger.shas, account, story)
     result = _summary(job, mine, ledger.count, time.monotonic() - started)
     if options.limit is not None:
         result["whole"] = extrapolate.whole(job, asked, count_questions(questions, mapping(options.map)))
     return result
+
+
+@contextmanager
+def _taken_back(job: Job, before: dict[str, Any]) -> Iterator[None]:
+    """A job that is refused before its first sample leaves the manifest as it was; shards leave it to each other."""
+    try:
+        yield
+    except MgrdError as error:
+        is_alone = job.options.shard is None and job.options.data_parallel == 1
+        if is_alone and not job.folder.exists() and not isinstance(error, Stopped):
+            (job.out / folders.MANIFEST).unlink(missing_ok=True)
+            if before:
+                tables.write_json(before, job.out / folders.MANIFEST)
+        raise
 
 
 def _swapped(asked: pl.DataFrame, every: pl.DataFrame, story: Story) -> dict[str, list[str]]:
@@ -174,9 +198,8 @@ def _write(
                 seen.add(shas, now=True)
     done, asked_for = account.meter.done, account.meter.samples
     if stop and done < asked_for:
-        raise Stopped(
-            f"stopped by {stop.signal_name}; what was sampled is saved in {job.folder}, the same command goes on"
-        )
+        saved = f"what was sampled is saved in {job.folder}" if done else "nothing was sampled by this call"
+        raise Stopped(f"stopped by {stop.signal_name}; {saved}, the same command goes on")
     if done < asked_for:
         raise MgrdError(
             f"the engine ended and left out {asked_for - done:,} of {asked_for:,} samples, without a reason; "

@@ -1,6 +1,7 @@
 """What the vLLM engine does around vLLM: refusals, lost engines, options. Needs no vLLM."""
 
 import json
+import logging
 from importlib.metadata import PackageNotFoundError
 from itertools import count
 from types import SimpleNamespace
@@ -373,6 +374,18 @@ def test_a_begun_answer_that_is_read_as_another_is_a_failed_sample(engine_of, mo
     assert one.error == (
         "vLLM: read a prompt of 4 tokens and 23 of an answer as 28, so that --think-budget cannot go on with it"
     )
+
+
+def test_on_a_cpu_torch_does_not_tell_that_triton_is_not_there(monkeypatch):
+    monkeypatch.setattr(arguments.os, "environ", {})
+    logger = logging.getLogger("torch._library.triton")
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
+    levels = []
+    for on_cpu in (False, True):
+        arguments.set_environment(on_cpu=on_cpu)
+        levels.append(logger.level)
+
+    assert levels == [logging.NOTSET, logging.ERROR]
 
 
 DECLARED = """

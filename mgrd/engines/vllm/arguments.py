@@ -9,6 +9,7 @@ import ast
 import difflib
 import importlib.util
 import json
+import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -178,6 +179,8 @@ def set_environment(*, on_cpu: bool) -> bool:
     """Set what vLLM reads of the environment where the user has not; whether its core is to be in this process."""
     for key, value in (_QUIET | (_ON_CPU if on_cpu else {})).items():
         os.environ.setdefault(key, value)
+    if on_cpu:  # torch warns that Triton is not there, which no CPU build needs
+        logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
     return os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == "0"
 
 
