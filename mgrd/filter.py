@@ -33,7 +33,7 @@ from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, ver
 from mgrd.sources import Source, audio_notes, open_traces
 from mgrd.traces import split
 from mgrd.verdicts import corrected
-from mgrd.workers import Pool, chosen_pool, cores, pool, to_measure
+from mgrd.workers import Pool, awaited, chosen_pool, cores, pool, to_measure
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -256,6 +256,7 @@ def measured(
             _check_stop()
             found[path] = sound
             done(1)
+        _check_stop()  # it may have ended for that
     return {name: found[path] for name, path in paths.items()}
 
 
@@ -402,11 +403,11 @@ def _judge_parts(
             ahead.append((name, workers.submit(_judge_in_worker, frame, heard, calibration, said, matcher)))
             if len(ahead) >= 2 * count:
                 first, future = ahead.popleft()
-                yield first, future.result()
+                yield first, awaited(future)
         while ahead:
             _check_stop()
             first, future = ahead.popleft()
-            yield first, future.result()
+            yield first, awaited(future)
 
 
 _CHECKS: list[Check] = []
