@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from mgrd import consult, extractor, folders, tables
+from mgrd import consult, extractor, folders, tables, unfinished
 from mgrd.asking import text_sha
 from mgrd.claims import Claim, as_row, vocabulary
 from mgrd.claims.by_model import ADDED, extraction
@@ -33,7 +33,7 @@ from mgrd.rulebook import Check, Objection, Trace, fingerprint, judge, load, ver
 from mgrd.sources import Source, audio_notes, open_traces
 from mgrd.traces import split
 from mgrd.verdicts import corrected
-from mgrd.workers import Pool, chosen_pool, cores, pool, to_measure
+from mgrd.workers import Pool, awaited, chosen_pool, cores, pool, to_measure
 
 if TYPE_CHECKING:
     from mgrd.audio.measure import Measurements
@@ -80,7 +80,8 @@ def filter_traces(
     identity = _identity(source, checks) | ({"calibration": calibration.sha} if calibration else {}) | panel.identity
     identity |= {"claims": "rules and a model"} if panel.extractor else {}
     identity |= {"matcher": options.matcher} if options.matcher != "ours" else {}
-    notes: dict[str, Any] = dict(audio_notes(out, source.base, source.audio_out))
+    rest = unfinished.told(traces, story)
+    notes = audio_notes(out, source.base, source.audio_out) | rest
     notes["check_sha256"] = {
         f"{one.rule}.{one.name}": hashlib.sha256(one.path.read_bytes()).hexdigest() for one in checks
     }
@@ -88,9 +89,8 @@ def filter_traces(
         folders.open_stage(out, "filter", identity, overwrite=overwrite or options.recheck, notes=notes, story=story)
     except SettingsError as error:
         if "correctness.no_gold" in str(error):
-            raise SettingsError(
-                f"{error}; correctness.no_gold: --no-gold {options.no_gold} is another setting"
-            ) from error
+            why = f"{error}; correctness.no_gold: --no-gold {options.no_gold} is another setting"
+            raise SettingsError(why) from error
         raise
     if found is not None:
         _keep(found, out / FILE, story)
@@ -112,7 +112,7 @@ def filter_traces(
             tables.write_table(judged, folder / name, tables.JUDGED)
             made += judged.height
             done(judged.height)
-    result: dict[str, Any] = _counts(folder) | {"judged": made}
+    result: dict[str, Any] = _counts(folder) | {"judged": made} | rest
     if panel.extractor:
         result["extracted"] = _extracted(folder, out / LINES)
         dropped = ", ".join(f"{n:,} {why}" for why, n in result["extracted"]["dropped"].items())
@@ -256,6 +256,7 @@ def measured(
             _check_stop()
             found[path] = sound
             done(1)
+        _check_stop()  # it may have ended for that
     return {name: found[path] for name, path in paths.items()}
 
 
@@ -402,11 +403,11 @@ def _judge_parts(
             ahead.append((name, workers.submit(_judge_in_worker, frame, heard, calibration, said, matcher)))
             if len(ahead) >= 2 * count:
                 first, future = ahead.popleft()
-                yield first, future.result()
+                yield first, awaited(future)
         while ahead:
             _check_stop()
             first, future = ahead.popleft()
-            yield first, future.result()
+            yield first, awaited(future)
 
 
 _CHECKS: list[Check] = []

@@ -11,7 +11,7 @@ import platform
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,11 @@ def open_stage(
     notes: Mapping[str, Any] | None = None,
     writer: str = "",
     story: Story | None = None,
+    widened: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]] = lambda before, _: before,
 ) -> bool:
     """Make or reopen `out` for a stage; True when work under the same identity is already there.
 
+    `widened`, given the identity that is there and this one, returns what the former may count as.
     `notes` (the audio root, say) are kept beside the identity and may change from call to call; `story` is told what is
     set aside; `writer` is which of several works here. A stage has the folder to itself from here to the end of its
     process; a run has taken it before (mgrd.children).
@@ -59,7 +61,7 @@ def open_stage(
     before = manifest.get(stage, {}).get("identity")
     now = _plain(identity)
     entry = {"identity": now, "versions": versions(), "command": shlex.join(sys.argv), **(notes or {})}
-    if before == now:
+    if before is not None and widened(before, now) == now:
         tables.write_json(manifest | {stage: entry}, out / MANIFEST, writer=writer)
         return True
     present = [out / part for part in PARTS[stage] if (out / part).exists()]

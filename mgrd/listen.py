@@ -188,18 +188,23 @@ def measure(
     failed = list(dict.fromkeys(found.failed))  # rows share clips
     with story.steps("Measuring", len(files), "clips") as done:
         for path, sound in measure_files(files, table, workers=to_measure(len(files), workers)):
-            if stop():
-                raise Stopped(
-                    f"stopped; what is measured is saved in {table}, the same command goes on"
-                    if kept
-                    else "stopped; nothing was saved, -o DIR keeps what is measured"
-                )
+            _check_stop(table, kept)
             if isinstance(sound, str):
                 shas[path] = sound
             else:
                 failed.append((found.clips[path], str(sound).removeprefix(f"{path}: ")))
             done(1)
+        _check_stop(table, kept)  # it may have ended for that
     return shas, failed
+
+
+def _check_stop(table: Path, kept: bool) -> None:
+    if stop:
+        raise Stopped(
+            f"stopped; what is measured is saved in {table}, the same command goes on"
+            if kept
+            else "stopped; nothing was saved, -o DIR keeps what is measured"
+        )
 
 
 def readings(shas: Mapping[Path, str], table: Path) -> Iterator[tuple[Path, Measurements]]:

@@ -143,10 +143,28 @@ def worker(folder: Path) -> str | None:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # for as long as it is open here
         except BlockingIOError:
-            return _read(handle)
+            return _of_shards(folder) or _read(handle)
         except OSError:  # where the kernel has no locks, who only looks leaves no lease
             return None
     return None
+
+
+def _of_shards(folder: Path) -> str:
+    """Who holds shards of a folder's work: the first by name, and how many more; empty when nobody is seen to.
+
+    Who shares a folder has signed the lock of its shard, and not that of the folder.
+    """
+    found = []
+    for path in sorted(folder.glob(f"{LOCK}-*-of-*")):
+        with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # for as long as it is open here
+            except BlockingIOError:
+                found.append(_read(handle))
+            except OSError:  # as in `worker`
+                return ""
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{found[0]}{more}" if found else ""
 
 
 def release(handle: IO[str]) -> None:
@@ -229,6 +247,7 @@ def _take(
     told = False
     while (holder := _try(handle, shared=shared)) is not None:
         if time.monotonic() - since >= wait_s:
+            holder = holder if what else _of_shards(folder) or holder
             works = f"another mgrd{' (' + holder + ')' if holder else ''} works"
             raise MgrdError(f"{folder}: {works} {'on ' + what if what else 'in this folder'}; wait for it or stop it")
         if story and not told:

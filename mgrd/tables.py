@@ -54,9 +54,10 @@ TRACES: dict[str, pl.DataType] = {
     "seed": pl.UInt32(),
     "heard_s": pl.List(pl.Float32),
     "think_forced": pl.Boolean(),
+    "heard": pl.List(pl.String),
 }
 
-LATER = {"think_forced"}
+LATER = {"think_forced", "heard"}
 """Columns that tables of earlier versions lack; they are read as null."""
 
 OBJECTIONS = pl.List(pl.Struct({"rule": pl.String, "check": pl.String, "reason": pl.String}))

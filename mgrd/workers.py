@@ -18,7 +18,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -108,6 +108,20 @@ def pool(count: int, start: Callable[..., None], *given: Any) -> Iterator[Submit
         ) from error
     finally:
         workers.kill()
+
+
+def finished(future: Future[Any]) -> bool:
+    """Wait for a piece of work; False when a signal asks to stop before it is done."""
+    while not future.done() and not stop:
+        wait([future], _LOOK_S)
+    return future.done()
+
+
+def awaited(future: Future[Any]) -> Any:
+    """What a process found, or what it raised; raises Stopped when a signal asks to stop before that is there."""
+    if not finished(future):
+        raise Stopped(f"stopped by {stop.signal_name}; what is finished is saved, the same command goes on")
+    return future.result()
 
 
 def chosen_pool(ray: str | None, workers: int | None) -> tuple[Pool, int | None]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import pickle
+import threading
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from mgrd.audio.cache import MEASUREMENTS, from_row, measure_files, read_cache, 
 from mgrd.audio.load import load
 from mgrd.audio.measure import EXTRACTOR, measure
 from mgrd.errors import InputError
+from mgrd.progress import stop
 from mgrd.tables import read_table, write_table
 
 
@@ -141,6 +145,31 @@ def test_what_a_killed_run_measured_is_found_again(clips, tmp_path, monkeypatch,
     assert [sound for _, sound in measure_files([clips[4]], table)] == [rows[2]["audio_sha"]]
     assert shas(table) == [row["audio_sha"] for row in rows]
     assert not spill.exists()
+
+
+def test_a_signal_is_seen_while_a_clip_is_waited_for_and_what_was_measured_is_kept(clips, tmp_path, monkeypatch):
+    @contextlib.contextmanager
+    def one_that_is_slow(count, start, *given):
+        start(*given)
+        futures = iter([Future(), Future()])
+
+        class Slow:
+            def submit(self, work, *given):
+                future = next(futures)
+                if given == (paths[0],):
+                    future.set_result(work(*given))
+                return future
+
+        yield Slow()
+
+    paths = clips[:2]
+    measuring = measure_files(paths, tmp_path / "m.parquet", workers=2, processes=one_that_is_slow)
+    first = next(measuring)
+    timer = threading.Timer(0.3, lambda: monkeypatch.setattr(stop, "signal_name", "SIGTERM"))
+    timer.start()
+
+    assert (first[0], list(measuring)) == (paths[0], [])
+    assert shas(tmp_path / "m.parquet") == [first[1]]
 
 
 @pytest.mark.parametrize("content", [b"", b"no table"])

@@ -332,6 +332,9 @@ def test_a_dry_run_says_what_there_is_to_do_and_writes_nothing(home):
         "too_long": 0,
         "parts": 0,
         "unreadable": {},
+        "prompt_in_parts": None,
+        "changed": [],
+        "across_tasks": 0,
         "completion_tokens_most": 800,
         "completion_tokens_expected": None,
         "differs": None,
@@ -377,8 +380,15 @@ def test_a_dry_run_gives_long_clips_in_parts_as_the_job_does(home):
     assert found["prompt"].count("<|AUDIO|>") == 3
     assert "The recording is given in 3 consecutive parts.\nIs a loud?" in found["prompt"]
     assert "               2  clips are longer than the model hears: given in 5 parts" in lines
+    assert found["prompt_in_parts"] is None
     refused = dry(home)
     assert (refused["too_long"], refused["parts"]) == (2, 0)
+    write_questions(home, "bcda")
+    later = dry(home, long_clips="chunk")
+    assert "Is b loud?" in later["prompt"]
+    assert "The recording is given in 2 consecutive parts.\nIs c loud?" in later["prompt_in_parts"]
+    lines = "\n".join(estimate.dry_lines(later))
+    assert f"The first question whose clips are given in parts:\n{later['prompt_in_parts'].rstrip()}\n\n" in lines
     server = {"engine": "server", "url": "http://localhost:9/v1", "long_clips": "chunk"}
     assert [dry(home, window=window, **server)["parts"] for window in (2.0, 10.0)] == [21 + 11 + 2, 5 + 3]
 
@@ -392,6 +402,9 @@ def test_a_dry_run_of_a_swap_counts_what_is_heard(home):
     plain, swapped = dry(home, **server | {"control": None}), dry(home, **server)
     assert (plain["audio_s"], plain["clips"], swapped["clips"]) == (1 + 2 + 3 + 4, 4, 4)
     assert swapped["audio_s"] in (2 + 1 + 1, 2 + 1 + 2)  # a and b swap; x takes one of theirs
+    assert (swapped["across_tasks"], plain["across_tasks"]) == (1, 0)
+    told = "            note  --control swap: 1 of 3 questions hear a clip of another task, theirs has no other: what "
+    assert [line.startswith(told) for line in estimate.dry_lines(swapped)].count(True) == 1
     write_questions(home, "a")
     with pytest.raises(MgrdError, match="all questions share one clip"):
         dry(home, **server)
@@ -409,6 +422,21 @@ def test_a_dry_run_to_overwrite_has_everything_to_make_and_refuses_a_shard_as_th
     before = tree(home)
     code, _, err = run(*words, "--shard", "0/2")
     assert (code, err.split(":")[:2], tree(home) == before) == (2, ["Error", " --overwrite"], True)
+
+
+def test_a_dry_run_names_clips_that_changed_and_leaves_it_to_the_job_to_compare_them(home):
+    tiny_model.build(home / "model")
+    settings = Generate(samples=1, engine="transformers", max_tokens=100)
+    generate(str(home / "questions.jsonl"), home / "out", home / "model", settings, story=QUIET)
+    assert dry(home)["changed"] == []
+    sf.write(home / "b.wav", tiny_model.tone(1, 440), 16000)
+    before = tree(home)
+
+    found = dry(home)
+
+    assert (found["changed"], tree(home) == before) == (["b.wav"], True)
+    told = "1  clip looks otherwise than when first sampled, e.g. b.wav: one that holds other sound stops the job"
+    assert told in "\n".join(estimate.dry_lines(found))
 
 
 def test_a_dry_run_to_retry_wants_what_failed(home):
@@ -523,6 +551,7 @@ def test_a_limited_run_says_what_all_questions_take(job, home):
         "questions": 4,
         "from_questions": 2,
         "samples": 8,
+        "there": 4,
         "tokens": 80,
         "tokens_per_s": 10.0,
         "hours": round((5 + 8) / 3600, 4),
@@ -536,6 +565,8 @@ def test_a_limited_run_says_what_all_questions_take(job, home):
         f"{sized(disk)} ({sized(disk)} to {sized(disk)})"
     )
     assert "whole" not in job()
+    done = job(limit=2)["whole"]
+    assert (done["there"], extrapolate.whole_lines(done)) == (8, [])
 
 
 @pytest.mark.parametrize(("some", "within"), [(20, 0.15), (100, 0.05)])

@@ -14,7 +14,7 @@ import soundfile as sf
 from mgrd import engines, locks, tables
 from mgrd.audio.load import load
 from mgrd.engines import Completion
-from mgrd.errors import InputError, MgrdError, SettingsError, Stopped
+from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError, Stopped
 from mgrd.generate import clips, generate, hearing
 from mgrd.generate.clips import control_clip, swaps
 from mgrd.generate.job import sample_seed
@@ -280,6 +280,53 @@ def test_what_an_engine_still_hands_over_when_its_grace_has_passed_is_written(jo
     assert job.traces()["trace_id"].to_list() == ["a.0.0", "a.0.1", "b.0.0", "b.0.1"]
 
 
+def test_a_signal_before_the_first_sample_does_not_say_that_any_was_saved(job, monkeypatch):
+    class Slow(FakeEngine):
+        def sample(self, requests, sampling):
+            stop.signal_name = "SIGTERM"
+            return iter(())
+
+    with pytest.raises(Stopped) as stopped:
+        job(Slow())
+    assert str(stopped.value) == ("stopped by SIGTERM; nothing was sampled by this call, the same command goes on")
+
+
+def test_a_job_that_is_refused_before_its_first_sample_leaves_nothing_behind(job, monkeypatch):
+    class Deaf(FakeEngine):
+        def sample(self, requests, sampling):
+            raise MgrdError("it does not hear")
+
+    with pytest.raises(MgrdError, match="it does not hear"):
+        job(Deaf())
+    locks.leave(job.folder / "out")
+    assert not (job.folder / "out").exists()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(MisusedError, match="--data-parallel 2: wants 2 GPUs, there are 1 here"):
+        job(data_parallel=2)
+    assert not (job.folder / "out").exists()
+
+    job()
+    before = content(job.folder / "out")
+    with pytest.raises(MgrdError, match="it does not hear"):
+        job(Deaf(), samples=3)
+    ours = {path: held for path, held in content(job.folder / "out").items() if path.name != "metrics.json"}
+    assert ours.keys() == before.keys() - {Path("traces/metrics.json")}
+    assert job()["made"] == 0
+
+
+def test_questions_that_are_one_setting_all_together_are_refused_as_that(job):
+    job(only_these=True)
+    write_questions(job.folder, "ab")
+
+    with pytest.raises(SettingsError, match="; the questions are one setting here, all together: some were added, le"):
+        job(only_these=True)
+    write_questions(job.folder, "abc")
+    with pytest.raises(
+        SettingsError, match=r"\(seed 0 -> 1\); give another -o, or --overwrite to set the old work aside$"
+    ):
+        job(only_these=True, seed=1)
+
+
 @pytest.mark.parametrize("kept", [0, 1])
 def test_an_engine_that_leaves_samples_out_is_no_success_and_the_same_command_makes_them(job, kept):
     class Forgetful(FakeEngine):
@@ -325,6 +372,22 @@ def test_a_resumed_swap_job_gives_every_question_the_clip_it_would_have_had(job)
     write_questions(job.folder, "ab")
     with pytest.raises(SettingsError, match="swapped among"):
         job(control="swap")
+
+
+def test_a_limited_swap_is_the_beginning_of_the_whole_job_and_rows_name_what_was_heard(job):
+    for name in "de":
+        sf.write(job.folder / f"{name}.wav", np.full(16000, 0.1 * ord(name) % 1), 16000)
+    write_questions(job.folder, "abcde")
+    job(limit=2, control="swap")
+    first = job.traces()
+    whole = job(control="swap")
+
+    rows = job.traces()
+    assert (whole["made"], whole["samples"]) == (6, 10)
+    assert rows.filter(pl.col("question_id").is_in(["a", "b"])).equals(first)
+    partners = swaps([{"id": name, "audio": [f"{name}.wav"], "task": None} for name in "abcde"])
+    assert dict(rows.select("question_id", "heard").iter_rows()) == partners
+    assert all(own != heard for own, heard in rows.select("audio", "heard").iter_rows())
 
 
 def test_a_swap_with_a_clip_of_another_task_is_counted_and_said(job, capsys):
@@ -429,6 +492,7 @@ def test_a_place_where_nothing_can_be_written_is_one_line(run, job, out):
     model = job.folder / "model"
     code, _, err = run("generate", job.folder / "questions.jsonl", "-m", model, "-o", out, "--engine", "transformers")
     assert (code, err.count("\n"), err.startswith(f"Error: {out.rpartition('/')[0]}")) == (1, 1, True)
+    assert "is saved" not in err
 
 
 def test_where_generate_is_still_at_work_filter_says_so(run, job):

@@ -12,7 +12,7 @@ from served import Served, clips_of, completion, error, polite
 
 from mgrd import engines, tables
 from mgrd.engines import Completion, open_engine
-from mgrd.errors import MgrdError
+from mgrd.errors import MgrdError, SettingsError
 from mgrd.generate import generate, hearing
 from mgrd.generate.clips import in_parts
 from mgrd.options import Generate
@@ -227,8 +227,26 @@ def test_a_long_clip_is_refused_by_name_unless_asked_for(job):
 
     (said,) = job.traces()["error"].drop_nulls()
     assert said == (
-        "3.wav: 12.0 s is longer than the 5 s this model hears; cut it, or give it in parts with --long-clips chunk"
+        "3.wav: 12.0 s is longer than the 5 s this model hears; cut it, or give it in parts, --long-clips chunk "
+        "--retry-failed"
     )
+
+
+def test_what_a_refused_clip_advises_goes_on_in_the_same_folder_and_makes_its_samples_alone(job):
+    engine = Engine()
+    engine.window_s = 5.0
+    job(engine, max_failed=0.5)
+    before = job.traces()
+    again = Engine()
+    again.window_s = 5.0
+    job(again, long_clips="chunk", retry_failed=True)
+
+    rows = job.traces()
+    assert [request.key for request in again.asked if request.seeds] == ["q3"]
+    assert rows[:2].equals(before[:2])
+    assert (rows["heard_s"].to_list()[2], rows["error"].to_list()) == ([4.0, 4.0, 4.0], [None] * 3)
+    with pytest.raises(SettingsError, match="long_clips chunk -> refuse"):
+        job(Engine(), max_failed=0.5)
 
 
 @settings(max_examples=50, deadline=None)

@@ -106,8 +106,8 @@ def test_a_clip_beyond_the_window_is_refused_and_not_sent(run, asked, tmp_path):
     failed = table(tmp_path / "out").filter(pl.col("error").is_not_null())
     assert failed["question_id"].to_list() == ["q4", "q5", "q6"]
     assert failed["error"][0] == (
-        "4.wav: 0.4 s is longer than the 0.35 s this model hears; cut it, or give it in parts with --long-clips "
-        "chunk, or say how much it hears with --window"
+        "4.wav: 0.4 s is longer than the 0.35 s this model hears; cut it, or give it in parts, --long-clips chunk "
+        "--retry-failed; if it hears more, say so with --window and another -o"
     )
     assert max(sum(clips_of(body)) for body in served.bodies) == 0.3
 

@@ -539,6 +539,38 @@ def test_a_signal_lets_what_runs_end_within_its_grace_and_admits_no_more(tmp_pat
 # One process for each GPU
 
 
+PIECE = """
+import os, signal, sys, time
+index = int(sys.argv[-1].partition("/")[0])
+if index in {killed}:
+    os.kill(os.getpid(), signal.SIGKILL)
+time.sleep(0.3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("killed", "told"),
+    [
+        ("[1]", "shard 1/3: was ended by SIGKILL; 2 of 3 went on to the end; "),
+        ("[0, 1, 2]", "was ended by SIGKILL, 3 failed, first shard "),
+    ],
+)
+def test_what_becomes_of_the_others_when_a_child_is_killed_is_the_last_that_is_said(
+    tmp_path, monkeypatch, killed, told
+):
+    from mgrd.generate import parallel
+    from mgrd.generate.job import Job
+
+    monkeypatch.setattr(parallel, "devices", lambda count, *_: [{}] * count)
+    monkeypatch.setattr(parallel, "mgrd_command", lambda _: [sys.executable, "-c", PIECE.format(killed=killed)])
+    job = Job(tmp_path / "out", tmp_path / "model", Generate(data_parallel=3), 0, tmp_path)
+    with pytest.raises(MgrdError) as failed:
+        parallel.sample(job, "questions.jsonl", None, only_these=False, story=Story(quiet=True))
+
+    assert str(failed.value).endswith(f"what was sampled is saved in {job.folder}, the same command goes on")
+    assert told in str(failed.value)
+
+
 def test_each_child_has_gpus_of_its_own_among_those_that_were_given(monkeypatch):
     from mgrd.generate import parallel
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -87,6 +87,20 @@ def test_a_lost_worker_is_one_line_and_after_a_signal_to_stop_it_is_retriable(mo
     with pytest.raises(Stopped, match="stopped by SIGTERM; what is finished is saved, the same command goes on"):
         lose_a_worker()
     assert "\n" not in str(lost.value)
+
+
+def test_a_signal_is_seen_while_work_is_waited_for_and_what_is_there_is_given_anyway(monkeypatch):
+    there, failed, never = Future(), Future(), Future()
+    there.set_result(1)
+    failed.set_exception(TimeoutError("of the work itself"))
+    timer = threading.Timer(0.3, lambda: monkeypatch.setattr(progress.stop, "signal_name", "SIGTERM"))
+    timer.start()
+
+    with pytest.raises(Stopped, match="stopped by SIGTERM; what is finished is saved, the same command goes on"):
+        workers.awaited(never)
+    assert workers.awaited(there) == 1
+    with pytest.raises(TimeoutError, match="of the work itself"):
+        workers.awaited(failed)
 
 
 def test_workers_end_with_their_stage_when_it_is_killed(tmp_path):

@@ -26,7 +26,7 @@ from mgrd.audio.load import survey
 from mgrd.audio.measure import EXTRACTOR, Figure, Measurements, Segment, by_name, measure_file
 from mgrd.errors import InputError
 from mgrd.tables import atomic, parts, rows_of, write_table
-from mgrd.workers import Pool, pool
+from mgrd.workers import Pool, finished, pool
 
 MEASUREMENTS: dict[str, pl.DataType] = {
     "audio_sha": pl.String(),
@@ -99,7 +99,8 @@ def measure_files(
     """Measure clips, those in the table excepted, and yield (path, audio_sha) in the order of the paths.
 
     A clip that cannot be read or measured is its InputError, not an exception; where the code failed on it is logged.
-    `workers` processes of one thread each, had from `processes`; with 1 the work is done in this process. The table is
+    `workers` processes of one thread each, had from `processes`; with 1 the work is done in this process. With several
+    it ends when a signal asks to stop while it waits: the caller is to look, as it is between two clips. The table is
     complete when the iterator ends or is closed; what a killed process had measured is found again. Rows of other
     extractors go when something is added.
     """
@@ -182,8 +183,10 @@ def _answers(
         for path in paths:
             waiting.append((path, running.submit(_answer_known, path)))
             if len(waiting) >= 4 * workers:  # enough to keep all busy, few enough that results do not pile up
+                if not finished(waiting[0][1]):
+                    return
                 yield waiting[0][0], waiting.popleft()[1].result()
-        while waiting:
+        while waiting and finished(waiting[0][1]):
             yield waiting[0][0], waiting.popleft()[1].result()
 
 

@@ -177,7 +177,9 @@ class _exit_codes:  # noqa: N801  (reads as a phrase: `with _exit_codes()`)
             raise typer.Exit(error.exit_code) from None
         if isinstance(error, OSError) and (error.errno in _FULL_DISK or self._cannot_be_made(error)):
             where = f"{error.filename}: " if error.filename else ""
-            typer.secho(f"Error: {where}{error.strerror}; what was done before is saved", fg="red", err=True)
+            nothing = isinstance(self.out, Path) and not self.out.exists()
+            then = "give another -o" if nothing else "what was done before is saved"
+            typer.secho(f"Error: {where}{error.strerror}; {then}", fg="red", err=True)
             raise typer.Exit(EXIT_CANNOT) from None
 
     def _cannot_be_made(self, error: OSError) -> bool:

@@ -6,6 +6,7 @@ sample twice. Knows nothing of folders.
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import queue
 import time
@@ -19,7 +20,7 @@ import mgrd
 from mgrd import engines
 from mgrd.cluster import cause, connected, shares
 from mgrd.cluster.plan import MOST_LOSSES, Plan, Work
-from mgrd.errors import InputError, Stopped
+from mgrd.errors import InputError, MgrdError, Stopped
 from mgrd.generate import hearing
 from mgrd.generate.clips import ChangedClipError, Clips
 from mgrd.generate.job import Job
@@ -227,7 +228,19 @@ def _collect(team: _Team, plan: Plan, shas: dict[str, str], story: Story) -> Ite
         waited = {one: worker for worker in team.workers.values() if (one := worker.waits_for) is not None}
         ready, _ = team.ray.wait(list(waited), num_returns=1, timeout=1.0, fetch_local=False)
         for one in ready:
-            yield from _take(team, waited[one], plan, shas, story)
+            try:
+                yield from _take(team, waited[one], plan, shas, story)
+            except MgrdError:
+                yield from _ready(team, waited[one], plan, shas, story)
+                raise
+
+
+def _ready(team: _Team, ended: _Worker, plan: Plan, shas: dict[str, str], story: Story) -> Iterator[dict[str, Any]]:
+    """The rows that other workers have ready when one ends the job: they are paid for."""
+    for worker in list(team.workers.values()):
+        if worker is not ended and worker.stream is not None and worker.stream.next_ready():
+            with contextlib.suppress(MgrdError):  # the first is told
+                yield from _take(team, worker, plan, shas, story)
 
 
 def _set_to_work(team: _Team, plan: Plan, shas: dict[str, str]) -> None:

@@ -153,6 +153,13 @@ def check_vllm(options: Generate) -> None:
         raise MisusedError(f"--lora {options.lora}: no such folder")
 
 
+def check_vllm_installed(options: Generate) -> None:
+    """Raise MisusedError for a `--vllm` that the vLLM of this interpreter does not take; heavy imports are not made."""
+    from mgrd.engines.vllm.arguments import check_installed
+
+    check_installed(options.vllm)
+
+
 def vllm_identity(options: Generate) -> dict[str, Any]:
     """The engine arguments of `--vllm` that make samples what they are, under `vllm`; nothing when there are none."""
     from mgrd.engines.vllm.arguments import shaping

@@ -117,7 +117,7 @@ class ServerEngine:
         flight = _Flight(self, sampling)
         waiting: deque[_Job] = deque()
         queue_, admitted, draining = iter(requests), 0, False
-        ends: Exception | None = None
+        ends: MgrdError | None = None
         try:
             while not stop.is_over():
                 if stop and not draining:
@@ -138,7 +138,7 @@ class ServerEngine:
                 if completion is not None:
                     admitted -= 1
                     yield completion
-        except Exception as error:  # raised below, after what is there already: it is paid for
+        except MgrdError as error:  # raised below, after what is there already: it is paid for
             ends = error
         finally:
             self.load = Load()

@@ -7,6 +7,7 @@ answers, and nothing of how an engine samples.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
@@ -15,17 +16,17 @@ from typing import Any
 
 import polars as pl
 
-from mgrd import folders, locks, tables
+from mgrd import folders, locks, tables, unfinished
 from mgrd.errors import MgrdError, SettingsError, Stopped
 from mgrd.generate import costs, extrapolate, hearing, parallel
-from mgrd.generate.clips import Clips, across_tasks, check_clips, swaps
-from mgrd.generate.job import Job, check_engine, check_shard
+from mgrd.generate.clips import Clips, across_tasks, check_clips, swap_note, swaps
+from mgrd.generate.job import Job, check_engine, check_shard, read_asked, widened
 from mgrd.generate.ledger import forget_failed, read_ledger
 from mgrd.generate.rows import questions_of, trace_rows
 from mgrd.generate.seen import Seen
 from mgrd.options import Generate
 from mgrd.progress import Story, stop
-from mgrd.questions import audio_base, count_questions, fingerprint, read_questions
+from mgrd.questions import audio_base, count_questions, fingerprint
 from mgrd.questions.clips import absolute
 from mgrd.settings import mapping
 from mgrd.sources import audio_notes
@@ -56,62 +57,89 @@ def generate(
     started = time.monotonic()
     check_engine(options)
     shard = check_shard(options, overwrite=overwrite)
+    if options.data_parallel > 1:  # before anything is written
+        parallel.devices(options.data_parallel, os.environ, options.tensor_parallel)
     stop.grace_s = options.grace
     locks.keep(out, shard if options.shard else None)  # before embedded clips are written to it
-    names = mapping(options.map)
-    asked = read_questions(
-        questions, audio_root=audio_root, mapping=names, audio_out=out / "audio", limit=options.limit
-    )
+    asked, every = read_asked(questions, options, audio_root, out / "audio")
     job = Job(out, model, options, round_number, absolute(audio_base(questions, audio_root)), shard)
-    made_with, notes = job.identity(asked), audio_notes(out, job.base, out / "audio") | {"questions": questions}
+    made_with = job.identity(every)
+    notes: dict[str, Any] = {"questions": questions, unfinished.ASKED: asked.height * options.samples}
+    notes |= audio_notes(out, job.base, out / "audio")
     if only_these:
         made_with["questions"] = fingerprint(asked)
-    mine = job.mine(asked)
+    mine, before = job.mine(asked), folders.read_manifest(out)
     with locks.turn(out) if options.shard else nullcontext():
         try:
             again = folders.open_stage(
-                out, "generate", made_with, overwrite=overwrite, notes=notes, writer=job.writer, story=story
+                out,
+                "generate",
+                made_with,
+                overwrite=overwrite,
+                notes=notes,
+                writer=job.writer,
+                story=story,
+                widened=widened,
             )
-        except SettingsError:
-            read_ledger(job.folder, mine)  # a hash of all questions does not say which has changed; this does
+        except SettingsError as error:
+            read_ledger(job.folder, every)  # a hash of all questions does not say which has changed; this does
+            old = before["generate"]["identity"] if "generate" in before else made_with
+            if any(old.get(name) != made_with.get(name) for name in ("questions", "swapped among")):
+                more = "the questions are one setting here, all together: some were added, left out or moved"
+                raise SettingsError(f"{error}; {more}") from error
             raise
         if overwrite:  # what was made of the old traces goes with them: it would be read as of the new
-            old = [job.folder] if again else []
-            for one in filter(Path.exists, (*old, *(out / name for name in folders.PARTS["filter"]))):
+            aside = [job.folder] if again else []
+            for one in filter(Path.exists, (*aside, *(out / name for name in folders.PARTS["filter"]))):
                 folders.set_aside(one, story)
         if options.retry_failed:
             forget_failed(job.folder, mine)
-    ledger = read_ledger(job.folder, mine)
-    seen = Seen(job.folder, job.writer, job.base)
-    check_clips(job, seen, ledger.shas)
-    wanted = job.wanted(mine, ledger)
-    total = int(wanted.get_column("missing").list.len().sum())
-    if total:
-        of = f"{many(total, 'sample')} of {many(wanted.height, 'question')}"
-        story.note(f"{of} to make, {ledger.count:,} already there")
-    if total and options.data_parallel > 1:
-        locks.share(out)
-        parallel.sample(job, questions, audio_root, only_these=only_these, story=story)
-    elif total:
-        swapped = _swapped(list(tables.rows_of(asked)), story) if options.control == "swap" else {}
-        loading = time.monotonic()
-        with _rows(job, wanted, ledger.shas, swapped, story) as (rows, made_by):
-            meter = costs.Meter(total, made_by)
-            account = costs.Account(job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading)
-            _write(job, rows, made_with, seen, ledger.shas, account, story)
+    with _taken_back(job, before):
+        ledger = read_ledger(job.folder, mine)
+        seen = Seen(job.folder, job.writer, job.base)
+        check_clips(job, seen, ledger.shas)
+        wanted = job.wanted(mine, ledger)
+        total = int(wanted.get_column("missing").list.len().sum())
+        if total:
+            of = f"{many(total, 'sample')} of {many(wanted.height, 'question')}"
+            story.note(f"{of} to make, {ledger.count:,} already there")
+        if total and options.data_parallel > 1:
+            locks.share(out)
+            parallel.sample(job, questions, audio_root, only_these=only_these, story=story)
+        elif total:
+            swapped = _swapped(asked, every, story) if options.control == "swap" else {}
+            loading = time.monotonic()
+            with _rows(job, wanted, ledger.shas, swapped, story) as (rows, made_by):
+                meter = costs.Meter(total, made_by)
+                account = costs.Account(
+                    job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading
+                )
+                _write(job, rows, made_with, seen, ledger.shas, account, story)
     result = _summary(job, mine, ledger.count, time.monotonic() - started)
     if options.limit is not None:
-        result["whole"] = extrapolate.whole(job, asked, count_questions(questions, names))
+        result["whole"] = extrapolate.whole(job, asked, count_questions(questions, mapping(options.map)))
     return result
 
 
-def _swapped(rows: list[dict[str, Any]], story: Story) -> dict[str, list[str]]:
-    found = swaps(rows)
-    if count := across_tasks(rows, found):
-        story.note(
-            f"--control swap: {count:,} of {len(rows):,} questions hear a clip of another task, theirs has no other: "
-            "what they answer does not say what such clips are like"
-        )
+@contextmanager
+def _taken_back(job: Job, before: dict[str, Any]) -> Iterator[None]:
+    """A job that is refused before its first sample leaves the manifest as it was; shards leave it to each other."""
+    try:
+        yield
+    except MgrdError as error:
+        is_alone = job.options.shard is None and job.options.data_parallel == 1
+        if is_alone and not job.folder.exists() and not isinstance(error, Stopped):
+            (job.out / folders.MANIFEST).unlink(missing_ok=True)
+            if before:
+                tables.write_json(before, job.out / folders.MANIFEST)
+        raise
+
+
+def _swapped(asked: pl.DataFrame, every: pl.DataFrame, story: Story) -> dict[str, list[str]]:
+    """What is heard in place of each question's clips."""
+    found = swaps(list(tables.rows_of(every)))
+    if count := across_tasks(asked, every, found):
+        story.note(swap_note(count, asked.height))
     return found
 
 
@@ -170,9 +198,8 @@ def _write(
                 seen.add(shas, now=True)
     done, asked_for = account.meter.done, account.meter.samples
     if stop and done < asked_for:
-        raise Stopped(
-            f"stopped by {stop.signal_name}; what was sampled is saved in {job.folder}, the same command goes on"
-        )
+        saved = f"what was sampled is saved in {job.folder}" if done else "nothing was sampled by this call"
+        raise Stopped(f"stopped by {stop.signal_name}; {saved}, the same command goes on")
     if done < asked_for:
         raise MgrdError(
             f"the engine ended and left out {asked_for - done:,} of {asked_for:,} samples, without a reason; "

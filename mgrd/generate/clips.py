@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
+from mgrd import tables
 from mgrd.audio.load import Clip, load, probe
 from mgrd.engines import Engine
 from mgrd.errors import InputError, MgrdError
@@ -78,10 +80,10 @@ class Clips:
         source = resolve_audio(path, self.job.base, self.job.out / "audio")
         duration_s, _, _ = probe(source, path)
         if duration_s > self.engine.window_s and self.job.options.long_clips != "chunk":
-            more = ", or say how much it hears with --window" if self.job.options.engine == "server" else ""
+            more = "; if it hears more, say so with --window and another -o" * (self.job.options.engine == "server")
             raise InputError(
                 f"{path}: {duration_s:.1f} s is longer than the {self.engine.window_s:g} s this model hears; "
-                f"cut it, or give it in parts with --long-clips chunk{more}"
+                f"cut it, or give it in parts, --long-clips chunk --retry-failed{more}"
             )
         clip = load(source, path)
         _check_same(path, self.shas.setdefault(path, clip.sha), clip)
@@ -154,12 +156,20 @@ def swaps(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
     return found
 
 
-def across_tasks(rows: list[dict[str, Any]], swapped: dict[str, list[str]]) -> int:
-    """How many questions hear a clip that no other question of their task is about."""
+def across_tasks(asked: pl.DataFrame, every: pl.DataFrame, swapped: Mapping[str, list[str]]) -> int:
+    """How many of the questions that are asked hear a clip which no question of their task is about."""
     of_task: dict[str | None, set[tuple[str, ...]]] = {}
-    for row in rows:
+    for row in tables.rows_of(every):
         of_task.setdefault(row["task"], set()).add(tuple(row["audio"]))
-    return sum(tuple(swapped[row["id"]]) not in of_task[row["task"]] for row in rows)
+    return sum(tuple(swapped[row["id"]]) not in of_task[row["task"]] for row in tables.rows_of(asked))
+
+
+def swap_note(count: int, questions: int) -> str:
+    """What is to be said of those that `across_tasks` counts."""
+    return (
+        f"--control swap: {count:,} of {questions:,} questions hear a clip of another task, theirs has no other: "
+        "what they answer does not say what such clips are like"
+    )
 
 
 def control_clip(control: str, clip: NDArray[np.float32], question_id: str) -> NDArray[np.float32]:

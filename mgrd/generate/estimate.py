@@ -11,7 +11,7 @@ import json
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,15 @@ from mgrd import engines, folders, prompts, tables, urls
 from mgrd.audio.load import probe, probe_opened
 from mgrd.engines import Sampling, messages
 from mgrd.errors import InputError
-from mgrd.generate.clips import counts, in_parts, longest, swaps
+from mgrd.generate.clips import across_tasks, counts, in_parts, longest, swap_note, swaps
 from mgrd.generate.costs import counted, lasting, sized
-from mgrd.generate.job import Job, check_engine, check_shard, sample_seed
+from mgrd.generate.job import Job, check_engine, check_shard, read_asked, sample_seed, widened
 from mgrd.generate.ledger import read_ledger
+from mgrd.generate.seen import Seen
 from mgrd.options import Generate
 from mgrd.progress import Story
-from mgrd.questions import audio_base, read_questions, resolve_audio
+from mgrd.questions import audio_base, resolve_audio
 from mgrd.questions.clips import absolute
-from mgrd.settings import mapping
 
 COUNTED = 32
 """Questions whose prompts are counted, spread over all: the others are taken to be as long on average."""
@@ -55,17 +55,12 @@ def dry_run(
     check_engine(options)
     shard = check_shard(options, overwrite=overwrite)
     with tempfile.TemporaryDirectory(prefix="mgrd-") as embedded:  # clips that lie in the questions' own file
-        asked = read_questions(
-            questions,
-            audio_root=audio_root,
-            mapping=mapping(options.map),
-            audio_out=Path(embedded),
-            limit=options.limit,
-        )
+        asked, every = read_asked(questions, options, audio_root, Path(embedded))
         job = Job(out, model, options, round_number, absolute(audio_base(questions, audio_root)), shard)
         mine = job.mine(asked)
-        swapped = swaps(list(tables.rows_of(asked))) if options.control == "swap" else {}
+        swapped = swaps(list(tables.rows_of(every))) if options.control == "swap" else {}
         rows = [row | {"audio": swapped.get(row["id"], row["audio"])} for row in tables.rows_of(mine)]
+        strangers = across_tasks(mine, every, swapped) if swapped else 0
         names = dict.fromkeys(given for row in (*tables.rows_of(mine), *rows) for given in row["audio"])
         clips = {given: resolve_audio(given, job.base, Path(embedded)) for given in names}
         lengths, size = _probed(clips, story or Story())
@@ -74,7 +69,7 @@ def dry_run(
     )
     known = {given: length for given, length in lengths.items() if isinstance(length, float)}
     name = options.engine or engines.default_engine()
-    prompt, form, tokens = _asked(job, name, rows or list(tables.rows_of(asked.head(1))), known)
+    prompt, in_several, form, tokens = _asked(job, name, rows or list(tables.rows_of(asked.head(1))), known)
     ledger = read_ledger(
         job.folder, mine.clear() if overwrite else mine, without_failed=options.retry_failed
     )  # what is there is set aside to overwrite it
@@ -85,6 +80,7 @@ def dry_run(
     return {
         "engine": name,
         "prompt": prompt,
+        "prompt_in_parts": in_several,
         "questions": len(rows),
         "samples": len(rows) * options.samples,
         "there": len(rows) * options.samples - missing,
@@ -96,17 +92,19 @@ def dry_run(
         "too_long": len(too_long),
         "parts": sum(form.parts([known[given] for given in too_long])) if form.longest else 0,
         "unreadable": dict(sorted(refused.items())),
+        "changed": sorted(Seen(job.folder, job.writer, job.base).changed(ledger.shas)),
+        "across_tasks": strangers,
         "prompt_tokens": tokens,
         "completion_tokens_most": missing * options.max_tokens,
         "completion_tokens_expected": None if each is None else round(missing * each),
-        "differs": None if overwrite else _differs(job, asked),
+        "differs": None if overwrite else _differs(job, every),
     }
 
 
 def dry_lines(found: Mapping[str, Any]) -> list[str]:
     """The same for people: the prompt first, as it is, then a figure a line."""
     prompt = found["prompt"]
-    shown = prompt if isinstance(prompt, str) else json.dumps(prompt, ensure_ascii=False, indent=2)
+    several = found["prompt_in_parts"]
     most, expected = found["completion_tokens_most"], found["completion_tokens_expected"]
     figures = {
         "engine": found["engine"],
@@ -127,9 +125,22 @@ def dry_lines(found: Mapping[str, Any]) -> list[str]:
         f"{count:>16,}  {'clip' if count == 1 else 'clips'} cannot be read: {why}"
         for why, count in found["unreadable"].items()
     ]
+    if changed := found["changed"]:
+        looks = "clip looks" if len(changed) == 1 else "clips look"
+        lines.append(
+            f"{len(changed):>16,}  {looks} otherwise than when first sampled, e.g. {changed[0]}: one that holds other "
+            "sound stops the job"
+        )
+    if found["across_tasks"]:
+        lines.append(f"{'note':>16}  {swap_note(found['across_tasks'], found['questions'])}")
     if found["differs"]:
         lines.append(f"{'refused':>16}  what is there was made under other settings: {found['differs']}")
-    return [shown.rstrip("\n"), "", *lines]
+    parts = [] if several is None else ["The first question whose clips are given in parts:", _prompt(several), ""]
+    return [_prompt(prompt), "", *parts, *lines]
+
+
+def _prompt(given: Any) -> str:
+    return (given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, indent=2)).rstrip("\n")
 
 
 def _clips_are(count: int) -> str:
@@ -180,22 +191,36 @@ class _Form:
 
 def _asked(
     job: Job, engine: str, rows: Sequence[Mapping[str, Any]], lengths: Mapping[str, float]
-) -> tuple[Any, _Form, int | None]:
-    """The prompt of the first row, how clips are given, and the tokens of all prompts (None: a server's)."""
-    options, first = job.options, rows[0]
-    text = prompts.render(options.prompt, first["question"], first["choices"])
-    first_s = [lengths.get(given, 0.0) for given in first["audio"]]
+) -> tuple[Any, Any, _Form, int | None]:
+    """The prompt of the first row, that of the first other one with clips in parts, and how clips are given.
+
+    And the tokens of all prompts (None: a server's).
+    """
+    options = job.options
+
+    def said(row: Mapping[str, Any], form: _Form) -> tuple[str, list[np.typing.NDArray[np.float32]]]:
+        text = prompts.render(options.prompt, row["question"], row["choices"])
+        return form.given(text, [lengths.get(given, 0.0) for given in row["audio"]])
+
+    def shown(form: _Form, prompt: Callable[[Mapping[str, Any]], Any]) -> tuple[Any, Any]:
+        given = (form.parts([lengths.get(one, 0.0) for one in row["audio"]]) for row in rows)
+        first = next((number for number, parts in enumerate(given) if max(parts, default=1) > 1), 0)
+        return prompt(rows[0]), prompt(rows[first]) if first else None
+
     if engine == "server":
         preset = messages.PRESETS[options.preset] if options.preset else messages.PLAIN
         window = math.inf if preset.chunk_s else options.window
         form = _Form(messages.SR, window, longest(job, messages.SR, window))
-        text, clips = form.given(text, first_s)
-        audio = messages.audio_parts(clips, preset, as_url=options.audio_part == "audio_url")
         sampling = Sampling(options.temperature, options.top_p, options.max_tokens)
         together = min(options.samples, options.concurrency) if options.temperature > 0 else 1
-        seed = sample_seed(options.seed, job.round_number, first["id"], 0)
-        body = messages.body(str(job.model), text, audio, preset, sampling, seed, together)
-        return _shortened(body), form, None
+
+        def body(row: Mapping[str, Any]) -> Any:
+            text, clips = said(row, form)
+            audio = messages.audio_parts(clips, preset, as_url=options.audio_part == "audio_url")
+            seed = sample_seed(options.seed, job.round_number, row["id"], 0)
+            return _shortened(messages.body(str(job.model), text, audio, preset, sampling, seed, together))
+
+        return *shown(form, body), form, None
     from mgrd.engines.chat import render_chat, sampling_rate, window_s
     from mgrd.engines.models import check_model_folder, load_processor, quiet
 
@@ -209,19 +234,21 @@ def _asked(
     some = heard[:: max(1, -(-len(heard) // COUNTED))]
     numbers = []
     for row in some:
-        said, clips = form.given(
-            prompts.render(options.prompt, row["question"], row["choices"]), [lengths[given] for given in row["audio"]]
-        )
+        text, clips = said(row, form)
         inputs = processor(
-            text=[render_chat(processor, said, len(clips))],
+            text=[render_chat(processor, text, len(clips))],
             audio=clips,
             audio_kwargs={"sampling_rate": sr},
             return_tensors="pt",
         )
         numbers.append(int(inputs["attention_mask"].sum()))
     tokens = round(sum(numbers) / len(numbers) * len(heard)) if numbers else 0
-    text, clips = form.given(text, first_s)
-    return render_chat(processor, text, len(clips)), form, tokens
+
+    def chat(row: Mapping[str, Any]) -> str:
+        text, clips = said(row, form)
+        return render_chat(processor, text, len(clips))
+
+    return *shown(form, chat), form, tokens
 
 
 def _shortened(value: Any) -> Any:
@@ -235,10 +262,11 @@ def _shortened(value: Any) -> Any:
     return value
 
 
-def _differs(job: Job, asked: pl.DataFrame) -> str | None:
+def _differs(job: Job, every: pl.DataFrame) -> str | None:
     """Which settings are others than those of what is there."""
     before = folders.read_manifest(job.out).get("generate", {}).get("identity")
     if before is None:
         return None
-    now = job.identity(asked)
+    now = job.identity(every)
+    before = widened(before, now)
     return folders.differing({name: before[name] for name in before if name in now}, now) or None

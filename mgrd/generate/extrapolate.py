@@ -59,6 +59,7 @@ def whole(job: Job, asked: pl.DataFrame, questions: int) -> dict[str, Any]:
         "questions": questions,
         "from_questions": len(counts),
         "samples": questions * job.options.samples,
+        "there": sampled.height,
         "tokens": round(tokens),
         "tokens_per_s": round(speed, 1) if speed else None,
         "hours": None if seconds is None else round(seconds / 3600, 4),
@@ -126,7 +127,9 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def whole_lines(found: Mapping[str, Any]) -> list[str]:
-    """The same for people."""
+    """The same for people; nothing of work that is done."""
+    if found["there"] >= found["samples"]:
+        return []
     spans = found["intervals"]
 
     def told(name: str, write: Callable[[float], str], unit: str = "") -> list[str]:

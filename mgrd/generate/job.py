@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from mgrd.engines import Engine
 from mgrd.errors import MisusedError
 from mgrd.generate.ledger import Ledger
 from mgrd.options import Generate
-from mgrd.questions import fingerprint
-from mgrd.settings import identity
+from mgrd.questions import fingerprint, read_questions
+from mgrd.settings import identity, mapping
 from mgrd.shards import WHOLE, Shard
 
 
@@ -30,6 +30,7 @@ def check_engine(options: Generate) -> None:
     """Raise MisusedError for options that do not go with the engine."""
     engines.check_server(options.engine, options.url)
     engines.check_vllm(options)
+    engines.check_vllm_installed(options)
     if options.preset and options.engine != "server":
         raise MisusedError(f"--preset {options.preset}: goes with --engine server")
     if options.think_budget is not None and options.think_budget >= options.max_tokens:
@@ -49,6 +50,33 @@ def check_shard(options: Generate, *, overwrite: bool) -> Shard:
     if options.data_parallel > 1 and options.engine == "server":
         raise MisusedError("--data-parallel: a server spreads its work itself; raise --concurrency")
     return shards.parse(options.shard) if options.shard else WHOLE
+
+
+def read_asked(
+    questions: str, options: Generate, audio_root: Path | None, audio_out: Path
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The questions that are asked, and those among which another one's clip is looked for under `--control swap`.
+
+    These are all that there are, whatever the `limit`: what the first few hear is what they hear in the whole job.
+    """
+    swaps = options.control == "swap"
+    every = read_questions(
+        questions,
+        audio_root=audio_root,
+        mapping=mapping(options.map),
+        audio_out=audio_out,
+        limit=None if swaps else options.limit,
+    )
+    return every[: options.limit], every
+
+
+def widened(before: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The identity that is there, as it may count for a job that gives long clips in parts.
+
+    What was sampled while they were refused is of clips that are in one part anyway.
+    """
+    may = before.get("long_clips") == "refuse" and now.get("long_clips") == "chunk"
+    return {**before, "long_clips": "chunk"} if may else before
 
 
 @dataclass(frozen=True)
@@ -73,8 +101,11 @@ class Job:
         """What this call's parts have in their names; empty for one that has the folder to itself."""
         return "" if self.shard == WHOLE else self.shard.name
 
-    def identity(self, asked: pl.DataFrame) -> dict[str, Any]:
-        """What makes these samples what they are; the rest (batch, engine's memory, ...) is how they were made."""
+    def identity(self, every: pl.DataFrame) -> dict[str, Any]:
+        """What makes these samples what they are; the rest (batch, engine's memory, ...) is how they were made.
+
+        `every` are the questions among which clips are swapped.
+        """
         made_with = identity(self.options) | {
             "prompt": prompts.template(self.options.prompt),
             "model": engines.model_identity(self.options.engine, self.model),
@@ -87,7 +118,7 @@ class Job:
         if self.options.lora is not None:
             made_with["lora"] = engines.model_identity("vllm", self.options.lora)
         if self.options.control == "swap":  # who hears whose clip depends on all questions
-            made_with["swapped among"] = fingerprint(asked)
+            made_with["swapped among"] = fingerprint(every)
         return made_with
 
     def mine(self, asked: pl.DataFrame) -> pl.DataFrame:

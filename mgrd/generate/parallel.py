@@ -50,10 +50,11 @@ class _Child:
 
     def _pass_on(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.last_words = line.strip() or self.last_words
-            with contextlib.suppress(OSError):  # nobody reads ours: the child is read on, or it would wait for us
-                sys.stderr.write(f"[{self.name}] {line}")
+        with self.process.stderr as lines:
+            for line in lines:
+                self.last_words = line.strip() or self.last_words
+                with contextlib.suppress(OSError):  # nobody reads ours: the child is read on, or it would wait for us
+                    sys.stderr.write(f"[{self.name}] {line}")
 
     def ended(self) -> int | None:
         """Its exit code, negative for a signal; None while it runs."""
@@ -105,7 +106,11 @@ def sample(job: Job, questions: str, audio_root: Path | None, *, only_these: boo
             "the same command goes on"
         )
     if failed:
-        raise MgrdError(f"{failed[0]}{why if len(failed) > 1 else ''}; what was sampled is saved in {job.folder}")
+        more = why if len(failed) > 1 else ""
+        others = f"; {count - len(failed)} of {count} went on to the end" if len(failed) < count else ""
+        raise MgrdError(
+            f"{failed[0]}{more}{others}; what was sampled is saved in {job.folder}, the same command goes on"
+        )
 
 
 def devices(count: int, environ: Mapping[str, str], each: int = 1) -> list[dict[str, str]]:

@@ -74,7 +74,9 @@ def trace_rows(
     for completion in completions():
         row = in_flight[completion.key]
         open_samples[completion.key] -= 1
-        yield trace_row(job, engine.name, completion, row, clips.shas, texts.get(completion.key))
+        yield trace_row(
+            job, engine.name, completion, row, clips.shas, texts.get(completion.key), clips.swapped.get(row["id"])
+        )
         if not open_samples[completion.key]:
             for held in (in_flight, open_samples, given_s, texts):
                 held.pop(completion.key, None)
@@ -91,11 +93,17 @@ def failure(key: str, sample: int, seed: int, reason: str) -> Completion:
 
 
 def trace_row(
-    job: Job, engine: str, completion: Completion, row: dict[str, Any], shas: dict[str, str], text: str | None = None
+    job: Job,
+    engine: str,
+    completion: Completion,
+    row: dict[str, Any],
+    shas: dict[str, str],
+    text: str | None = None,
+    heard: list[str] | None = None,
 ) -> dict[str, Any]:
     """A row of tables.TRACES; `shas` are the content hashes of the clips that were decoded, by path as given.
 
-    `text` is the user's turn where it is not the prompt alone.
+    `text` is the user's turn where it is not the prompt alone, `heard` the clips where they are another question's.
     """
     whole = traces.closed_once(completion.text) if completion.think_forced else completion.text
     think, response = traces.split(whole)
@@ -126,4 +134,5 @@ def trace_row(
         "seed": completion.seed,
         "heard_s": list(completion.heard_s),
         "think_forced": completion.think_forced,
+        "heard": heard,
     }

@@ -1,6 +1,7 @@
 """What the vLLM engine does around vLLM: refusals, lost engines, options. Needs no vLLM."""
 
 import json
+import logging
 from importlib.metadata import PackageNotFoundError
 from itertools import count
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from mgrd.engines import Request, Sampling, open_engine
 from mgrd.engines.vllm import arguments
 from mgrd.engines.vllm.cores import Answer, Lost
 from mgrd.errors import InputError, MgrdError, MisusedError, Stopped
+from mgrd.generate import generate
 from mgrd.options import Generate
 
 
@@ -372,3 +374,71 @@ def test_a_begun_answer_that_is_read_as_another_is_a_failed_sample(engine_of, mo
     assert one.error == (
         "vLLM: read a prompt of 4 tokens and 23 of an answer as 28, so that --think-budget cannot go on with it"
     )
+
+
+def test_on_a_cpu_torch_does_not_tell_that_triton_is_not_there(monkeypatch):
+    monkeypatch.setattr(arguments.os, "environ", {})
+    logger = logging.getLogger("torch._library.triton")
+    monkeypatch.setattr(logger, "level", logging.NOTSET)
+    levels = []
+    for on_cpu in (False, True):
+        arguments.set_environment(on_cpu=on_cpu)
+        levels.append(logger.level)
+
+    assert levels == [logging.NOTSET, logging.ERROR]
+
+
+DECLARED = """
+class Other:
+    elsewhere: int = 0
+
+class EngineArgs:
+    max_num_seqs: int | None = None
+    swap_space: float = 4
+    enforce_eager: bool = False
+    dtype: ModelDType = "auto"
+    served_model_name: str | list[str] | None = None
+    device_ids: list[int | str] | None = None
+"""
+
+
+@pytest.fixture
+def declared(tmp_path, monkeypatch):
+    """An installed vLLM that can be read, and that nothing may import."""
+    (tmp_path / "vllm" / "engine").mkdir(parents=True)
+    (tmp_path / "vllm" / "__init__.py").write_text("raise AssertionError('it is imported')")
+    (tmp_path / "vllm" / "engine" / "arg_utils.py").write_text(DECLARED)
+    spec = SimpleNamespace(origin=str(tmp_path / "vllm" / "__init__.py"))
+    monkeypatch.setattr(arguments.importlib.util, "find_spec", lambda name: {"vllm": spec}[name])
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("max_num_seq=8", "max_num_seq: this vLLM has no such engine argument; did you mean max_num_seqs?"),
+        ("elsewhere=1", "elsewhere: this vLLM has no such engine argument; `vllm serve --help=all` lists them"),
+        ("max_num_seqs=x", "max_num_seqs=x: wants a whole number or null"),
+        ("max-num-seqs=true", "max_num_seqs=True: wants a whole number or null"),
+        ("swap_space=lots", "swap_space=lots: wants a number"),
+        ("enforce_eager=1", "enforce_eager=1: wants true or false"),
+    ],
+)
+def test_what_the_installed_vllm_does_not_take_is_told_before_the_model_is_looked_at(declared, tmp_path, pair, said):
+    with pytest.raises(MisusedError) as refused:
+        generate("no.jsonl", tmp_path / "out", tmp_path / "model", Generate(engine="vllm", vllm=[pair]))
+
+    assert str(refused.value) == f"--vllm {said}"
+
+
+def test_what_the_installed_vllm_takes_or_does_not_tell_of_is_let_through(declared, monkeypatch):
+    pairs = [
+        "max_num_seqs=8",
+        "max_num_seqs=null",
+        "swap_space=2",
+        "enforce_eager=null",
+        "served_model_name=1",
+        "device_ids=[0]",
+    ]
+    arguments.check_installed(pairs)
+    monkeypatch.setattr(arguments.importlib.util, "find_spec", lambda _: None)
+    arguments.check_installed(["max_num_seq=8"])

@@ -5,8 +5,11 @@ Knows nothing of requests.
 
 from __future__ import annotations
 
+import ast
 import difflib
+import importlib.util
 import json
+import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -176,6 +179,8 @@ def set_environment(*, on_cpu: bool) -> bool:
     """Set what vLLM reads of the environment where the user has not; whether its core is to be in this process."""
     for key, value in (_QUIET | (_ON_CPU if on_cpu else {})).items():
         os.environ.setdefault(key, value)
+    if on_cpu:  # torch warns that Triton is not there, which no CPU build needs
+        logging.getLogger("torch._library.triton").setLevel(logging.ERROR)
     return os.environ.get("VLLM_ENABLE_V1_MULTIPROCESSING") == "0"
 
 
@@ -214,6 +219,46 @@ def shaping(given: Sequence[str]) -> dict[str, Any]:
     """Those of `pairs`, already checked, that make samples what they are."""
     checked = pairs(given, trust_remote_code=True)
     return {key: checked[key] for key in sorted(checked.keys() - _HOW_IT_RUNS)}
+
+
+def check_installed(given: Sequence[str]) -> None:
+    """Raise MisusedError for a name of `--vllm` that the installed vLLM does not know, and for a value of another kind.
+
+    Reads vLLM's source and imports nothing of it, so that this is told before anything slow. Where it is not
+    installed, or its source is another than is known here, nothing is said: the engine says it.
+    """
+    known = _declared() if given else {}
+    if not known:
+        return
+    found = pairs(given, trust_remote_code=True)
+    check_names(found, known)
+    for name, value in found.items():
+        wanted = [one.strip() for one in known[name].split("|")]
+        kinds = tuple(kind for one in wanted for kind in _KINDS.get(one, ()))
+        if value is not None and set(wanted) <= _KINDS.keys() and type(value) not in kinds:
+            told = " or ".join(_WORDS[one] for one in wanted)
+            raise MisusedError(f"--vllm {name}={value}: wants {told}")
+
+
+_KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (float, int), "bool": (bool,), "None": (type(None),)}
+"""Annotations whose values are told from others; text may stand for more than text."""
+_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "None": "null"}
+
+
+def _declared() -> dict[str, str]:
+    """The installed vLLM's engine arguments, each with its annotation; empty where its source does not tell."""
+    spec = importlib.util.find_spec("vllm")
+    path = Path(spec.origin).parent / "engine" / "arg_utils.py" if spec and spec.origin else None
+    if path is None or not path.is_file():
+        return {}
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = (one for one in tree.body if isinstance(one, ast.ClassDef) and one.name == "EngineArgs" and not one.bases)
+    return {
+        field.target.id: ast.unparse(field.annotation)
+        for declared in found
+        for field in declared.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
 
 
 def check_names(given: Collection[str], known: Collection[str]) -> None:
