@@ -137,12 +137,17 @@ class Children:
 
 
 def mgrd_command(python: str) -> list[str]:
-    """How `mgrd` is called with an interpreter; its arguments follow.
+    """How `mgrd` is called with an interpreter; its arguments follow."""
+    return [*python_command(python), "-m", "mgrd"]
+
+
+def python_command(python: str) -> list[str]:
+    """How an interpreter that is to import mgrd is called; its arguments follow.
 
     `-P` keeps a user's folder from shadowing packages, but for a checkout that is run from its own folder.
     """
     dash_p = [] if Path(mgrd.__file__).parents[1] == Path.cwd() else ["-P"]
-    return [python, *dash_p, "-m", "mgrd"]
+    return [python, *dash_p]
 
 
 class _PassedOn:

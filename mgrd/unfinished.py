@@ -17,7 +17,8 @@ from mgrd.progress import Story
 from mgrd.shards import Shard, named
 
 ASKED = "samples_asked"
-"""In the manifest's entry of generate: the samples that its last call was asked for, those of all shards together."""
+"""In the manifest's entry of generate: by the name of the questions, the samples that its last call was asked for,
+those of all shards together."""
 
 
 def told(traces: Path, story: Story) -> dict[str, Any]:
@@ -28,7 +29,8 @@ def told(traces: Path, story: Story) -> dict[str, Any]:
     if not traces.is_dir():
         return {}
     found = folders.find(traces, "traces")
-    asked = folders.read_manifest(found.parent).get("generate", {}).get(ASKED)
+    by_source = folders.read_manifest(found.parent).get("generate", {}).get(ASKED)
+    asked = None if by_source is None else sum(by_source.values())
     there = int(tables.query(found, tables.TRACES, ["sample"], lambda rows: rows.select(pl.len())).item())
     if asked is not None and there >= asked:
         return {}

@@ -168,7 +168,10 @@ def test_a_signal_is_seen_while_a_clip_is_waited_for_and_what_was_measured_is_ke
     timer = threading.Timer(0.3, lambda: monkeypatch.setattr(stop, "signal_name", "SIGTERM"))
     timer.start()
 
-    assert (first[0], list(measuring)) == (paths[0], [])
+    try:
+        assert (first[0], list(measuring)) == (paths[0], [])
+    finally:
+        timer.join()
     assert shas(tmp_path / "m.parquet") == [first[1]]
 
 

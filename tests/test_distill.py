@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -26,7 +27,7 @@ from mgrd.errors import InputError, MgrdError, MisusedError, SettingsError, Stop
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from mgrd.distill import distill  # noqa: E402
+from mgrd.distill import distill, state  # noqa: E402
 from mgrd.distill.batches import IGNORED, collate, epoch_order  # noqa: E402
 from mgrd.distill.examples import Ears, encode  # noqa: E402
 from mgrd.distill.lessons import of_survivors  # noqa: E402
@@ -215,6 +216,19 @@ def test_a_checkpoint_is_no_pickle_and_what_is_dropped_by_chance_is_the_same_aft
 
     whole, resumed = weights(tmp_path / "whole" / "model"), weights(tmp_path / "out" / "model")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_every_kind_of_random_number_goes_on_where_it_was(tmp_path):
+    def drawn():
+        return [torch.rand(2).tolist(), np.random.rand(2).tolist(), np.random.randn(), random.gauss(0, 1)]
+
+    np.random.randn()  # one of a pair: the other is kept for the next call, as Python does
+    random.gauss(0, 1)
+    state.save_random(tmp_path)
+    before = drawn()
+    assert drawn() != before
+    state.load_random(tmp_path)
+    assert drawn() == before
 
 
 def stop_after(steps, monkeypatch):

@@ -249,6 +249,25 @@ def test_what_a_refused_clip_advises_goes_on_in_the_same_folder_and_makes_its_sa
         job(Engine(), max_failed=0.5)
 
 
+def test_parts_are_refused_while_refusals_stay_and_a_call_that_makes_nothing_leaves_the_settings_as_they_were(job):
+    def gone(*_):
+        raise MgrdError("the engine is gone")
+
+    engine, broken = Engine(), Engine()
+    engine.window_s = broken.window_s = 5.0
+    broken.sample = gone
+    job(engine, max_failed=0.5)
+    manifest = (job.folder / "out" / "manifest.json").read_bytes()
+
+    with pytest.raises(SettingsError, match="long_clips refuse -> chunk"):
+        job(Engine(), long_clips="chunk")
+    with pytest.raises(MgrdError, match="the engine is gone"):
+        job(broken, long_clips="chunk", retry_failed=True)
+    assert (job.folder / "out" / "manifest.json").read_bytes() == manifest
+    job(engine, max_failed=0.5)
+    assert job.traces()["error"].null_count() == 2
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=4), st.integers(20, 3000))
 def test_parts_are_the_clip_in_order_and_none_is_too_long_or_much_shorter_than_another(lengths, longest):

@@ -421,6 +421,11 @@ def test_a_round_that_differs_from_the_one_before_by_chance_alone_is_a_standstil
 def test_a_standstill_is_not_seen_in_one_round_or_few_questions_and_tells_its_intervals(tmp_path):
     assert told(make_run(tmp_path / "one", answered(9, 9)), "standstill") is None
     assert told(make_run(tmp_path / "few", answered(9, 9)[:29], answered(9, 9)[:29]), "standstill") is None
+    for last in ([1], [0, 2]):  # held-out traces in some rounds alone are compared with none of another kind
+        run = make_run(tmp_path / f"held-out-{last}", *[answered(9, 9)] * (max(last) + 1))
+        for number in last:
+            write(run / f"round-{number + 1:02d}" / "eval", answered(9, 9))
+        assert told(run, "standstill") is None
     (seen,) = signs.signs_of(
         facts.read_rounds(make_run(tmp_path / "a", answered(9, 9), answered(9, 9))), ["standstill"]
     )

@@ -8,7 +8,7 @@ import families
 import pytest
 from distilling import FAST, run
 
-from mgrd.errors import InputError, MgrdError, MisusedError
+from mgrd.errors import InputError, MgrdError, MisusedError, Stopped
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -48,6 +48,15 @@ def test_what_is_missing_for_vllm_is_said_before_anything_is_written(survivors, 
     assert not (tmp_path / "out").exists()
     ((words, _),) = calls()
     assert words[-2:] == [trial._LOOK, str(model)]
+
+
+def test_a_look_for_vllm_that_is_stopped_stops_the_job(survivors, model, tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -TERM $$\n")
+    python.chmod(0o755)
+
+    with pytest.raises(Stopped, match="stopped while vllm was looked for; the same command goes on"):
+        run(survivors(), model, tmp_path / "out", replace(FAST, engine="vllm", engine_python=str(python)))
 
 
 def test_without_vllm_a_look_says_what_to_install(model, monkeypatch):

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 import soundfile as sf
+from test_shards import Stub
 
 from mgrd import engines, locks, unfinished
-from mgrd.engines import Completion
 from mgrd.filter import filter_traces
 from mgrd.folders import read_manifest
 from mgrd.generate import generate
@@ -17,24 +17,6 @@ from mgrd.options import Filter, Generate
 from mgrd.progress import Story
 
 QUIET = Story(quiet=True)
-
-
-class Stub:
-    name, sr, window_s = "stub", 16000, 30.0
-
-    def __init__(self, budget=None):
-        self.budget = budget
-
-    def sample(self, requests, sampling):
-        for request in requests:
-            for sample, seed in request.seeds.items():
-                if self.budget == 0:
-                    raise KeyboardInterrupt
-                self.budget = None if self.budget is None else self.budget - 1
-                yield Completion(request.key, sample, seed, "<think>low</think>yes", "stop", heard_s=(0.1,))
-
-    def close(self):
-        pass
 
 
 @pytest.fixture
@@ -49,11 +31,11 @@ def home(tmp_path, monkeypatch):
     class Home:
         folder, out, elsewhere = tmp_path, tmp_path / "out", tmp_path / "elsewhere"
 
-        def job(self, engine=None, **options):
+        def job(self, engine=None, questions="questions.jsonl", **options):
             monkeypatch.setattr(engines, "open_engine", lambda *_, **__: engine or Stub())
             settings = Generate(**{"samples": 3, "engine": "transformers", "no_canary": True} | options)
             try:
-                return generate(str(tmp_path / "questions.jsonl"), self.out, tmp_path / "model", settings, story=QUIET)
+                return generate(str(tmp_path / questions), self.out, tmp_path / "model", settings, story=QUIET)
             finally:
                 locks.leave(self.out)
 
@@ -95,6 +77,15 @@ def test_a_job_that_was_stopped_is_told_by_its_samples_alone(home, capsys):
 
     assert home.judge()["unfinished"] == {"samples": 7, "asked": 36, "shards_without": [], "worker": None}
     assert "7 of 36 samples are there. What is there is judged" in said(capsys)[0]
+
+
+def test_samples_of_other_questions_in_the_folder_do_not_make_a_job_look_done(home):
+    home.job()
+    (home.folder / "more.jsonl").write_text(json.dumps({"id": "r", "audio": "a.wav", "question": "Is it loud?"}))
+    with pytest.raises(KeyboardInterrupt):
+        home.job(Stub(1), questions="more.jsonl")
+
+    assert home.judge()["unfinished"] == {"samples": 37, "asked": 39, "shards_without": [], "worker": None}
 
 
 HOLD = """

@@ -95,9 +95,14 @@ def test_a_signal_is_seen_while_work_is_waited_for_and_what_is_there_is_given_an
     failed.set_exception(TimeoutError("of the work itself"))
     timer = threading.Timer(0.3, lambda: monkeypatch.setattr(progress.stop, "signal_name", "SIGTERM"))
     timer.start()
-
-    with pytest.raises(Stopped, match="stopped by SIGTERM; what is finished is saved, the same command goes on"):
-        workers.awaited(never)
+    giving_up = threading.Timer(30, never.set_result, [None])
+    giving_up.start()
+    try:
+        with pytest.raises(Stopped, match="stopped by SIGTERM; what is finished is saved, the same command goes on"):
+            workers.awaited(never)
+    finally:
+        giving_up.cancel()
+        timer.join()
     assert workers.awaited(there) == 1
     with pytest.raises(TimeoutError, match="of the work itself"):
         workers.awaited(failed)

@@ -7,9 +7,13 @@ is trained on.
 
 from __future__ import annotations
 
+import math
+import random
 import shutil
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mgrd import tables
 from mgrd.distill import processes
@@ -68,11 +72,18 @@ def load_moments(optimizer: Any, scheduler: Any, folder: Path) -> None:
 
 
 def save_random(folder: Path) -> None:
-    """Write the state of torch's random numbers in this process, of the CPU and its GPU; the others wait for it."""
+    """Write the states of this process's random numbers: torch's of CPU and GPU, numpy's, Python's; others wait."""
     import torch
     from safetensors.torch import save_file
 
-    states = {"cpu": torch.random.get_rng_state()}
+    _, words, position, has_gauss, gauss = np.random.get_state()
+    _, python, python_gauss = random.getstate()
+    states = {
+        "cpu": torch.random.get_rng_state(),
+        "numpy": torch.tensor([*words, position, has_gauss], dtype=torch.int64),
+        "python": torch.tensor(python, dtype=torch.int64),
+        "gauss": torch.tensor([gauss, math.nan if python_gauss is None else python_gauss], dtype=torch.float64),
+    }
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state()
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,6 +101,10 @@ def load_random(folder: Path) -> None:
         return
     states = load_file(path)
     torch.random.set_rng_state(states["cpu"])
+    gauss, python_gauss = states["gauss"].tolist()
+    *words, position, has_gauss = states["numpy"].tolist()
+    np.random.set_state(("MT19937", np.array(words, np.uint32), position, has_gauss, gauss))
+    random.setstate((3, tuple(states["python"].tolist()), None if math.isnan(python_gauss) else python_gauss))
     if "cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])
 

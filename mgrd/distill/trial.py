@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mgrd import engines, tables
-from mgrd.children import mgrd_command
+from mgrd.children import mgrd_command, python_command
 from mgrd.config import flags
 from mgrd.distill.lessons import Lesson
 from mgrd.errors import EXIT_RETRIABLE, InputError, MgrdError, MisusedError, Stopped
@@ -60,13 +61,14 @@ def check(model: Path, options: Distill) -> None:
             "alone; have the new model tried with --engine transformers"
         )
     python = options.engine_python or sys.executable
-    _, *dash_p = mgrd_command(python)[:-2]
     child = subprocess.run(
-        [python, *dash_p, "-c", _LOOK, str(model.absolute()), *options.vllm],
+        [*python_command(python), "-c", _LOOK, str(model.absolute()), *options.vllm],
         env=_alone(),
         capture_output=True,
         check=False,
     )
+    if _was_stopped(child):
+        raise Stopped("stopped while vllm was looked for; the same command goes on")
     if child.returncode:
         raise MgrdError(f"{python}: {_last_words(child)}")
 
@@ -123,7 +125,7 @@ def in_vllm(folder: Path, lesson: Lesson, max_tokens: int, story: Story, options
         child = subprocess.run(
             [*mgrd_command(python), *map(str, words)], env=_alone(), capture_output=True, check=False
         )
-        if child.returncode == EXIT_RETRIABLE:
+        if _was_stopped(child):
             raise Stopped(f"stopped while {folder} was tried in vllm; the same command goes on")
         error = _last_words(child)
         if child.returncode == 0:
@@ -145,6 +147,13 @@ def _alone() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not _LAUNCHED.match(name)}
 
 
+def _was_stopped(child: subprocess.CompletedProcess[bytes]) -> bool:
+    """Whether it ended as one that was told to stop, also by the signal itself, before it listened."""
+    return child.returncode in (EXIT_RETRIABLE, -signal.SIGTERM, -signal.SIGUSR1)
+
+
 def _last_words(child: subprocess.CompletedProcess[bytes]) -> str:
+    """Its error, or its last line: libraries may say something after it."""
     said = child.stderr.decode(errors="replace").strip().splitlines()
+    said = [line for line in said if line.startswith("Error: ")] or said
     return said[-1].removeprefix("Error: ") if said else f"exit code {child.returncode}"

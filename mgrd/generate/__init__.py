@@ -20,7 +20,7 @@ from mgrd import folders, locks, tables, unfinished
 from mgrd.errors import MgrdError, SettingsError, Stopped
 from mgrd.generate import costs, extrapolate, hearing, parallel
 from mgrd.generate.clips import Clips, across_tasks, check_clips, swap_note, swaps
-from mgrd.generate.job import Job, check_engine, check_shard, read_asked, widened
+from mgrd.generate.job import Job, check_engine, check_shard, read_asked, widening
 from mgrd.generate.ledger import forget_failed, read_ledger
 from mgrd.generate.rows import questions_of, trace_rows
 from mgrd.generate.seen import Seen
@@ -64,11 +64,14 @@ def generate(
     asked, every = read_asked(questions, options, audio_root, out / "audio")
     job = Job(out, model, options, round_number, absolute(audio_base(questions, audio_root)), shard)
     made_with = job.identity(every)
-    notes: dict[str, Any] = {"questions": questions, unfinished.ASKED: asked.height * options.samples}
+    notes: dict[str, Any] = {"questions": questions}
     notes |= audio_notes(out, job.base, out / "audio")
     if only_these:
         made_with["questions"] = fingerprint(asked)
     mine, before = job.mine(asked), folders.read_manifest(out)
+    goes_on = job.folder.exists() and not overwrite
+    earlier = before.get("generate", {}).get(unfinished.ASKED, {}) if goes_on else {}
+    notes[unfinished.ASKED] = earlier | {Path(questions).name: asked.height * options.samples}
     with locks.turn(out) if options.shard else nullcontext():
         try:
             again = folders.open_stage(
@@ -79,7 +82,7 @@ def generate(
                 notes=notes,
                 writer=job.writer,
                 story=story,
-                widened=widened,
+                widened=widening(options),
             )
         except SettingsError as error:
             read_ledger(job.folder, every)  # a hash of all questions does not say which has changed; this does
@@ -123,15 +126,17 @@ def generate(
 
 @contextmanager
 def _taken_back(job: Job, before: dict[str, Any]) -> Iterator[None]:
-    """A job that is refused before its first sample leaves the manifest as it was; shards leave it to each other."""
+    """A call that is refused before its first sample leaves the manifest as it was; shards leave it to each other."""
+    parts = [*job.folder.glob("part-*")]
     try:
         yield
     except MgrdError as error:
         is_alone = job.options.shard is None and job.options.data_parallel == 1
-        if is_alone and not job.folder.exists() and not isinstance(error, Stopped):
-            (job.out / folders.MANIFEST).unlink(missing_ok=True)
+        if is_alone and not isinstance(error, Stopped) and sorted(job.folder.glob("part-*")) == sorted(parts):
             if before:
                 tables.write_json(before, job.out / folders.MANIFEST)
+            else:
+                (job.out / folders.MANIFEST).unlink(missing_ok=True)
         raise
 
 

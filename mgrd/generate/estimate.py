@@ -25,7 +25,7 @@ from mgrd.engines import Sampling, messages
 from mgrd.errors import InputError
 from mgrd.generate.clips import across_tasks, counts, in_parts, longest, swap_note, swaps
 from mgrd.generate.costs import counted, lasting, sized
-from mgrd.generate.job import Job, check_engine, check_shard, read_asked, sample_seed, widened
+from mgrd.generate.job import Job, check_engine, check_shard, read_asked, sample_seed, widening
 from mgrd.generate.ledger import read_ledger
 from mgrd.generate.seen import Seen
 from mgrd.options import Generate
@@ -268,5 +268,5 @@ def _differs(job: Job, every: pl.DataFrame) -> str | None:
     if before is None:
         return None
     now = job.identity(every)
-    before = widened(before, now)
+    before = widening(job.options)(before, now)
     return folders.differing({name: before[name] for name in before if name in now}, now) or None

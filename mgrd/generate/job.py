@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,13 +70,19 @@ def read_asked(
     return every[: options.limit], every
 
 
-def widened(before: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The identity that is there, as it may count for a job that gives long clips in parts.
+def widening(options: Generate) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]:
+    """What a folder's identity may count as for this job, given it and the job's own (mgrd.folders.open_stage).
 
-    What was sampled while they were refused is of clips that are in one part anyway.
+    Long clips that were refused may be given in parts once their failed samples are forgotten (`retry_failed`): what
+    else was sampled is of clips that are in one part anyway. Not by a shard, which forgets its own alone.
     """
-    may = before.get("long_clips") == "refuse" and now.get("long_clips") == "chunk"
-    return {**before, "long_clips": "chunk"} if may else before
+
+    def widened(before: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
+        may = before.get("long_clips") == "refuse" and now.get("long_clips") == "chunk"
+        forgets = options.retry_failed and options.shard is None
+        return {**before, "long_clips": "chunk"} if may and forgets else before
+
+    return widened
 
 
 @dataclass(frozen=True)

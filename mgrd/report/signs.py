@@ -154,9 +154,10 @@ def few_questions(rounds: Sequence[Round]) -> tuple[bool, str] | None:
 
 def standstill(rounds: Sequence[Round]) -> tuple[bool, str] | None:
     """A round changed nothing that can be told from chance: its model is as right and as grounded as the one before."""
-    if len(rounds) < 2 or rounds[-1].best is None or rounds[-2].best is None:
+    alike = _alike(rounds[-2:])
+    if len(alike) < 2:
         return None
-    before, now = _alike(rounds)[-2:]
+    before, now = alike
     said, warns = [], True
     for name in ("accuracy", "fully_grounded"):
         found = paired(now.rows, before.rows, *MEASURES[name])
