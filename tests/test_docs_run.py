@@ -153,29 +153,33 @@ def test_every_command_has_an_example_that_is_run_here():
 
 
 def follow(run, folder, page):
-    """Do what a page says, block after block."""
+    """Do what a page says, block after block; returns what its commands answered."""
+    said = []
     for block in blocks(page):
         if block.does == "run" and block.language == "python":
             exec(compile(block.text, str(page), "exec"), {})
         elif block.does == "run":
             typed = block.commands()
             assert typed, block.text
-            for words in typed:
-                answered(run, *words)
+            said += [answered(run, *words) for words in typed]
         elif block.does:
             (folder / block.does).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.does).write_text(block.text, encoding="utf-8")
+    return said
 
 
 @pytest.mark.parametrize(
     "page", [one for one in RUNNABLE if one != TEN_MINUTES], ids=lambda page: page.relative_to(ROOT).as_posix()
 )
 def test_the_blocks_of_a_page_that_say_so_run_in_order(run, with_traces, page):
-    follow(run, with_traces, page)
+    assert all(follow(run, with_traces, page))
 
 
 def test_the_ten_minutes_need_nothing_but_a_clone(run, tmp_path, typing):
-    follow(run, typing(clone(tmp_path)), TEN_MINUTES)
+    folder = typing(clone(tmp_path))
+    assert all(follow(run, folder, TEN_MINUTES))
+    made = ("round-01/traces", "round-01/model", "heldout/judged", "demo-run/report.html", "mine/traces")
+    assert [name for name in made if not (folder / name).exists()] == []
 
 
 @pytest.mark.parametrize("page", [TEN_MINUTES, ROOT / "README.md"], ids=["start.md", "README.md"])

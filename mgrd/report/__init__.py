@@ -16,6 +16,7 @@ from mgrd.report.facts import Round, read_rounds
 from mgrd.report.gallery import gallery
 from mgrd.report.html import Child, Html, number, percent, tag
 from mgrd.report.signs import Sign, signs_of
+from mgrd.terminal import many
 from mgrd.viewer.marks import unread_lines
 
 NAME = "report.html"
@@ -56,12 +57,12 @@ def write(folder: Path, out: Path | None = None, *, audio_root: Path | None = No
 
 def lines(result: dict[str, Any]) -> list[str]:
     """What `write` did, for people: the file, what cannot be played or read, and every warning of the last round."""
-    size = f"{result['bytes'] / 1e6:.1f} MB"
-    mute = f", {result['unplayable']} clips without sound" if result["unplayable"] else ""
+    size, players = f"{result['bytes'] / 1e6:.1f} MB", many(result["players"], "clip")
+    mute = f", {many(result['unplayable'], 'clip')} without sound" if result["unplayable"] else ""
     last = max((sign["round"] for sign in result["signs"]), default=0)
     warned = [sign for sign in result["signs"] if sign["warns"] and sign["round"] == last]
     return [
-        f"{result['report']}: {result['rounds']} rounds, {result['players']} clips to play{mute}, {size}",
+        f"{result['report']}: {many(result['rounds'], 'round')}, {players} to play{mute}, {size}",
         *(f"Warning: round {sign['round']}, {sign['name'].replace('_', ' ')}: {sign['text']}" for sign in warned),
         *unread_lines(result["unread_marks"]),
     ]

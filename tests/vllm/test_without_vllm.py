@@ -430,15 +430,23 @@ def test_what_the_installed_vllm_does_not_take_is_told_before_the_model_is_looke
     assert str(refused.value) == f"--vllm {said}"
 
 
-def test_what_the_installed_vllm_takes_or_does_not_tell_of_is_let_through(declared, monkeypatch):
-    pairs = [
+@pytest.mark.parametrize(
+    "pair",
+    [
         "max_num_seqs=8",
         "max_num_seqs=null",
         "swap_space=2",
         "enforce_eager=null",
         "served_model_name=1",
         "device_ids=[0]",
-    ]
-    arguments.check_installed(pairs)
+    ],
+)
+def test_what_the_installed_vllm_takes_or_does_not_tell_of_is_let_through(declared, pair):
+    with pytest.raises(MisusedError, match=r"^--vllm elsewhere: this vLLM has no such engine argument"):
+        arguments.check_installed([pair, "elsewhere=1"])  # the source is read
+    assert arguments.check_installed([pair]) is None
+
+
+def test_where_vllm_is_not_installed_its_engine_says_so_and_names_are_let_through(declared, monkeypatch):
     monkeypatch.setattr(arguments.importlib.util, "find_spec", lambda _: None)
-    arguments.check_installed(["max_num_seq=8"])
+    assert arguments.check_installed(["max_num_seq=8"]) is None
