@@ -320,12 +320,12 @@ def test_distill_of_nothing_says_so(home):
 
 
 def test_generate_stopped_by_sigterm_and_by_ctrl_c_goes_on_with_the_same_command(home, model):
-    words = "generate", "questions.jsonl", "-m", model, "-o", "made", "-k", "256", "--max-tokens", "2"
+    words = "generate", "questions.jsonl", "-m", model, "-o", "made", "-k", "256", "--max-tokens", "256"
     words = *words, "--batch", "1", "--engine", "transformers", "--grace", "0", "--json"
     codes = []
     for number, count in ((signal.SIGTERM, 1), (signal.SIGINT, 2)):
         with started(*words, cwd=home) as child:
-            # a part is written every 256 samples: the job is in its middle
+            # a part is written every 256 samples: the job is in its middle, seconds from its end
             wait_until(lambda count=count: len([*(home / "made" / "traces").glob("part-*.parquet")]) >= count, child)
             codes.append(told_to_stop(child, number))
     done = mgrd(*words, cwd=home)
@@ -342,9 +342,10 @@ def test_generate_stopped_by_sigterm_and_by_ctrl_c_goes_on_with_the_same_command
 
 
 def test_a_process_for_each_gpu_makes_what_one_makes_and_hands_signals_on(home, model):
-    words = "generate", "questions.jsonl", "-m", model, "-k", "64", "--max-tokens", "32", "--batch", "1"
+    words = "generate", "questions.jsonl", "-m", model, "-k", "128", "--max-tokens", "512", "--batch", "1"
     words = *words, "--engine", "transformers", "--json"
     with started(*words, "-o", "parallel", "--data-parallel", "2", "--grace", "0", cwd=home) as child:
+        # a child that has its manifest samples for seconds
         wait_until(lambda: len([*(home / "parallel" / "traces").glob("manifest-*.json")]) == 2, child)
         code, err = told_to_stop(child, signal.SIGUSR1)
     done = mgrd(*words, "-o", "parallel", "--data-parallel", "2", cwd=home)
@@ -353,7 +354,7 @@ def test_a_process_for_each_gpu_makes_what_one_makes_and_hands_signals_on(home, 
     assert code == 75, err
     assert "processes stopped" in err
     assert "SIGUSR1: saving what is done" in err
-    assert (done.returncode, answer(done)["samples"]) == (0, 256), done.stderr
+    assert (done.returncode, answer(done)["samples"]) == (0, 512), done.stderr
     assert ids(home / "parallel" / "traces") == ids(home / "alone" / "traces")
     found, wanted = (
         pl.read_parquet(home / name / "traces" / "*.parquet").select("trace_id", "seed", "completion").sort("trace_id")
