@@ -3,11 +3,11 @@
 #
 #   make demo TORCH_INDEX=https://...   take torch from PyTorch's own CPU index (where plain pip would bring CUDA along)
 #   make test PYTHON=python3.13 EXTRAS=dev   another Python, without torch: the tests that need it skip
-#   make test EXTRAS=train,dev,praat   also the tests of `mgrd measure --praat`, which needs a GPL package: else they skip
+#   make test EXTRAS=train,qlora,dev,praat   also the tests of `mgrd measure --praat`, which needs a GPL package: else they skip
 
 PYTHON ?= python3
 VENV ?= .venv
-EXTRAS ?= train,dev
+EXTRAS ?= train,qlora,dev
 TORCH_INDEX ?=
 VLLM_PYTHON ?= $(shell command -v python3.11 || echo $(PYTHON))
 BIN := $(VENV)/bin

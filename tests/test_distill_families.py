@@ -176,18 +176,21 @@ def test_too_few_audio_tokens_stop_the_job_before_the_first_step(family, survivo
 
 
 @pytest.mark.parametrize("kind", ["AutoProcessor", "AutoModelForMultimodalLM"])
-def test_a_package_that_a_family_needs_is_named_in_one_line(built, monkeypatch, kind):
+@pytest.mark.parametrize(
+    ("package", "mend"), [("torchvision", "pip install 'mgrd[families]'"), ("einops", "install it")]
+)
+def test_a_package_that_a_family_needs_is_named_in_one_line(built, monkeypatch, kind, package, mend):
     import transformers
 
     def without(*_, **__):
-        raise ImportError("\nSome class requires the torchvision library but it was not found. Please look at\nmore")
+        raise ImportError(f"\nSome class requires the {package} library but it was not found. Please look at\nmore")
 
     folder = built("glm_asr")
     monkeypatch.setattr(getattr(transformers, kind), "from_pretrained", without)
     with pytest.raises(InputError) as error:
         load_audio_lm(folder, torch.float32)
-    needs = "Some class requires the torchvision library but it was not found"
-    assert str(error.value) == f"{folder}: {needs}; install it"
+    needs = f"Some class requires the {package} library but it was not found"
+    assert str(error.value) == f"{folder}: {needs}; {mend}"
 
 
 def test_a_row_that_a_processor_does_not_take_stops_the_job_by_its_name(built, clips, tmp_path):

@@ -209,9 +209,8 @@ def lock_and_raise():
 
 def test_what_waits_when_the_block_ends_is_not_begun(tmp_path):
     with workers.pool(1, nothing) as pool:
-        begun = pool.submit(time.sleep, 0.5)
-        while not begun.running():
-            time.sleep(0.01)
+        begun = pool.submit(time.sleep, 2)
+        wait_until(begun.running)
         waiting = pool.submit(time.sleep, 60)
     assert (begun.result(), waiting.cancelled()) == (None, True)
     assert wait([waiting], timeout=5).done == {waiting}

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from mgrd import packages
 from mgrd.engines import adapters
 from mgrd.engines.chat import ears
 from mgrd.engines.templated import Templated, is_templated, writes_conversations
@@ -111,7 +112,7 @@ def load_processor(path: Path, *, trust_remote_code: bool = False) -> Any:
         raise InputError(f"{path}: is no audio model, its processor has no audio feature extractor")
     if is_templated(processor):
         if not writes_conversations(processor.tokenizer):  # transformers has taken another tokenizer, without a word
-            raise InputError(f"{path}: its conversations are written by mistral-common; install it")
+            raise InputError(f"{path}: its conversations are written by mistral-common; {packages.install('families')}")
         return Templated(processor)
     # Phi-4's processor class loses the template of its folder; the tokenizer has read the same file.
     processor.chat_template = processor.chat_template or processor.tokenizer.chat_template
@@ -175,4 +176,6 @@ def quiet() -> None:
 
 def _lacks(path: Path, error: ImportError) -> InputError:
     """What a model needs and this environment lacks, e.g. torchvision, in transformers' first sentence."""
-    return InputError(f"{path}: {first_line(error).split('. ')[0]}; install it")
+    said = first_line(error).split(". ")[0]
+    known = any(packages.name(one) in said for one in packages.requirements()["families"])
+    return InputError(f"{path}: {said}; {packages.install('families') if known else 'install it'}")
