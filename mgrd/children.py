@@ -24,7 +24,7 @@ from typing import IO, Any
 import mgrd
 from mgrd import locks
 from mgrd.errors import EXIT_INTERRUPTED, EXIT_NOTHING_SURVIVED, EXIT_RETRIABLE, MgrdError, Stopped
-from mgrd.progress import Story, stderr, stop
+from mgrd.progress import Story, signal_name, stderr, stop
 
 LOCK_WAIT_S = 60.0
 """How long a rerun waits beyond its grace for a stage that a killed run left behind: it was told to stop, and saves."""
@@ -125,7 +125,7 @@ class Children:
             said, way_on = last_line or "stopped", "the same command goes on"
             raise Stopped(f"{what}: {said}" if way_on in said else f"{what}: {said}; {way_on}")
         if code < 0:
-            name = signal.Signals(-code).name
+            name = signal_name(-code)
             hint = " (is there enough memory?)" if name == "SIGKILL" else ""
             raise MgrdError(f"{what}: was ended by {name}{hint}; what is done is saved, the same command goes on")
         raise MgrdError(f"{what}: {last_line or f'ended with exit code {code} and said nothing'}")

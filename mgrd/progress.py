@@ -25,6 +25,15 @@ from rich.progress import (
 )
 from rich.text import Text
 
+
+def signal_name(number: int) -> str:
+    """`SIGTERM` for 15; `signal 35` for one without a name: most real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
 HEARTBEAT_S = 30.0
 WIDE = 132
 """Columns of a terminal that has room for a bar beside what `tell` says."""

@@ -6,9 +6,10 @@ part that exists is whole, and what a killed process left behind is only a `.par
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import time
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -149,12 +150,13 @@ def parts(path: Path) -> list[Path]:
 
 
 PART_ROWS, PART_S = 256, 60.0
-"""A part is written when it has this many rows or is this old: a killed job loses at most that."""
+"""A part is written when it has this many rows, or its first is this old: a killed job loses at most that."""
 
 
 class Parts:
     """Collects rows and writes them as parts of a folder; on the way out, also after an error, the last is written.
 
+    A thread writes a part that has become old while no row came: the next may be an hour away.
     `writer` is in the names of its parts: writers of different names may write into one folder at once.
     """
 
@@ -162,25 +164,41 @@ class Parts:
         self.folder, self.schema = folder, schema
         self.prefix = f"part-{writer}-" if writer else "part-"
         self.rows: list[dict[str, Any]] = []
-        self.since = time.monotonic()
+        self.lock = threading.RLock()
+        self.timer: threading.Timer | None = None
+        self._is_late = False
         numbers = (path.stem.removeprefix(self.prefix) for path in folder.glob(f"{self.prefix}*.parquet"))
         self.number = max((int(number) for number in numbers if number.isdigit()), default=-1) + 1
 
-    def add(self, row: dict[str, Any]) -> bool:
-        """Take one more row; a full part is written, and True returned."""
-        self.rows.append(row)
-        if len(self.rows) >= PART_ROWS or time.monotonic() - self.since >= PART_S:
-            self.write()
-            return True
-        return False
+    def add(self, row: dict[str, Any]) -> None:
+        """Take one more row; a full part is written."""
+        with self.lock:
+            self.rows.append(row)
+            if len(self.rows) >= PART_ROWS or self._is_late:
+                self.write()
+            elif self.timer is None:
+                self.timer = threading.Timer(PART_S, self._write_late)
+                self.timer.daemon = True
+                self.timer.start()
 
     def write(self) -> None:
         """Write what was taken since the last part, if anything."""
-        if self.rows:
-            write_table(self.rows, self.folder / f"{self.prefix}{self.number:06d}.parquet", self.schema)
-            self.rows = []  # first: an interrupt between these two lines must not write the rows again
-            self.number += 1
-        self.since = time.monotonic()
+        with self.lock:
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+            if self.rows:
+                write_table(self.rows, self.folder / f"{self.prefix}{self.number:06d}.parquet", self.schema)
+                self.rows = []  # first: an interrupt between these two lines must not write the rows again
+                self.number += 1
+            self._is_late = False
+
+    def _write_late(self) -> None:
+        """In the timer's thread, where an error would be lost: the next row, or the end, writes again and raises it."""
+        with self.lock:
+            self._is_late = True
+            with contextlib.suppress(MgrdError):
+                self.write()
 
     def __enter__(self) -> Parts:
         return self

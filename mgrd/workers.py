@@ -28,7 +28,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Any, Protocol
 
 from mgrd.errors import MgrdError, Stopped
-from mgrd.progress import stop
+from mgrd.progress import signal_name, stop
 
 
 def cores() -> int:
@@ -79,7 +79,7 @@ class LostError(BrokenProcessPool):
         if exitcode is None:
             super().__init__("ended")
         elif exitcode < 0:
-            super().__init__(f"ended by {signal.Signals(-exitcode).name}")
+            super().__init__(f"ended by {signal_name(-exitcode)}")
         else:
             super().__init__(f"ended with exit code {exitcode}")
 

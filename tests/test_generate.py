@@ -536,3 +536,11 @@ def test_shards_ask_whether_the_model_hears_one_after_the_other(job, monkeypatch
     job(shard=shard)
 
     assert seen == [in_turn]
+
+
+def test_each_clip_of_a_question_has_noise_of_its_own_and_the_same_every_time():
+    clip = np.ones(1_000, dtype=np.float32)
+    first, second = (control_clip("noise", clip, "q1", number) for number in (0, 1))
+
+    assert np.array_equal(first, control_clip("noise", clip, "q1", 0))
+    assert abs(float(np.corrcoef(first, second)[0, 1])) < 0.2

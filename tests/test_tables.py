@@ -3,6 +3,8 @@
 import errno
 import os
 import resource
+import threading
+import time
 from contextlib import contextmanager
 
 import polars as pl
@@ -109,3 +111,40 @@ def test_a_path_with_brackets_is_a_path_and_no_pattern(tmp_path):
     assert tables.holds_traces(path)
     assert open_traces(path, audio_out=tmp_path / "audio").base == path.parent
     assert find([path], tmp_path / "audio").clips == {}
+
+
+def test_a_part_is_written_when_it_is_old_though_no_row_comes(tmp_path, monkeypatch):
+    """A sample of a long trace may be followed by none for an hour, and a kill -9 by then."""
+    monkeypatch.setattr(tables, "PART_S", 0.05)
+    with tables.Parts(tmp_path, tables.SELECTION) as parts:
+        parts.add(ROW)
+        until = time.monotonic() + 20
+        while not tables.parts(tmp_path) and time.monotonic() < until:
+            time.sleep(0.01)
+        there = [path.name for path in tables.parts(tmp_path)]
+        parts.add(ROW)
+
+    assert there == ["part-000000.parquet"]
+    assert [path.name for path in tables.parts(tmp_path)] == ["part-000000.parquet", "part-000001.parquet"]
+
+
+def test_a_part_that_cannot_be_written_while_no_row_comes_is_told_with_the_next(tmp_path, monkeypatch):
+    tried = threading.Event()
+
+    def no_space(*_):
+        tried.set()
+        raise MgrdError("part: cannot be written")
+
+    monkeypatch.setattr(tables, "PART_S", 0.05)
+    parts = tables.Parts(tmp_path, tables.SELECTION)
+    with monkeypatch.context() as full:
+        full.setattr(tables, "write_table", no_space)
+        parts.add(ROW)
+        assert tried.wait(20)
+        while not parts._is_late:
+            time.sleep(0.01)
+        with pytest.raises(MgrdError, match="cannot be written"):
+            parts.add(ROW)
+    parts.write()
+
+    assert tables.read_table(tmp_path, tables.SELECTION).height == 2

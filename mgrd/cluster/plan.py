@@ -11,8 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-MOST_LOSSES = 3
-"""Losses of its worker after which a question is given up."""
+from mgrd.engines import MOST_LOSSES
 
 Work = list[tuple[dict[str, Any], dict[int, int]]]
 """Questions, each with its missing sample indices and their seeds."""

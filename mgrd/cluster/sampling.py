@@ -19,7 +19,8 @@ from typing import Any
 import mgrd
 from mgrd import engines
 from mgrd.cluster import cause, connected, shares
-from mgrd.cluster.plan import MOST_LOSSES, Plan, Work
+from mgrd.cluster.plan import Plan, Work
+from mgrd.engines import MOST_LOSSES
 from mgrd.errors import InputError, MgrdError, Stopped
 from mgrd.generate import hearing
 from mgrd.generate.clips import ChangedClipError, Clips
@@ -192,6 +193,8 @@ def _anywhere(job: Job) -> Job:
     options = job.options
     if options.prompt not in ("plain", "grounded"):
         options = replace(options, prompt=str(Path(options.prompt).absolute()))
+    if options.lora is not None:
+        options = replace(options, lora=str(Path(options.lora).absolute()))
     model = job.model if options.engine == "server" else Path(job.model).absolute()
     return replace(job, out=job.out.absolute(), model=model, options=options)
 

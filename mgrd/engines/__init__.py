@@ -117,6 +117,8 @@ def gpus_of(engine: object) -> int | None:
 
 
 NAMES = ("transformers", "vllm", "server")
+MOST_LOSSES = 3
+"""Losses of its engine or worker after which a question is given up; at the last it was there alone."""
 
 
 def default_engine() -> str:

@@ -202,7 +202,7 @@ class Endpoint:
         text = content.decode("utf-8", "replace")
         try:
             found = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = text if not text.lstrip().startswith("<") else "a page of HTML"
         for name in ("error", "message", "detail"):
             if isinstance(found, dict):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ from mgrd.progress import stop
 
 if TYPE_CHECKING:
     import torch
+
+_Wanted = tuple[Request, int, int, int]
+"""A request, its row of the group, a sample's index and its seed."""
 
 
 class TransformersEngine:
@@ -84,8 +88,8 @@ class TransformersEngine:
                 yield group
 
     def _sample_group(self, group: list[Request], sampling: Sampling) -> Iterator[Completion]:
+        """Sample a group of questions together, or in halves where the memory does not hold all of its samples."""
         import torch
-        from transformers import LogitsProcessorList, StoppingCriteriaList
 
         try:
             with torch.inference_mode():
@@ -100,6 +104,31 @@ class TransformersEngine:
         # One row a sample, each a copy of its question's row.
         wanted = [(request, index, *one) for index, request in enumerate(group) for one in request.seeds.items()]
         self.load = Load(running=len(wanted))
+        try:
+            tokens, draw = self._continued(inputs, cache, wanted, sampling)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            why = error
+        else:
+            yield from self._completed(wanted, tokens, draw, inputs["attention_mask"].sum(-1).tolist(), sampling)
+            return
+        del inputs, cache
+        if self.device != "cpu":
+            torch.cuda.empty_cache()
+        if halves := _halves(group):
+            for half in halves:
+                yield from self._sample_group(half, sampling)
+        else:
+            yield from _failures(group[0], why)
+
+    def _continued(
+        self, inputs: Any, cache: Any, wanted: list[_Wanted], sampling: Sampling
+    ) -> tuple[list[list[int]], _Draw]:
+        """The tokens of each wanted sample, and what drew them."""
+        import torch
+        from transformers import LogitsProcessorList, StoppingCriteriaList
+
         rows = torch.tensor([index for _, index, _, _ in wanted], device=self.device)
         with torch.inference_mode():
             cache.reorder_cache(rows)  # which caches of every kind know
@@ -115,7 +144,16 @@ class TransformersEngine:
                 logits_processor=LogitsProcessorList([draw]),
                 stopping_criteria=StoppingCriteriaList([_told_to_stop]),
             )[:, prompt_width:].tolist()
-        prompt_tokens = inputs["attention_mask"].sum(-1).tolist()
+        return tokens, draw
+
+    def _completed(
+        self,
+        wanted: list[_Wanted],
+        tokens: list[list[int]],
+        draw: _Draw,
+        prompt_tokens: list[int],
+        sampling: Sampling,
+    ) -> Iterator[Completion]:
         for row, (request, index, sample, seed) in enumerate(wanted):
             count = next((n for n, token in enumerate(tokens[row], 1) if token in self.stops), None)
             length = count or len(tokens[row])
@@ -187,6 +225,21 @@ class TransformersEngine:
             given = {name: one[:, :-1] if one.shape == tokens else one for name, one in inputs.items()}
             cache = self.model(**given, position_ids=positions[:, :-1], use_cache=True).past_key_values
         return inputs, cache
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether it is memory that lacks: torch has a class of its own for a GPU's alone."""
+    return isinstance(error, MemoryError) or "memory" in str(error).lower()
+
+
+def _halves(group: list[Request]) -> list[list[Request]]:
+    """A group in two, by questions, or by samples where it is one question; nothing of a single sample."""
+    if len(group) > 1:
+        return [group[: len(group) // 2], group[len(group) // 2 :]]
+    seeds = list(group[0].seeds.items())
+    if len(seeds) == 1:
+        return []
+    return [[replace(group[0], seeds=dict(part))] for part in (seeds[: len(seeds) // 2], seeds[len(seeds) // 2 :])]
 
 
 def _lengths(request: Request) -> list[int]:

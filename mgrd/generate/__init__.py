@@ -32,6 +32,9 @@ from mgrd.settings import mapping
 from mgrd.sources import audio_notes
 from mgrd.terminal import many
 
+_TOGETHER = ("questions", "swapped among")
+"""Settings of which each is a hash of all questions."""
+
 
 def generate(
     questions: str,
@@ -87,7 +90,7 @@ def generate(
         except SettingsError as error:
             read_ledger(job.folder, every)  # a hash of all questions does not say which has changed; this does
             old = before["generate"]["identity"] if "generate" in before else made_with
-            if any(old.get(name) != made_with.get(name) for name in ("questions", "swapped among")):
+            if any(old.get(name, now) != now for name in _TOGETHER if (now := made_with.get(name)) is not None):
                 more = "the questions are one setting here, all together: some were added, left out or moved"
                 raise SettingsError(f"{error}; {more}") from error
             raise
@@ -117,7 +120,7 @@ def generate(
                 account = costs.Account(
                     job.folder / costs.metrics_of(job.writer), meter, started, meter.began - loading
                 )
-                _write(job, rows, made_with, seen, ledger.shas, account, story)
+                _write(job, rows, made_with, seen, account, story)
     result = _summary(job, mine, ledger.count, time.monotonic() - started)
     if options.limit is not None:
         result["whole"] = extrapolate.whole(job, asked, count_questions(questions, mapping(options.map)))
@@ -177,14 +180,14 @@ def _write(
     rows: Iterable[dict[str, Any]],
     made_with: Mapping[str, Any],
     seen: Seen,
-    shas: Mapping[str, str],
     account: costs.Account,
     story: Story,
 ) -> None:
-    """Write rows as they come, a part at a time; `shas` are those of the clips that were decoded for them.
+    """Write rows as they come, a part at a time, and how the clips look that were decoded for them.
 
     Nothing is written before the first: a model that does not hear, or an engine that dies at once, leaves no traces.
     """
+    heard: set[str] = set()
     with (
         account,
         story.steps("Sampling", account.meter.samples, tell=account.meter.text) as step,
@@ -194,13 +197,15 @@ def _write(
             for row in rows:
                 if not account.meter.done:
                     folders.sign(job.folder, job.writer, made_with)
-                if parts.add(row):
-                    seen.add(shas)
+                parts.add(row)
+                if row["error"] is None:
+                    heard.update(row["heard"] or row["audio"])
+                seen.add(heard)
                 account.add(row["completion_tokens"])
                 step()
         finally:
             if account.meter.done:
-                seen.add(shas, now=True)
+                seen.add(heard, now=True)
     done, asked_for = account.meter.done, account.meter.samples
     if stop and done < asked_for:
         saved = f"what was sampled is saved in {job.folder}" if done else "nothing was sampled by this call"

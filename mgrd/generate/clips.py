@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -66,7 +65,7 @@ class Clips:
         heard = [clip.mono(self.engine.sr) for clip in clips]
         ids = [clip.sha for clip in clips]
         if control in ("silence", "noise"):
-            heard = [control_clip(control, clip, row["id"]) for clip in heard]
+            heard = [control_clip(control, clip, row["id"], number) for number, clip in enumerate(heard)]
             ids = [f"{control}-{row['id']}-{sha}" for sha in ids]
         return in_parts(heard, ids, longest(self.job, self.engine.sr, self.engine.window_s))
 
@@ -144,15 +143,22 @@ def swaps(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
     rings: dict[str | None, list[dict[str, Any]]] = {}
     for row in order:
         rings.setdefault(row["task"], []).append(row)
+    anywhere = _next_audio(order)
     found = {}
-    for task, ring in rings.items():
-        for index, row in enumerate(ring):
-            same_task = (ring[(index + step) % len(ring)] for step in range(1, len(ring)))
-            others = itertools.chain(same_task, (other for other in order if other["task"] != task))
-            audio = next((other["audio"] for other in others if other["audio"] != row["audio"]), None)
-            if audio is None:
+    for ring in rings.values():
+        for name, audio in _next_audio(ring).items():
+            other = audio or anywhere[name]
+            if other is None:
                 raise MgrdError("--control swap: all questions share one clip, there is nothing to swap it with")
-            found[row["id"]] = list(audio)
+            found[name] = list(other)
+    return found
+
+
+def _next_audio(ring: list[dict[str, Any]]) -> dict[str, list[str] | None]:
+    """The audio of the next question round the ring that has another, by question; None where all have one."""
+    found: dict[str, list[str] | None] = {}
+    for row, after in [*zip(ring, [*ring[1:], ring[0]], strict=True)][::-1] * 2:  # the second time for those at the end
+        found[row["id"]] = after["audio"] if after["audio"] != row["audio"] else found.get(after["id"])
     return found
 
 
@@ -172,10 +178,14 @@ def swap_note(count: int, questions: int) -> str:
     )
 
 
-def control_clip(control: str, clip: NDArray[np.float32], question_id: str) -> NDArray[np.float32]:
-    """Silence, or white noise at the clip's own level, of the clip's length; the same for the same question."""
+def control_clip(control: str, clip: NDArray[np.float32], question_id: str, number: int = 0) -> NDArray[np.float32]:
+    """Silence, or white noise at the clip's own level, of the clip's length; the same for the same clip of a question.
+
+    `number` is the place of the clip among the question's.
+    """
     if control == "silence":
         return np.zeros_like(clip)
-    rng = np.random.default_rng(int.from_bytes(hashlib.blake2b(question_id.encode(), digest_size=8).digest()))
+    digest = hashlib.blake2b(question_id.encode(), digest_size=8).digest()
+    rng = np.random.default_rng(int.from_bytes(digest) + number)
     level = float(np.sqrt(np.mean(np.square(clip, dtype=np.float64))))
     return (rng.standard_normal(len(clip)) * level).astype(np.float32)

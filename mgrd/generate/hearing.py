@@ -122,6 +122,7 @@ def _about(job: Job, engine: str) -> dict[str, Any]:
         "model": engines.model_identity(job.options.engine, job.model),
         "engine": engine,
         "url": job.options.url,
+        "audio_part": job.options.audio_part,
     }
 
 

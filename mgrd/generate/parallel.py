@@ -21,7 +21,7 @@ from mgrd.children import mgrd_command
 from mgrd.config import flags
 from mgrd.errors import EXIT_RETRIABLE, MgrdError, MisusedError, Stopped
 from mgrd.generate.job import Job
-from mgrd.progress import Story, stop
+from mgrd.progress import Story, signal_name, stop
 from mgrd.shards import Shard
 
 _STOPPED = (EXIT_RETRIABLE, -signal.SIGTERM, -signal.SIGUSR1)
@@ -146,5 +146,5 @@ def _signal(running: list[_Child], number: signal.Signals) -> None:
 
 def _reason(child: _Child, code: int) -> str:
     if code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
+        return f"was ended by {signal_name(-code)}"
     return child.last_words.removeprefix("Error: ") or f"ended with exit code {code} and said nothing"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -38,7 +39,7 @@ def trace_rows(
     options = job.options
     in_flight: dict[str, dict[str, Any]] = {}
     open_samples: dict[str, int] = {}
-    failed: list[Completion] = []
+    failed: deque[Completion] = deque()
     given_s: dict[str, float] = {}
     """Seconds of sound that each question's model is given."""
     texts: dict[str, str] = {}
@@ -82,9 +83,9 @@ def trace_rows(
                 held.pop(completion.key, None)
 
 
-def _drain(failed: list[Completion]) -> Iterator[Completion]:
+def _drain(failed: deque[Completion]) -> Iterator[Completion]:
     while failed:
-        yield failed.pop(0)
+        yield failed.popleft()
 
 
 def failure(key: str, sample: int, seed: int, reason: str) -> Completion:

@@ -41,10 +41,10 @@ class Seen:
         looks = ((one, self._look(one)) for one in clips if one in self.known)
         return {one: look for one, look in looks if look and look not in self.known[one]}
 
-    def add(self, shas: Mapping[str, str], *, now: bool = False) -> None:
-        """Keep the looks of clips that have been decoded since: once a minute, or `now`."""
+    def add(self, clips: Iterable[str], *, now: bool = False) -> None:
+        """Keep the looks of clips that this call has decoded: once a minute, or `now`."""
         if now or time.monotonic() - self.since >= EVERY_S:
-            looks = ((one, self._look(one)) for one in shas if one not in self.known)
+            looks = ((one, self._look(one)) for one in clips if one not in self.known)
             self.keep({one: look for one, look in looks if look})
 
     def keep(self, looks: Mapping[str, Look]) -> None:

@@ -22,10 +22,11 @@ class FakeCore:
     """A vLLM that finishes one sample at a time; it is lost when it has done as many as `lives`' first says."""
 
     def __init__(self, lives, log):
-        self.lives, self.log, self.asked, self.done = lives, log, [], 0
+        self.lives, self.log, self.asked, self.done, self.dies = lives, log, [], 0, False
         self.config = SimpleNamespace(scheduler_config=SimpleNamespace(max_num_seqs=8))
 
     def admit(self, prompt, samples):
+        self.dies |= prompt.get("prompt") == "killer"
         if prompt.get("prompt") == "poison":
             self.asked += [Answer(name, refused="cannot take this clip") for name in samples]
         else:
@@ -33,6 +34,8 @@ class FakeCore:
         self.log.append(len(self.asked))
 
     def answers(self):
+        if self.dies:
+            raise Lost("EngineCore encountered an issue")
         if self.lives and self.lives[0] == self.done:
             self.lives.pop(0)
             raise Lost("EngineCore encountered an issue")
@@ -146,22 +149,37 @@ def test_questions_are_admitted_as_samples_end_and_no_more_than_fit_are_in_fligh
 
 
 def test_a_lost_engine_is_started_again_with_half_the_slots_and_every_sample_is_made_once(engine_of):
-    engine, log, cores = engine_of(5, 0, 7)
+    engine, log, cores = engine_of(5, 6)
     asked = questions(20, 4)
 
     assert made(engine, asked) == made(engine_of()[0], asked)
-    assert (len(cores), log.count("closed")) == (4, 3)
-    assert (engine.slots, engine.settings) == (1, {"max_num_seqs": 1})
+    assert (len(cores), log.count("closed")) == (3, 2)
+    assert (engine.slots, engine.settings) == (2, {"max_num_seqs": 2})
 
 
-def test_an_engine_that_is_lost_a_fourth_time_stops_the_job_retriably_with_what_was_sampled(engine_of):
-    engine, _, cores = engine_of(5, 0, 7, 2)
+def test_a_question_that_kills_the_engine_is_failed_once_it_was_alone_and_all_others_are_made(engine_of):
+    engine, _, cores = engine_of()
+    fine = questions(6, 2)
+    asked = [*fine[:3], Request("killer", "killer", [], [], {0: 1, 1: 2}), *fine[3:]]
+
+    done = list(engine.sample(iter(asked), Sampling()))
+
+    why = "vLLM was lost 3 times with this question, at last with it alone (EngineCore encountered an issue)"
+    assert sorted((one.key, one.sample, one.error) for one in done) == [
+        *[("killer", number, why) for number in range(2)],
+        *[(one.key, number, None) for one in fine for number in range(2)],
+    ]
+    assert (len(cores), engine.slots) == (4, 8)
+
+
+def test_an_engine_lost_four_times_without_an_answer_stops_the_job_retriably_with_what_was_sampled(engine_of):
+    engine, _, cores = engine_of(5, 0, 0, 0)
     done = []
 
     with pytest.raises(Stopped, match=r"MODEL: vLLM was lost 4 times \(EngineCore .*\); what was sampled is saved"):
         done.extend(engine.sample(questions(20, 4), Sampling()))
 
-    assert len({(one.key, one.sample) for one in done}) == len(done) == 5 + 0 + 7 + 2
+    assert len({(one.key, one.sample) for one in done}) == len(done) == 5
     assert len(cores) == 4
 
 

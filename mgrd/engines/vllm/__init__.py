@@ -12,14 +12,14 @@ from __future__ import annotations
 import itertools
 import logging
 import warnings
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mgrd import traces
-from mgrd.engines import Completion, FinishReason, Load, Request, Sampling, adapters
+from mgrd.engines import MOST_LOSSES, Completion, FinishReason, Load, Request, Sampling, adapters
 from mgrd.engines.chat import opens_think, places_audio, render_chat, sampling_rate, window_s
 from mgrd.engines.templated import Templated
 from mgrd.engines.vllm import arguments
@@ -29,7 +29,7 @@ from mgrd.progress import stop
 
 _FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "abort": "abort"}
 RESTARTS = 3
-"""How often a lost engine is started again during one call of `sample`."""
+"""How often in a row, without an answer in between, a lost engine is started again."""
 AHEAD = 256
 """Most samples that wait inside vLLM while all its slots are taken."""
 
@@ -148,31 +148,51 @@ class VllmEngine:
 
         After a signal to stop nothing is begun; samples that are not finished when its grace is over are given up:
         another call makes them again, the same.
-        When the engine is lost, what it had not finished is asked for again, half as much at a time; Stopped when that
-        does not help either.
+        When the engine is lost, what it had not finished is asked for again, half as much at a time. A question that
+        was there at two losses is asked alone, and failed when the engine is lost again: it may be what kills it.
+        Stopped when the engine is lost more than RESTARTS times without an answer in between.
         """
         queue = iter(requests)
         again: deque[Request] = deque()
+        alone: deque[Request] = deque()
         running: dict[str, Sample] = {}
-        losses = 0
+        lost_with: Counter[str] = Counter()
+        given_up: list[Completion] = []
+        in_a_row, slots = 0, self.slots
         try:
             while not stop.is_over():
                 # More than there are slots: the next prompts wait inside vLLM, so that none is idle between two steps.
                 while not stop and len(running) < self.slots + min(self.slots, AHEAD):
-                    if (request := again.popleft() if again else next(queue, None)) is None:
+                    if running and (alone or _is_suspect(running, lost_with)):
+                        break
+                    waiting = alone or again
+                    if (request := waiting.popleft() if waiting else next(queue, None)) is None:
                         break
                     running |= self._admit(request, sampling)
                 self.load = Load(min(len(running), self.slots), max(len(running) - self.slots, 0))
                 if not running:
+                    if not stop:
+                        yield from given_up
                     return
                 try:
                     answers = self.core.answers()
                 except Lost as lost:
-                    losses += 1
-                    again.extendleft(reversed(_unfinished(running)))
+                    in_a_row += 1
+                    unfinished = _unfinished(running)
                     running.clear()
-                    self._restart(lost, losses)
+                    lost_with.update(request.key for request in unfinished)
+                    is_found = lost_with[unfinished[0].key] == MOST_LOSSES  # it was alone
+                    if is_found:
+                        given_up += _given_up(unfinished[0], lost)
+                    else:
+                        alone += [one for one in unfinished if lost_with[one.key] == MOST_LOSSES - 1]
+                        again.extendleft(one for one in reversed(unfinished) if lost_with[one.key] < MOST_LOSSES - 1)
+                    self._restart(lost, in_a_row, slots if is_found else max(self.slots // 2, 1))
                     continue
+                if any(answer.output for answer in answers):  # the engine works: it was the question's fault
+                    in_a_row = 0
+                    yield from given_up
+                    given_up.clear()
                 for answer in answers:
                     sample = running.pop(answer.name)
                     if rest := self._go_on(sample, answer, sampling):
@@ -269,13 +289,13 @@ class VllmEngine:
                 told = f"out of memory: {told[:200]}; try --max-model-len N, --gpu-memory F, --tensor-parallel N"
             raise MgrdError(f"{self.model}: vLLM cannot start ({told[:300]})") from error
 
-    def _restart(self, lost: Lost, losses: int) -> None:
-        """Start a lost engine again with half of the slots; Stopped when that was tried RESTARTS times."""
+    def _restart(self, lost: Lost, losses: int, slots: int) -> None:
+        """Start a lost engine again with so many slots; Stopped when that was tried RESTARTS times."""
         self.core.close()
         saved = "what was sampled is saved, the same command goes on"
         if losses > RESTARTS:
             raise Stopped(f"{self.model}: vLLM was lost {losses} times ({lost}); {saved}") from lost
-        self.slots = max(self.slots // 2, 1)
+        self.slots = slots
         _log.warning("vLLM is lost (%s); starting it again with %d samples at a time", lost, self.slots)
         self.settings |= {"max_num_seqs": self.slots}
         try:
@@ -309,6 +329,16 @@ def _params(sampling: Sampling, seed: int) -> Any:
 
 def _failed(sample: Sample, reason: str) -> Completion:
     return Completion(sample.request.key, sample.number, sample.seed, text="", finish_reason="error", error=reason)
+
+
+def _given_up(request: Request, lost: Lost) -> list[Completion]:
+    reason = f"vLLM was lost {MOST_LOSSES} times with this question, at last with it alone ({lost})"
+    return [_failed(Sample(request, number, seed), reason) for number, seed in request.seeds.items()]
+
+
+def _is_suspect(running: dict[str, Sample], lost_with: Counter[str]) -> bool:
+    """Whether what runs is one question that must have no company."""
+    return lost_with[next(iter(running.values())).request.key] == MOST_LOSSES - 1
 
 
 def _unfinished(running: dict[str, Sample]) -> list[Request]:

@@ -88,13 +88,15 @@ class InProcess:
     def answers(self) -> list[Answer]:
         """Step once, and what has ended then."""
         self._take_rendered()
-        found, self._refused = self._refused, []
+        if self._refused:  # before a step, which may fail
+            found, self._refused = self._refused, []
+            return found
         try:
             ended = [output for output in self.engine.step() if output.finished] if self._asked else []
         except (RuntimeError, MemoryError) as error:  # of the model's own step: no sample is to blame for it
             raise Lost(_reason(error)) from error
         self._asked.difference_update(output.request_id for output in ended)
-        return found + [Answer(output.request_id, output) for output in ended]
+        return [Answer(output.request_id, output) for output in ended]
 
     def abort(self) -> None:
         """Give up what has not ended."""
@@ -143,6 +145,7 @@ class Apart:
         self.lora = lora
         self._tasks: set[asyncio.Task[None]] = set()
         self._done: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
+        self._failed: BaseException | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="mgrd-vllm", daemon=True)
         self._thread.start()
@@ -159,16 +162,19 @@ class Apart:
 
     def answers(self) -> list[Answer]:
         """What has ended since the last call, at least one unless that takes longer than WAIT_S."""
-        found = []
+        found: list[Answer] = []
         try:
-            one = self._done.get(timeout=WAIT_S)
-            while True:
+            while self._failed is None:
+                one = self._done.get_nowait() if found else self._done.get(timeout=WAIT_S)
                 if isinstance(one, BaseException):
-                    raise one
-                found.append(one)
-                one = self._done.get_nowait()
+                    self._failed = one
+                else:
+                    found.append(one)
         except queue.Empty:
             return found
+        if found:  # what had ended before
+            return found
+        raise self._failed
 
     def abort(self) -> None:
         """Give up what has not ended."""
